@@ -1,0 +1,1 @@
+//! Rules: from evidence and a disclosure to verdicts, facets and states. Pure.

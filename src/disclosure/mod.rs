@@ -1,0 +1,1 @@
+//! The catalogue of disclosures, embedded in the binary.

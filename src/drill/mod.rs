@@ -1,0 +1,1 @@
+//! An embedded fleet with known faults.

@@ -1,0 +1,19 @@
+//! allclear: from a TLS disclosure to all clear.
+//!
+//! `main -> cli -> pipeline -> { inventory, disclosure, probe, store, assess, remediate, report, drill }
+//! -> { model, wire }`. A stage sees `model` (and `wire`, where it speaks bytes) and its own children,
+//! never another stage; see ARCHITECTURE.md. A test holds these arrows.
+
+pub mod assess;
+pub mod cli;
+pub mod clock;
+pub mod disclosure;
+pub mod drill;
+pub mod inventory;
+pub mod model;
+pub mod pipeline;
+pub mod probe;
+pub mod remediate;
+pub mod report;
+pub mod store;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The `allclear` binary: parse, run, exit code.
+
+fn main() {}

@@ -1,0 +1,131 @@
+//! The incident's policy: what `allclear.toml` can set. Printed in every report, so that a reader
+//! knows by which rules a row became green.
+
+use serde::{Deserialize, Serialize};
+
+use super::{facet::FacetKind, service::Exposure, verdict::Grade, vocabulary};
+
+vocabulary! {
+    /// Which services that were clean on their first look owe new keys all the same (DESIGN).
+    Presume, "presumption" {
+        /// Those on OpenSSL or an unknown stack whose certificate is older than the disclosure.
+        Dated = "dated",
+        /// Every one that may have had the hole.
+        All = "all",
+        /// None: only what was observed.
+        None = "none",
+    }
+}
+
+/// Minimum grades, one a facet (REMEDIATION 1.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MinimumGrades {
+    /// Default E1.
+    pub patched: Grade,
+    /// Default E3.
+    pub restarted: Grade,
+    /// Default E3.
+    pub rekeyed: Grade,
+    /// Default E2.
+    pub revoked: Grade,
+    /// Default E1.
+    pub secrets: Grade,
+    /// Default E3.
+    pub verified: Grade,
+}
+
+impl Default for MinimumGrades {
+    fn default() -> Self {
+        Self {
+            patched: Grade::E1,
+            restarted: Grade::E3,
+            rekeyed: Grade::E3,
+            revoked: Grade::E2,
+            secrets: Grade::E1,
+            verified: Grade::E3,
+        }
+    }
+}
+
+impl MinimumGrades {
+    /// The minimum of one facet.
+    pub const fn of(&self, kind: FacetKind) -> Grade {
+        match kind {
+            FacetKind::Patched => self.patched,
+            FacetKind::Restarted => self.restarted,
+            FacetKind::Rekeyed => self.rekeyed,
+            FacetKind::Revoked => self.revoked,
+            FacetKind::Secrets => self.secrets,
+            FacetKind::Verified => self.verified,
+        }
+    }
+}
+
+/// Hours from the disclosure, or from the first sight if that is later, until a service is overdue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DueHours {
+    /// Default 24.
+    pub public: u32,
+    /// Default 72.
+    pub partner: u32,
+    /// Default 168.
+    pub internal: u32,
+    /// Default 24: an unknown exposure is treated as public.
+    pub unknown: u32,
+}
+
+impl Default for DueHours {
+    fn default() -> Self {
+        Self {
+            public: 24,
+            partner: 72,
+            internal: 168,
+            unknown: 24,
+        }
+    }
+}
+
+impl DueHours {
+    /// The hours for one exposure.
+    pub const fn of(&self, exposure: Exposure) -> u32 {
+        match exposure {
+            Exposure::Public => self.public,
+            Exposure::Partner => self.partner,
+            Exposure::Internal => self.internal,
+            Exposure::Unknown => self.unknown,
+        }
+    }
+}
+
+/// The rules by which evidence becomes a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Default `dated`.
+    pub presume: Presume,
+    /// Minimum grades by facet.
+    pub minimum_grades: MinimumGrades,
+    /// Due dates by exposure.
+    pub due_hours: DueHours,
+    /// How many hours after everything is done the confirming sweep must come. Default 0: any later sweep.
+    pub confirm_after_hours: u32,
+    /// After how many days without a look a verified service is stale. Default 30.
+    pub stale_after_days: u32,
+    /// How many unreachable sweeps in a row prove a decommissioning. Default 2.
+    pub decommission_sweeps: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            presume: Presume::Dated,
+            minimum_grades: MinimumGrades::default(),
+            due_hours: DueHours::default(),
+            confirm_after_hours: 0,
+            stale_after_days: 30,
+            decommission_sweeps: 2,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What an observation means for a disclosure: six verdicts, a closed list of reasons, grades of evidence.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{time::Timestamp, vocabulary};
+
+vocabulary! {
+    /// The six verdicts. Only the second and third are clean: unknown is never clean.
+    Verdict, "verdict" {
+        /// The hole is there.
+        Vulnerable = "vulnerable",
+        /// The hole is not there.
+        NotVulnerable = "not-vulnerable",
+        /// The question does not arise.
+        NotApplicable = "not-applicable",
+        /// Looked, and could not tell.
+        Inconclusive = "inconclusive",
+        /// Not reached.
+        Unreachable = "unreachable",
+        /// Not looked at, by policy.
+        Skipped = "skipped",
+    }
+}
+
+impl Verdict {
+    /// Whether this verdict says that the hole is not there.
+    pub const fn is_clean(self) -> bool {
+        matches!(self, Self::NotVulnerable | Self::NotApplicable)
+    }
+}
+
+vocabulary! {
+    /// Why a verdict was reached. A closed list (DESIGN: verdicts) that grows by disclosure.
+    Reason, "reason" {
+        /// A malformed heartbeat came back with our own bytes.
+        MalformedHeartbeatAnswered = "malformed-heartbeat-answered",
+        /// The malformed one ignored, the well-formed one answered: proof of the fix.
+        FixProved = "fix-proved",
+        /// Heartbeats are refused.
+        HeartbeatRefused = "heartbeat-refused",
+        /// Something between us and the service may have eaten the probe.
+        Blocked = "blocked",
+        /// A heartbeat answer that does not hold our bytes.
+        UnexpectedAnswer = "unexpected-answer",
+        /// No heartbeat was answered.
+        HeartbeatNotAnswered = "heartbeat-not-answered",
+        /// Speaks TLS 1.3 only.
+        Tls13Only = "tls13-only",
+        /// Open, and not TLS.
+        NotTls = "not-tls",
+        /// A greeting of a protocol other than the declared wrap.
+        WrapMismatch = "wrap-mismatch",
+        /// A stack that cannot have the hole, by host evidence.
+        StackNotAffected = "stack-not-affected",
+        /// The distribution's record says affected.
+        PackageAffected = "package-affected",
+        /// The upstream version is in the affected range and the code is there.
+        VersionAffected = "version-affected",
+        /// The feature's code is there.
+        FeaturePresent = "feature-present",
+        /// The feature's code is provably absent.
+        FeatureAbsent = "feature-absent",
+        /// The distribution's record says fixed.
+        PackageFixed = "package-fixed",
+        /// The version is outside the affected range.
+        VersionNotAffected = "version-not-affected",
+        /// This build cannot speak the wrap yet.
+        WrapUnsupported = "wrap-unsupported",
+        /// A branch that nobody analysed.
+        BranchNotAnalysed = "branch-not-analysed",
+        /// The catalogue's row is not confirmed.
+        RowUnconfirmed = "row-unconfirmed",
+        /// Symbols could not be read.
+        SymbolsUnavailable = "symbols-unavailable",
+        /// A backport is likely.
+        BackportLikely = "backport-likely",
+        /// A banner alone.
+        BannerOnly = "banner-only",
+        /// No handshake came about.
+        HandshakeFailed = "handshake-failed",
+        /// Silence after the connection stood.
+        ProbeTimedOut = "probe-timed-out",
+        /// Closed before TLS was spoken.
+        ClosedEarly = "closed-early",
+        /// STARTTLS was not offered.
+        StarttlsRefused = "starttls-refused",
+        /// The service asked for patience.
+        RateLimited = "rate-limited",
+        /// Our own limits.
+        LocalError = "local-error",
+        /// The sweep was stopped.
+        Interrupted = "interrupted",
+        /// The port is closed.
+        Refused = "refused",
+        /// No way there.
+        NoRoute = "no-route",
+        /// No connection within the limit.
+        ConnectTimedOut = "connect-timed-out",
+        /// The name has no address.
+        DnsFailed = "dns-failed",
+        /// A fragile device.
+        Fragile = "fragile",
+        /// Outside the scope.
+        OutOfScope = "out-of-scope",
+        /// Excluded.
+        Excluded = "excluded",
+    }
+}
+
+vocabulary! {
+    /// How good evidence is (REMEDIATION 1.6).
+    Grade, "grade" {
+        /// A claim.
+        E0 = "E0",
+        /// A person and a reference.
+        E1 = "E1",
+        /// One remote observation.
+        E2 = "E2",
+        /// Repeated: a second sweep or a second vantage.
+        E3 = "E3",
+        /// Host and network agree.
+        E4 = "E4",
+    }
+}
+
+/// A disclosure's id, such as `CVE-2014-0160`.
+pub type DisclosureId = Arc<str>;
+
+/// What assessment has to know about a disclosure. The catalogue's file holds more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disclosure {
+    /// The primary id.
+    pub id: DisclosureId,
+    /// Other names it goes by, in lower case.
+    pub aliases: Vec<String>,
+    /// A title for people.
+    pub title: String,
+    /// When it became public.
+    pub disclosed_at: Timestamp,
+    /// What it leaks, for people.
+    pub leaks: String,
+    /// What the engineer on call must be told before anything else.
+    pub first_words: Vec<String>,
+    /// Links for people.
+    pub links: Vec<String>,
+}
+
+/// One observation judged against one disclosure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The disclosure's id.
+    pub disclosure: DisclosureId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// How good the evidence is.
+    pub grade: Grade,
+    /// Attempts that came out vulnerable.
+    pub vulnerable: u32,
+    /// Attempts made.
+    pub tried: u32,
+    /// Bytes of heartbeat answers that were not ours to have. Always counted, expected to be 0.
+    pub foreign_bytes: u64,
+}

@@ -1,0 +1,1 @@
+//! Joins the stages; the only module that knows them all.

@@ -1,0 +1,1 @@
+//! Network probes: what was seen, never what it means.

@@ -1,0 +1,1 @@
+//! Rotation: order, blast radius, checklist lines. Pure.

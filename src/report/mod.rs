@@ -1,0 +1,1 @@
+//! Views of the assessment: CSV, JSON, Markdown, HTML, terminal.

@@ -1,0 +1,1 @@
+//! The incident file: SQLite, append-only evidence, hash chain.

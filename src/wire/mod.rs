@@ -1,0 +1,1 @@
+//! Pure codecs of what travels on the wire. No sockets, no clocks.
