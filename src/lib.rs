@@ -7,6 +7,7 @@
 pub mod assess;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod disclosure;
 pub mod drill;
 pub mod inventory;

@@ -1,1 +1,2 @@
 //! Network probes: what was seen, never what it means.
+pub mod engine;
