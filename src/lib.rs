@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod disclosure;
 pub mod drill;
+pub mod error;
 pub mod inventory;
 pub mod model;
 pub mod pipeline;

@@ -1,3 +1,5 @@
 //! The `allclear` binary: parse, run, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    allclear::cli::main()
+}

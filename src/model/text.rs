@@ -33,6 +33,11 @@ pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
+/// Like [`printable`], for a text of several lines of ours: line feeds stay.
+pub fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a character does something other than show itself: C0 and C1 controls, delete, line and
 /// paragraph separators, bidirectional controls, zero-width and tag characters.
 pub fn acts_on_a_terminal(c: char) -> bool {

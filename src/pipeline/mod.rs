@@ -1,1 +1,16 @@
-//! Joins the stages; the only module that knows them all.
+//! Joins the stages: what flows from an inventory to a verdict, a tracker and a checklist.
+//!
+//! The only module that knows every stage. It decides order and hands values on; it has no opinion
+//! of its own on what evidence means, how a probe speaks or how a report looks.
+
+pub mod claims;
+pub mod judged;
+pub mod papers;
+pub mod plan;
+pub mod record;
+pub mod rehearsal;
+pub mod select;
+pub mod settings;
+pub mod source;
+pub mod sweep;
+pub mod verify;

@@ -1,0 +1,127 @@
+//! `allclear attest`: a person's word for what a sweep cannot see.
+
+use std::net::IpAddr;
+
+use clap::Args;
+
+use super::{Console, Globals, verify::WhichArgs};
+use crate::{
+    clock::Clock,
+    error::{Error, Exit},
+    model::{
+        claim::{Claim, Justification, Statement, Subject},
+        facet::FacetKind,
+        secret::SecretState,
+        text::printable,
+        time::Timestamp,
+    },
+    pipeline::claims::{self, Word},
+};
+
+/// Record a person's word for what a sweep cannot see: patched, revoked, secrets rotated
+///
+/// With a reference it counts as E1, without as a bare claim (E0). What a later look sees is always
+/// stronger: a claim that it contradicts is shown as contradicted.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["facet", "state", "not_affected", "decommissioned", "withdraw"]))]
+pub struct AttestArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    /// A secret by its id; repeatable
+    #[arg(long, value_name = "ID", conflicts_with_all = ["service", "owner", "filter"])]
+    secret: Vec<String>,
+    /// The facet that is done: patched, restarted, rekeyed, revoked, secrets
+    #[arg(long, value_name = "FACET", conflicts_with = "secret")]
+    facet: Option<FacetKind>,
+    /// How far the secret has come, such as old-refused
+    #[arg(long, value_name = "STATE", requires = "secret")]
+    state: Option<SecretState>,
+    /// The service cannot have the hole: a VEX justification such as vulnerable_code_not_present
+    #[arg(long, value_name = "JUSTIFICATION", conflicts_with = "secret")]
+    not_affected: Option<Justification>,
+    /// The service is gone; later sweeps must find it unreachable
+    #[arg(long, conflicts_with = "secret")]
+    decommissioned: bool,
+    /// Only this address of it is gone
+    #[arg(long, value_name = "ADDRESS", requires = "decommissioned")]
+    address: Option<IpAddr>,
+    /// Take back what was said before about these services or secrets
+    #[arg(long)]
+    withdraw: bool,
+    /// A ticket, change or document that bears it out
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Why, in your own words
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Who says it
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    by: String,
+    /// When the work was done, if not now: RFC 3339 or a date
+    #[arg(long, value_name = "TIME")]
+    done_at: Option<Timestamp>,
+}
+
+impl AttestArgs {
+    fn statement(&self) -> Result<Statement, Error> {
+        if let Some(facet) = self.facet {
+            if facet == FacetKind::Verified {
+                return Err(Error::Usage(
+                    "nobody can attest `verified`: it follows from a later sweep (allclear verify)".to_owned(),
+                ));
+            }
+            return Ok(Statement::FacetDone { facet });
+        }
+        if let Some(state) = self.state {
+            return Ok(Statement::SecretIs { state });
+        }
+        if let Some(justification) = self.not_affected {
+            return Ok(Statement::NotAffected { justification });
+        }
+        if self.decommissioned {
+            return Ok(Statement::Decommissioned { address: self.address });
+        }
+        Ok(Statement::Withdraw { facet: None })
+    }
+
+    pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+        let word = Word {
+            selection: self.which.selection(),
+            secrets: self.secret.clone(),
+            statement: self.statement()?,
+            by: self.by.clone(),
+            done_at: self.done_at,
+            reference: self.reference.clone(),
+            note: self.note.clone(),
+        };
+        let claims = claims::record(&globals.incident, &word, &globals.choice()?, &Clock::System)?;
+        say(&claims, console)?;
+        if self.reference.is_none() && !self.withdraw {
+            console.note("Without --reference this is a bare claim (E0); most facets want E1 at least.");
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Says what was recorded, one line a subject.
+pub(super) fn say(claims: &[Claim], console: &mut Console) -> Result<(), Error> {
+    for claim in claims {
+        let subject = match &claim.subject {
+            Subject::Service(row) => row.to_string(),
+            Subject::Secret(id) => id.clone(),
+        };
+        let what = match &claim.statement {
+            Statement::FacetDone { facet } => format!("{facet} done"),
+            Statement::SecretIs { state } => format!("{state}"),
+            Statement::NotAffected { justification } => format!("not affected ({justification})"),
+            Statement::Waive { facet: Some(facet), until } => format!("{facet} waived until {}", until.date()),
+            Statement::Waive { facet: None, until } => format!("waived until {}", until.date()),
+            Statement::Decommissioned { address: Some(address) } => format!("{address} decommissioned"),
+            Statement::Decommissioned { address: None } => "decommissioned".to_owned(),
+            Statement::Withdraw { .. } => "earlier claims withdrawn".to_owned(),
+        };
+        let line = format!("recorded: {subject}: {what}, by {}, grade {}", claim.by, claim.grade());
+        writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
+    }
+    Ok(())
+}

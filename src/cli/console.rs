@@ -1,0 +1,65 @@
+//! Where a command writes: results to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+/// The two streams, and what may be done on them.
+pub struct Console {
+    /// Results.
+    pub out: Box<dyn Write + Send>,
+    /// Progress and messages.
+    pub err: Box<dyn Write + Send>,
+    /// Whether results may be coloured.
+    pub color_out: bool,
+    /// Whether messages may be coloured.
+    pub color_err: bool,
+    /// Whether standard error is a terminal that can redraw a line.
+    pub animate: bool,
+    /// Only what matters.
+    pub quiet: bool,
+    /// More.
+    pub verbose: bool,
+    /// Columns of the output.
+    pub width: usize,
+}
+
+impl Console {
+    /// The streams of this process. Colour needs a terminal, no `NO_COLOR`, and no `TERM=dumb`.
+    pub fn of_process(color: clap::ColorChoice, quiet: bool, verbose: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let wanted = |terminal: bool| match color {
+            clap::ColorChoice::Always => true,
+            clap::ColorChoice::Never => false,
+            clap::ColorChoice::Auto => terminal && !dumb && !no_color,
+        };
+        let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        Self {
+            color_out: wanted(io::stdout().is_terminal()),
+            color_err: wanted(io::stderr().is_terminal()),
+            animate: io::stderr().is_terminal() && !dumb,
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            quiet,
+            verbose,
+            width: columns.unwrap_or(100).clamp(60, 200),
+        }
+    }
+
+    /// Says something that is not a result. A message that cannot be written must not stop the work.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
+    /// Says something that must be seen even with `--quiet`.
+    pub fn warn(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+    }
+}
+
+impl std::fmt::Debug for Console {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Console").field("quiet", &self.quiet).field("width", &self.width).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! `allclear inventory`: what was loaded and from where, and what is wrong with it. Contacts nothing.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+
+use super::{Console, Globals};
+use crate::{
+    error::{Error, Exit},
+    inventory::{self, Input, Options},
+    model::{loading::Loaded, wrap::Wrap},
+    report,
+};
+
+/// Show what an inventory says, or what is wrong with it
+#[derive(Debug, Args)]
+pub struct InventoryArgs {
+    #[command(subcommand)]
+    command: Sub,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sub {
+    /// List the services after expansion of networks and port lists, and merging
+    List {
+        #[command(flatten)]
+        files: Files,
+        /// One JSON object a service
+        #[arg(long)]
+        jsonl: bool,
+    },
+    /// Report bad rows, disagreements, unknown owners; exits 5 on any fault
+    Check {
+        #[command(flatten)]
+        files: Files,
+    },
+}
+
+/// Inventories and how they are read; shared with `sweep`.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// Inventories: a services CSV, a secrets CSV, a list of hosts; `-` reads standard input
+    #[arg(value_name = "INVENTORY")]
+    pub inventories: Vec<PathBuf>,
+    /// A CSV of secrets (names and places, never values); also found by its header among the inventories
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Vec<PathBuf>,
+    /// Format of the inventories, where it should not be told by content: csv, list
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+    /// Ports for hosts and networks that name none
+    #[arg(long, value_delimiter = ',', value_name = "PORT,...", default_value = "443")]
+    pub ports: Vec<std::num::NonZeroU16>,
+    /// How TLS is reached where a row does not say; auto: the port decides
+    #[arg(long, default_value = "auto", value_name = "WRAP", value_parser = parse_wrap)]
+    pub wrap: WrapChoice,
+    /// Stop at any bad row (exit 5) instead of reporting it and going on
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// A wrap, or the port's choice.
+#[derive(Clone, Copy, Debug)]
+pub struct WrapChoice(pub Option<Wrap>);
+
+fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
+    if text == "auto" {
+        return Ok(WrapChoice(None));
+    }
+    text.parse().map(|wrap| WrapChoice(Some(wrap))).map_err(|e: crate::model::UnknownWord| e.to_string())
+}
+
+impl Files {
+    /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to.
+    pub fn load(&self, scoped: bool) -> Result<Loaded, Error> {
+        let options = Options {
+            format: self.format.clone(),
+            strict: self.strict,
+            default_ports: self.port_numbers(),
+            allow_huge: scoped,
+            wrap: self.wrap.0,
+        };
+        Ok(inventory::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)?)
+    }
+
+    /// The default ports.
+    pub fn port_numbers(&self) -> Vec<u16> {
+        self.ports.iter().map(|p| p.get()).collect()
+    }
+}
+
+fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
+    paths
+        .iter()
+        .map(|path| {
+            if path != Path::new("-") {
+                return Ok(Input::Path(path.clone()));
+            }
+            let mut text = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut text)
+                .map_err(|e| Error::Input(format!("standard input cannot be read: {e}")))?;
+            Ok(Input::Text { name: "-".to_owned(), text })
+        })
+        .collect()
+}
+
+impl InventoryArgs {
+    pub(super) fn run(&self, _globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+        match &self.command {
+            Sub::List { files, jsonl } => list(files, *jsonl, console),
+            Sub::Check { files } => check(files, console),
+        }
+    }
+}
+
+fn need_some(files: &Files) -> Result<(), Error> {
+    if files.inventories.is_empty() {
+        return Err(Error::Usage("name an inventory, or `-` for standard input".to_owned()));
+    }
+    Ok(())
+}
+
+fn list(files: &Files, jsonl: bool, console: &mut Console) -> Result<Exit, Error> {
+    need_some(files)?;
+    let loaded = files.load(true)?;
+    report_faults(&loaded, console);
+    if jsonl {
+        for service in &loaded.services {
+            let line = report::inventory::list_jsonl(service, &loaded.secrets);
+            writeln!(console.out, "{line}").map_err(Error::stdout)?;
+        }
+    } else {
+        report::inventory::list_table(&loaded.services, &mut console.out).map_err(Error::stdout)?;
+    }
+    console.out.flush().map_err(Error::stdout)?;
+    Ok(Exit::Done)
+}
+
+fn check(files: &Files, console: &mut Console) -> Result<Exit, Error> {
+    need_some(files)?;
+    let loaded = files.load(true)?;
+    report::inventory::check_text(&loaded, &mut console.out).map_err(Error::stdout)?;
+    let fault = !loaded.bad.is_empty() || !loaded.disagreements.is_empty();
+    Ok(if fault { Exit::BadInput } else { Exit::Done })
+}
+
+/// Bad rows go to standard error, one line each, and are counted; the rest goes on.
+pub(super) fn report_faults(loaded: &Loaded, console: &mut Console) {
+    for bad in &loaded.bad {
+        console.warn(&bad.to_string());
+    }
+    if !loaded.bad.is_empty() {
+        let (bad, good) = (loaded.bad.len(), loaded.services.len());
+        console.warn(&format!("{bad} bad rows were left out; the other rows gave {good} services"));
+    }
+    for disagreement in &loaded.disagreements {
+        console.note(&disagreement.to_string());
+    }
+    for notice in &loaded.notices {
+        console.note(&notice.to_string());
+    }
+}

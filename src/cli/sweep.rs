@@ -1,0 +1,381 @@
+//! `allclear sweep`: loads, probes, stores, assesses, prints a summary.
+
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use tokio::sync::watch;
+
+use super::{Console, Globals, inventory::Files, progress::Shown};
+use crate::{
+    clock::Clock,
+    config::{self, Found},
+    error::{Error, Exit},
+    model::{facet::State, policy::Presume, text::printable},
+    pipeline::{
+        judged::{self, Choice},
+        plan::{Fate, Planned},
+        settings::{Resolve, Settings},
+        source::{self, Prepared},
+        sweep::{self, Outcome, Sinks},
+    },
+    probe::Depth,
+    report,
+    store::{Reader, Store},
+};
+
+/// Sweep an inventory: who is vulnerable, who is not, who cannot be told
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Addresses, networks or names to leave alone, or a file of them; repeatable
+    #[arg(long, value_name = "CIDR|FILE")]
+    exclude: Vec<String>,
+    /// A file of networks, addresses and names: nothing outside it is touched
+    #[arg(long, value_name = "FILE")]
+    scope: Option<PathBuf>,
+    /// Print the exact list of targets and contact none
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Go on with the sweep that was cut off; needs no inventory
+    #[arg(long)]
+    resume: bool,
+    /// One JSON object for each finished endpoint on standard output
+    #[arg(long)]
+    jsonl: bool,
+    /// Exit 1 when a service is in one of these states
+    #[arg(long, value_delimiter = ',', value_name = "STATE,...")]
+    fail_on: Vec<State>,
+    /// Which services that were clean on their first look owe new keys all the same: dated, all, none
+    #[arg(long, value_name = "WHICH")]
+    presume: Option<Presume>,
+    /// A name for where this sweep looks from
+    #[arg(long, value_name = "NAME")]
+    vantage: Option<String>,
+    /// Resolve names now, or use the addresses of the last sweep
+    #[arg(long, default_value = "live", value_name = "HOW")]
+    resolve: Resolve,
+}
+
+/// Limits of a sweep; shared with `verify`.
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Endpoints in flight [default: 500]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
+    /// New connections a second, 0 for no limit [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub rate: Option<u32>,
+    /// Endpoints in flight at one address; never two at one port [default: 4]
+    #[arg(long, value_name = "N")]
+    pub per_host: Option<usize>,
+    /// Limit of a connect, such as 3s or 500ms
+    #[arg(long, default_value = "3s", value_name = "TIME", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// Limit of a probe's step; grows with the measured round trip
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = parse_duration)]
+    pub probe_timeout: Duration,
+    /// Connections that ask the question, for each address: finds one bad backend behind a balancer
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub samples: u32,
+    /// quick: one connection; standard: also the server's other key type; full: also without SNI
+    #[arg(long, default_value = "standard", value_name = "HOW")]
+    pub depth: Depth,
+    /// The local address to connect from
+    #[arg(long, value_name = "ADDRESS")]
+    pub source: Option<IpAddr>,
+}
+
+impl LimitArgs {
+    /// Puts what was typed over the configuration over the defaults.
+    pub fn apply(&self, settings: &mut Settings, config: &config::Limits) -> Result<(), Error> {
+        settings.concurrency = self.concurrency.or(config.concurrency).unwrap_or(settings.concurrency);
+        settings.rate = self.rate.or(config.rate).unwrap_or(settings.rate);
+        settings.per_host = self.per_host.or(config.per_host).unwrap_or(settings.per_host);
+        if settings.concurrency == 0 || settings.per_host == 0 {
+            return Err(Error::Usage("--concurrency and --per-host must be at least 1".to_owned()));
+        }
+        settings.timeout = self.timeout;
+        settings.probe_timeout = self.probe_timeout;
+        settings.samples = self.samples;
+        settings.depth = self.depth;
+        settings.source = self.source;
+        Ok(())
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write 3s, 1.5s or 500ms");
+    let (number, unit) = if let Some(n) = text.strip_suffix("ms") {
+        (n, 0.001)
+    } else if let Some(n) = text.strip_suffix('s') {
+        (n, 1.0)
+    } else {
+        (text, 1.0)
+    };
+    let seconds = number.trim().parse::<f64>().map_err(|_| wrong())? * unit;
+    if !(0.001..=3600.0).contains(&seconds) {
+        return Err(format!("`{text}` is out of range; from 1ms to 3600s"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+impl SweepArgs {
+    pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+        if self.files.inventories.is_empty() && !self.resume {
+            return Err(Error::Usage(
+                "name an inventory (a CSV or a list of hosts), `-` for standard input, or --resume".to_owned(),
+            ));
+        }
+        let found = self.config(globals)?;
+        let settings = self.settings(globals, &found)?;
+        let loaded = match self.files.inventories.is_empty() {
+            true => None,
+            false => Some(self.files.load(settings.scope.is_some())?),
+        };
+        if let Some(loaded) = &loaded {
+            super::inventory::report_faults(loaded, console);
+        }
+        if self.dry_run {
+            return self.dry_run(loaded, settings, console);
+        }
+        let clock = Clock::System;
+        let (mut store, prepared) = self.prepare(globals, loaded, settings, &clock, console)?;
+        let outcome = run_with_progress(&mut store, globals, &prepared, &clock, self.jsonl, console)?;
+        drop(store);
+        self.conclude(globals, &prepared, &outcome, &found, console)
+    }
+
+    fn config(&self, globals: &Globals) -> Result<Found, Error> {
+        let mut folders = Vec::new();
+        if let Some(folder) = self.files.inventories.first().and_then(|p| p.parent()) {
+            folders.push(folder);
+        }
+        globals.config(&folders)
+    }
+
+    fn settings(&self, globals: &Globals, found: &Found) -> Result<Settings, Error> {
+        let limits = &found.config.limits;
+        let mut settings = Settings { policy: found.config.policy.clone(), ..Settings::default() };
+        self.limits.apply(&mut settings, limits)?;
+        if let Some(presume) = self.presume {
+            settings.policy.presume = presume;
+        }
+        if let Some(vantage) = self.vantage.as_ref().or(limits.vantage.as_ref()) {
+            settings.vantage = Arc::from(vantage.as_str());
+        }
+        settings.resolve = self.resolve;
+        settings.ports = self.files.port_numbers();
+        settings.wrap = self.files.wrap.0;
+        settings.exclude = expand_excludes(limits.exclude.iter().chain(&self.exclude))?;
+        settings.scope = self.scope.as_deref().map(read).transpose()?;
+        if !globals.disclosure.is_empty() {
+            let named = globals.disclosure.iter().map(|name| crate::disclosure::find(name));
+            settings.disclosures =
+                named.map(|d| d.map(|d| d.id.to_string())).collect::<Result<_, _>>()?;
+        }
+        Ok(settings)
+    }
+
+    fn prepare(
+        &self,
+        globals: &Globals,
+        loaded: Option<crate::model::loading::Loaded>,
+        settings: Settings,
+        clock: &Clock,
+        console: &mut Console,
+    ) -> Result<(Store, Prepared), Error> {
+        let incident = &globals.incident;
+        if self.resume {
+            let store = Store::open(incident)?;
+            let prepared = source::resume(&Reader::open(incident)?, loaded.as_ref())?;
+            console.note(&format!("Resuming sweep {} of {} services.", prepared.sweep, prepared.services));
+            return Ok((store, prepared));
+        }
+        let Some(loaded) = loaded else {
+            return Err(Error::Usage("name an inventory".to_owned()));
+        };
+        if loaded.services.is_empty() {
+            return Err(Error::Input("the inventory holds no service".to_owned()));
+        }
+        let mut store = Store::create_or_open(incident, clock.now(), None)?;
+        for notice in store.notices() {
+            console.note(notice);
+        }
+        let prepared = source::from_inventory(&mut store, &loaded, settings, &super::command_line(), clock)?;
+        Ok((store, prepared))
+    }
+
+    fn conclude(
+        &self,
+        globals: &Globals,
+        prepared: &Prepared,
+        outcome: &Outcome,
+        found: &Found,
+        console: &mut Console,
+    ) -> Result<Exit, Error> {
+        if outcome.interrupted {
+            console.warn(&format!(
+                "Interrupted: {} of {} services have their row and are kept. Go on with: allclear sweep --resume",
+                outcome.counts.done, prepared.services
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        let mut policy = found.path.is_some().then(|| found.config.policy.clone());
+        if let (Some(policy), Some(presume)) = (&mut policy, self.presume) {
+            policy.presume = presume;
+        }
+        let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy };
+        let judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
+        let text = report::summary::text(
+            &judged.evidence,
+            &judged.assessment,
+            &judged.changes(None),
+            console.width,
+            if self.jsonl { console.color_err } else { console.color_out },
+        );
+        if self.jsonl {
+            console.note(text.trim_end()); // standard output belongs to the rows
+        } else {
+            console.out.write_all(text.as_bytes()).map_err(Error::stdout)?;
+        }
+        let failed = judged.assessment.services.iter().any(|s| self.fail_on.contains(&s.state));
+        Ok(if failed { Exit::Open } else { Exit::Done })
+    }
+
+    fn dry_run(
+        &self,
+        loaded: Option<crate::model::loading::Loaded>,
+        settings: Settings,
+        console: &mut Console,
+    ) -> Result<Exit, Error> {
+        let Some(loaded) = loaded else {
+            return Err(Error::Usage("--dry-run needs an inventory".to_owned()));
+        };
+        let planned = crate::pipeline::plan::list(loaded.services, &settings)?;
+        let mut probed = 0_u64;
+        for next in &planned {
+            probed += u64::from(matches!(next.fate, Fate::Probe { .. }));
+            writeln!(console.out, "{}", printable(&dry_line(next))).map_err(Error::stdout)?;
+        }
+        console.note(&format!(
+            "Dry run: {probed} endpoints would be contacted, {} would not; nothing was sent to any of them.",
+            planned.len() as u64 - probed
+        ));
+        Ok(Exit::Done)
+    }
+}
+
+fn dry_line(planned: &Planned) -> String {
+    let service = &planned.service;
+    let address = planned.address.map_or_else(|| "-".to_owned(), |a| a.to_string());
+    let fate = match &planned.fate {
+        Fate::Probe { fragile: false } => "probe".to_owned(),
+        Fate::Probe { fragile: true } => "handshake-only (fragile)".to_owned(),
+        Fate::Skip(skip) => format!("skip ({skip})"),
+        Fate::NoAddress(why) => format!("no-address ({why})"),
+    };
+    format!("{fate}\t{address}\t{}\t{}\t{}\t{}", service.port, service.transport, service.wrap, service.display_name())
+}
+
+/// Runs a prepared sweep with progress on standard error and a stop by Ctrl-C or SIGTERM.
+pub(super) fn run_with_progress(
+    store: &mut Store,
+    globals: &Globals,
+    prepared: &Prepared,
+    clock: &Clock,
+    jsonl: bool,
+    console: &mut Console,
+) -> Result<Outcome, Error> {
+    let progress = Shown::new(console.quiet, console.animate);
+    let sinks = Sinks {
+        jsonl: jsonl.then_some(&mut *console.out),
+        progress: &progress,
+        stop: stop_signal()?,
+    };
+    let outcome = sweep::run(store, &globals.incident, prepared, clock, sinks);
+    progress.finish();
+    outcome
+}
+
+/// Turns true at the first Ctrl-C or SIGTERM; the second ends the process without tidying up.
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
+    let (sender, receiver) = watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Internal(format!("signals cannot be received: {e}")))?;
+    std::thread::spawn(move || {
+        runtime.block_on(async move {
+            interrupted().await;
+            let _ = sender.send(true); // nobody listens any more: the command is ending anyway
+            interrupted().await;
+            end_at_once();
+        });
+    });
+    Ok(receiver)
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await; // no signals at all: then nothing ever stops it
+        }
+    }
+}
+
+#[expect(clippy::exit, reason = "the user asked twice; what is committed is safe at any moment")]
+fn end_at_once() {
+    std::process::exit(i32::from(Exit::Interrupted.code()));
+}
+
+fn read(path: &std::path::Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|e| Error::Input(format!("cannot read {}: {e}", path.display())))
+}
+
+/// Replaces every file among the exclusions by its lines; comments and blank lines fall away.
+fn expand_excludes<'a>(given: impl Iterator<Item = &'a String>) -> Result<Vec<String>, Error> {
+    let mut all = Vec::new();
+    for entry in given {
+        let path = std::path::Path::new(entry);
+        if path.is_file() {
+            let text = read(path)?;
+            let lines = text.lines().map(|l| l.split('#').next().unwrap_or("").trim());
+            all.extend(lines.filter(|l| !l.is_empty()).map(str::to_owned));
+        } else {
+            all.push(entry.clone());
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        let table = [
+            ("3s", Some(3000)),
+            ("500ms", Some(500)),
+            ("1.5s", Some(1500)),
+            ("2", Some(2000)),
+            ("0s", None),
+            ("-1s", None),
+            ("1e9s", None),
+            ("NaN", None),
+            ("soon", None),
+        ];
+        for (input, expected) in table {
+            let got = parse_duration(input).ok().map(|d| d.as_millis());
+            assert_eq!(got, expected, "input: {input:?}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `allclear waive`: accept a service as it is, with a reason and an end.
+
+use clap::Args;
+
+use super::{Console, Globals, attest::say, verify::WhichArgs};
+use crate::{
+    clock::Clock,
+    error::{Error, Exit},
+    model::{claim::Statement, facet::FacetKind, time::Timestamp},
+    pipeline::claims::{self, Word},
+};
+
+/// Accept services as they are, with a reason and an end
+///
+/// A waiver never hides what the last look saw vulnerable, and ends by itself.
+#[derive(Debug, Args)]
+pub struct WaiveArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    /// A secret by its id; repeatable
+    #[arg(long, value_name = "ID", conflicts_with_all = ["service", "owner", "filter"])]
+    secret: Vec<String>,
+    /// Only this facet: patched, restarted, rekeyed, revoked, secrets
+    #[arg(long, value_name = "FACET", conflicts_with = "secret")]
+    facet: Option<FacetKind>,
+    /// When the waiver ends: RFC 3339 or a date
+    #[arg(long, value_name = "TIME")]
+    until: Timestamp,
+    /// Why it is accepted
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// A ticket or document that bears it out
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Who accepts it
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    by: String,
+}
+
+impl WaiveArgs {
+    pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+        let clock = Clock::System;
+        if self.until <= clock.now() {
+            return Err(Error::Usage(format!("--until {} is not in the future", self.until)));
+        }
+        if self.reason.trim().is_empty() {
+            return Err(Error::Usage("--reason must say why".to_owned()));
+        }
+        let word = Word {
+            selection: self.which.selection(),
+            secrets: self.secret.clone(),
+            statement: Statement::Waive { facet: self.facet, until: self.until },
+            by: self.by.clone(),
+            done_at: None,
+            reference: self.reference.clone(),
+            note: Some(self.reason.clone()),
+        };
+        let claims = claims::record(&globals.incident, &word, &globals.choice()?, &clock)?;
+        say(&claims, console)?;
+        Ok(Exit::Done)
+    }
+}

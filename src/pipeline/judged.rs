@@ -1,0 +1,106 @@
+//! The incident as it is judged now: evidence read once, assessed against one disclosure.
+//! Everything that is shown or exported after a sweep starts here.
+
+use std::{collections::HashMap, path::Path};
+
+use crate::{
+    assess, disclosure,
+    error::Error,
+    model::{
+        assessment::{Assessment, Change, ServiceAssessment},
+        checklist::Line,
+        ids::{RowId, SweepId},
+        policy::Policy,
+        sweep::Evidence,
+        time::Timestamp,
+        verdict::Disclosure,
+    },
+    pipeline::source::settings_of,
+    remediate,
+    store::Reader,
+};
+
+/// Evidence and what follows from it.
+#[derive(Debug)]
+pub struct Judged {
+    /// Everything the incident file holds, with the secrets that services of a type always hold.
+    pub evidence: Evidence,
+    /// What follows from it.
+    pub assessment: Assessment,
+}
+
+/// What decides how evidence is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// A disclosure by id or alias; absent: the one that the incident began with.
+    pub disclosure: Option<String>,
+    /// Rules from a configuration file; absent: those of the last sweep.
+    pub policy: Option<Policy>,
+}
+
+/// Reads the incident file.
+pub fn evidence(incident: &Path) -> Result<Evidence, Error> {
+    let mut evidence = Reader::open(incident)?.evidence()?;
+    let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets);
+    evidence.secrets.extend(implied);
+    Ok(evidence)
+}
+
+/// Reads the incident file and judges it.
+pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, Error> {
+    let evidence = evidence(incident)?;
+    let disclosure = chosen_disclosure(&evidence, choice)?;
+    let policy = policy(&evidence, choice)?;
+    let assessment = assess::assess(&evidence, &disclosure, &policy, now);
+    Ok(Judged { evidence, assessment })
+}
+
+fn chosen_disclosure(evidence: &Evidence, choice: &Choice) -> Result<Disclosure, Error> {
+    let first = evidence.incident.disclosures.first().map(String::as_str);
+    Ok(disclosure::find(
+        choice.disclosure.as_deref().or(first).unwrap_or("heartbleed"),
+    )?)
+}
+
+fn policy(evidence: &Evidence, choice: &Choice) -> Result<Policy, Error> {
+    if let Some(policy) = &choice.policy {
+        return Ok(policy.clone());
+    }
+    evidence
+        .sweeps
+        .last()
+        .map_or_else(|| Ok(Policy::default()), |sweep| Ok(settings_of(sweep)?.policy))
+}
+
+impl Judged {
+    /// What changed between the sweep before `since` and now; without `since`, between the last two.
+    pub fn changes(&self, since: Option<SweepId>) -> Vec<Change> {
+        let sweeps = &self.evidence.sweeps;
+        let last_before = match since {
+            Some(since) => sweeps.iter().rev().map(|s| s.id).find(|id| *id < since),
+            None => sweeps.iter().rev().nth(1).map(|s| s.id),
+        };
+        let a = &self.assessment;
+        let before =
+            last_before.map(|id| assess::assess_as_of(&self.evidence, &a.disclosure, &a.policy, a.now, id));
+        assess::changes(before.as_ref(), a)
+    }
+
+    /// The checklist's lines for the whole fleet.
+    pub fn lines(&self) -> Vec<Line> {
+        remediate::checklist(&self.evidence, &self.assessment)
+    }
+
+    /// Judges one observation, for exports that list every one.
+    pub fn judge(
+        &self,
+        observation: &crate::model::observation::Observation,
+    ) -> crate::model::verdict::Judgement {
+        assess::judge(observation, &self.assessment.disclosure)
+    }
+
+    /// Every service's conclusion by its row id.
+    pub fn by_row(&self) -> HashMap<&RowId, &ServiceAssessment> {
+        self.assessment.services.iter().map(|s| (&s.row_id, s)).collect()
+    }
+}

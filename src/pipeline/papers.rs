@@ -1,0 +1,149 @@
+//! Files that leave the tool: exports and checklists, from the judged incident to bytes on disk.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use super::{judged::Judged, select::Selection};
+use crate::{
+    error::Error,
+    model::checklist::Checklist,
+    remediate,
+    report::{self, csv::Dialect, exports::View},
+};
+
+/// Whose checklist.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Which<'a> {
+    /// Only this owner's.
+    pub owner: Option<&'a str>,
+    /// Only lines about this service.
+    pub service: Option<&'a str>,
+}
+
+/// How a checklist is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Markdown.
+    Markdown,
+    /// One self-contained HTML page.
+    Html,
+}
+
+/// The names of all exports.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    report::exports::EXPORTS.iter().map(|e| e.name)
+}
+
+/// A checklist as text.
+pub fn checklist(
+    judged: &Judged,
+    which: Which<'_>,
+    layout: Layout,
+    template: Option<&str>,
+) -> Result<String, Error> {
+    let lists = lists(judged, which)?;
+    let context = report::checklist::Context::of(&judged.evidence, &judged.assessment);
+    Ok(match layout {
+        Layout::Markdown => report::checklist::markdown(&lists, &context, template)?,
+        Layout::Html => report::checklist::html(&lists, &context, template)?,
+    })
+}
+
+/// Lines by owner, or of one owner or service.
+fn lists(judged: &Judged, which: Which<'_>) -> Result<Vec<Checklist>, Error> {
+    let none = |_: &crate::model::ids::RowId| None;
+    let lines = judged.lines();
+    if let Some(wanted) = which.service {
+        let selection = Selection { services: vec![wanted.to_owned()], ..Selection::default() };
+        let chosen = selection.of(&judged.evidence.services, &none)?;
+        let lines = chosen.iter().flat_map(|s| remediate::for_service(&lines, &s.row_id)).collect();
+        return Ok(vec![Checklist { owner: None, lines }]);
+    }
+    if let Some(owner) = which.owner {
+        let selection = Selection { owners: vec![owner.to_owned()], ..Selection::default() };
+        selection.of(&judged.evidence.services, &none)?;
+        let mut lists = remediate::by_owner(lines);
+        lists.retain(|l| l.owner.as_deref() == Some(owner));
+        if lists.is_empty() {
+            lists.push(Checklist { owner: Some(owner.to_owned()), lines: Vec::new() });
+        }
+        return Ok(lists);
+    }
+    Ok(remediate::by_owner(lines))
+}
+
+/// Writes one export.
+pub fn export(judged: &Judged, kind: &str, dialect: Dialect, out: &mut dyn Write) -> Result<(), Error> {
+    with_view(judged, |view| {
+        report::exports::write(kind, view, dialect, out).map_err(Error::stdout)
+    })
+}
+
+/// Writes one export to a file, and beside it `FILE.meta.json` with what was left out and what was covered.
+pub fn export_file(judged: &Judged, kind: &str, dialect: Dialect, path: &Path) -> Result<(), Error> {
+    let mut bytes = Vec::new();
+    export(judged, kind, dialect, &mut bytes)?;
+    write_file(path, &bytes)?;
+    let meta = with_view(judged, |view| Ok(report::meta::json(kind, view, &[])))?;
+    write_file(&meta_path(path), meta.as_bytes())
+}
+
+/// Writes one file an owner; returns their paths.
+pub fn export_by_owner(
+    judged: &Judged,
+    kind: &str,
+    dialect: Dialect,
+    path: &Path,
+) -> Result<Vec<PathBuf>, Error> {
+    let parts = with_view(judged, |view| {
+        report::exports::by_owner(kind, view, dialect).map_err(|source| Error::Io {
+            action: "write",
+            path: path.to_path_buf(),
+            source,
+        })
+    })?;
+    let stem = path.file_stem().map_or_else(|| kind.to_owned(), |s| s.to_string_lossy().into_owned());
+    let ending = path.extension().map_or_else(|| "csv".to_owned(), |e| e.to_string_lossy().into_owned());
+    let mut written = Vec::new();
+    for (slug, bytes) in parts {
+        let file = path.with_file_name(format!("{stem}-{slug}.{ending}"));
+        write_file(&file, &bytes)?;
+        written.push(file);
+    }
+    let meta = with_view(judged, |view| Ok(report::meta::json(kind, view, &["split by owner".to_owned()])))?;
+    write_file(&meta_path(path), meta.as_bytes())?;
+    Ok(written)
+}
+
+fn with_view<T>(judged: &Judged, f: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let changes = judged.changes(None);
+    let judge = |o: &crate::model::observation::Observation| judged.judge(o);
+    f(&View {
+        evidence: &judged.evidence,
+        assessment: &judged.assessment,
+        judge: &judge,
+        changes: &changes,
+    })
+}
+
+fn meta_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".meta.json");
+    path.with_file_name(name)
+}
+
+/// Writes a file whole: beside the target first, then renamed over it, so that a reader or a crash
+/// never meets half of it.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".part-{}", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part); // what failed is reported below
+    }
+    written.map_err(failed)
+}

@@ -1,0 +1,170 @@
+//! The recorder: takes observations off the probing threads, commits them in batches, and only then
+//! judges, prints and counts them. Until the calibration has passed it holds everything back.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    assess,
+    error::Error,
+    model::{
+        observation::Observation,
+        sweep::SweepState,
+        verdict::{Disclosure, Reason, Verdict},
+    },
+    report,
+    store::Store,
+};
+
+/// How long a batch may gather before it is committed (DESIGN: at most 100 ms).
+const GATHER: Duration = Duration::from_millis(20);
+/// Rows of one batch at the most.
+const BATCH: usize = 4096;
+/// Vulnerable endpoints that are kept by name for progress and summary.
+const NAMED: usize = 50;
+
+/// What a running sweep shows: counts of endpoints.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Endpoints that have their row.
+    pub done: u64,
+    /// Endpoints by verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Endpoints by reason.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// Foreign bytes counted.
+    pub foreign_bytes: u64,
+    /// The first vulnerable endpoints, as `name:port address`.
+    pub vulnerable: Vec<String>,
+}
+
+impl Counts {
+    /// Endpoints with one verdict.
+    pub fn of(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or(0)
+    }
+
+    /// Endpoints that nobody could judge: inconclusive, unreachable or skipped.
+    pub fn unknown(&self) -> u64 {
+        self.of(Verdict::Inconclusive) + self.of(Verdict::Unreachable) + self.of(Verdict::Skipped)
+    }
+}
+
+/// Shows how far a sweep has come.
+pub trait Progress: Send + Sync {
+    /// Called after every commit. `total` is the number of services: names may bring more endpoints.
+    fn update(&self, counts: &Counts, total: u64, elapsed: Duration);
+    /// A message that must not be lost between progress lines.
+    fn note(&self, text: &str);
+}
+
+/// Everything the recorder works with.
+pub struct Recorder<'a> {
+    /// The incident file.
+    pub store: &'a mut Store,
+    /// What observations are judged against.
+    pub disclosures: &'a [Disclosure],
+    /// Where JSON lines go, if they are wanted.
+    pub jsonl: Option<&'a mut (dyn Write + Send)>,
+    /// Who is told.
+    pub progress: &'a dyn Progress,
+    /// Services of this sweep.
+    pub total: u64,
+}
+
+impl Recorder<'_> {
+    /// Records until the channel closes. The calibration's result comes first; if it failed, nothing
+    /// is recorded or shown.
+    pub fn run(
+        mut self,
+        mut rows: mpsc::Receiver<Observation>,
+        calibrated: oneshot::Receiver<Result<(), String>>,
+    ) -> Result<Counts, Error> {
+        let began = Instant::now();
+        let mut counts = Counts::default();
+        let sweep_calibrated = calibrated
+            .blocking_recv()
+            .unwrap_or_else(|_| Err("it was cut off before it could end".to_owned()));
+        sweep_calibrated.map_err(Error::Calibration)?;
+        let mut batch = Vec::with_capacity(64);
+        while let Some(first) = rows.blocking_recv() {
+            batch.push(first);
+            gather(&mut rows, &mut batch);
+            self.store.append_observations(&batch)?;
+            self.show(&batch, &mut counts)?;
+            self.progress.update(&counts, self.total, began.elapsed());
+            batch.clear();
+        }
+        Ok(counts)
+    }
+
+    fn show(&mut self, batch: &[Observation], counts: &mut Counts) -> Result<(), Error> {
+        let mut text = String::new();
+        for observation in batch {
+            let judgements: Vec<_> = self
+                .disclosures
+                .iter()
+                .map(|d| assess::judge(observation, d))
+                .collect();
+            if let Some(first) = judgements.first() {
+                counts.done += 1;
+                *counts.verdicts.entry(first.verdict).or_default() += 1;
+                *counts.reasons.entry(first.reason).or_default() += 1;
+                counts.foreign_bytes += first.foreign_bytes;
+                if first.verdict == Verdict::Vulnerable && counts.vulnerable.len() < NAMED {
+                    let name = observation.name.as_deref().unwrap_or("");
+                    let address = observation.address.map(|a| a.to_string()).unwrap_or_default();
+                    counts
+                        .vulnerable
+                        .push(format!("{name} {address} {}", observation.port));
+                }
+            }
+            if self.jsonl.is_some() {
+                text.push_str(&report::endpoint::line(observation, &judgements));
+                text.push('\n');
+            }
+        }
+        if let Some(out) = self.jsonl.as_deref_mut() {
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            if let Err(source) = written {
+                if source.kind() != std::io::ErrorKind::BrokenPipe {
+                    return Err(Error::stdout(source));
+                }
+                // Whoever read the lines went away; the evidence still matters.
+                self.jsonl = None;
+                self.progress
+                    .note("the reader of --jsonl went away; the sweep goes on into the incident file");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds what else is ready, waiting a moment so that single rows share a commit.
+fn gather(rows: &mut mpsc::Receiver<Observation>, batch: &mut Vec<Observation>) {
+    let mut waited = false;
+    while batch.len() < BATCH {
+        match rows.try_recv() {
+            Ok(row) => batch.push(row),
+            Err(mpsc::error::TryRecvError::Empty) if !waited => {
+                waited = true;
+                std::thread::sleep(GATHER);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// How a sweep ended, for its row in the incident file.
+pub const fn state_of(stopped: bool, failed: bool) -> SweepState {
+    match (failed, stopped) {
+        (true, _) => SweepState::Failed,
+        (false, true) => SweepState::Interrupted,
+        (false, false) => SweepState::Finished,
+    }
+}

@@ -1,0 +1,82 @@
+//! The settings of one sweep: what was typed, made whole with its defaults (DESIGN: `sweep` options).
+//! Stored with the sweep, so that `--resume` goes on under the same rules.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{policy::Policy, wrap::Wrap},
+    probe::Depth,
+};
+
+/// Everything that a sweep needs to know besides its services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Endpoints in flight.
+    pub concurrency: usize,
+    /// New connections a second; 0 is no limit.
+    pub rate: u32,
+    /// Endpoints in flight at one address.
+    pub per_host: usize,
+    /// Limit of a connect.
+    pub timeout: Duration,
+    /// Limit of a probe's step.
+    pub probe_timeout: Duration,
+    /// Connections that ask the question, for each address.
+    pub samples: u32,
+    /// How much is asked.
+    pub depth: Depth,
+    /// Ports for hosts and networks that name none.
+    pub ports: Vec<u16>,
+    /// The wrap for rows that name none; absent: the port decides.
+    pub wrap: Option<Wrap>,
+    /// Addresses, networks and names that are left alone.
+    pub exclude: Vec<String>,
+    /// The text of the scope file.
+    pub scope: Option<String>,
+    /// The local address to connect from.
+    pub source: Option<IpAddr>,
+    /// From where this sweep looks.
+    pub vantage: Arc<str>,
+    /// Whether names are resolved, or the last sweep's addresses are used.
+    pub resolve: Resolve,
+    /// Disclosures by id.
+    pub disclosures: Vec<String>,
+    /// The rules in force.
+    pub policy: Policy,
+}
+
+/// Where addresses come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolve {
+    /// The resolver, now.
+    Live,
+    /// The addresses of the last sweep that had any; the resolver for names without.
+    Last,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 500,
+            rate: 1000,
+            per_host: 4,
+            timeout: Duration::from_secs(3),
+            probe_timeout: Duration::from_secs(5),
+            samples: 1,
+            depth: Depth::Standard,
+            ports: vec![443],
+            wrap: None,
+            exclude: Vec::new(),
+            scope: None,
+            source: None,
+            vantage: Arc::from("local"),
+            resolve: Resolve::Live,
+            disclosures: vec!["CVE-2014-0160".to_owned()],
+            policy: Policy::default(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Where a sweep's services come from: inventories, the incident file itself, or the sweep that was
+//! cut off. Whatever the source, the services stand in the incident file before the first probe.
+
+use std::collections::HashSet;
+
+use crate::{
+    clock::Clock,
+    error::Error,
+    inventory,
+    model::{
+        ids::{RowId, SweepId},
+        loading::Loaded,
+        service::Service,
+        sweep::Sweep,
+    },
+    pipeline::settings::Settings,
+    store::{NewSweep, Reader, Store},
+};
+
+/// A sweep that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Its number.
+    pub sweep: SweepId,
+    /// Its settings; those it began with when it is resumed.
+    pub settings: Settings,
+    /// Its services.
+    pub services: u64,
+    /// Whether it goes on after an interruption.
+    pub resumed: bool,
+}
+
+/// Begins a sweep over what inventories declare.
+pub fn from_inventory(
+    store: &mut Store,
+    loaded: &Loaded,
+    settings: Settings,
+    command_line: &str,
+    clock: &Clock,
+) -> Result<Prepared, Error> {
+    let digest = inventory::digest(&loaded.services, &loaded.secrets);
+    let new = new_sweep(&settings, command_line, clock, digest, loaded.bad.len() as u64)?;
+    let sweep = store.begin_sweep(&new)?;
+    store.put_services(sweep, &mut loaded.services.iter())?;
+    store.put_secrets(&loaded.secrets)?;
+    Ok(Prepared {
+        sweep,
+        settings,
+        services: loaded.services.len() as u64,
+        resumed: false,
+    })
+}
+
+/// Begins a sweep over services that the incident file knows, such as `verify` asks for.
+pub fn from_stored(
+    store: &mut Store,
+    services: &[&Service],
+    settings: Settings,
+    command_line: &str,
+    clock: &Clock,
+) -> Result<Prepared, Error> {
+    let owned: Vec<Service> = services.iter().map(|s| (*s).clone()).collect();
+    let digest = inventory::digest(&owned, &[]);
+    let new = new_sweep(&settings, command_line, clock, digest, 0)?;
+    let sweep = store.begin_sweep(&new)?;
+    store.put_services(sweep, &mut owned.iter())?;
+    Ok(Prepared {
+        sweep,
+        settings,
+        services: owned.len() as u64,
+        resumed: false,
+    })
+}
+
+/// Takes up the sweep that was cut off. An inventory may be given again; another one is an error.
+pub fn resume(reader: &Reader, loaded: Option<&Loaded>) -> Result<Prepared, Error> {
+    let Some(sweep) = reader.unfinished_sweep()? else {
+        return Err(Error::Usage(
+            "there is nothing to resume: the last sweep came to its end. Run `allclear sweep` without --resume"
+                .to_owned(),
+        ));
+    };
+    if let Some(loaded) = loaded
+        && inventory::digest(&loaded.services, &loaded.secrets) != sweep.inventory
+    {
+        return Err(Error::Input(format!(
+            "sweep {} was begun with another inventory, so it cannot be resumed with this one; give the same \
+             files or none, or begin a new sweep without --resume",
+            sweep.id
+        )));
+    }
+    Ok(Prepared {
+        sweep: sweep.id,
+        settings: settings_of(&sweep)?,
+        services: sweep.services,
+        resumed: true,
+    })
+}
+
+/// The settings that a sweep ran under.
+pub fn settings_of(sweep: &Sweep) -> Result<Settings, Error> {
+    serde_json::from_value(sweep.settings.clone())
+        .map_err(|e| Error::Internal(format!("the settings of sweep {} cannot be read: {e}", sweep.id)))
+}
+
+/// Row ids that were not asked for, for messages that say how much was left out.
+pub fn left_out<'a>(all: &'a [Service], chosen: &[&Service]) -> Vec<&'a RowId> {
+    let chosen: HashSet<&RowId> = chosen.iter().map(|s| &s.row_id).collect();
+    all.iter()
+        .map(|s| &s.row_id)
+        .filter(|id| !chosen.contains(id))
+        .collect()
+}
+
+fn new_sweep(
+    settings: &Settings,
+    command_line: &str,
+    clock: &Clock,
+    inventory: crate::model::ids::Sha256,
+    bad_rows: u64,
+) -> Result<NewSweep, Error> {
+    Ok(NewSweep {
+        started_at: clock.now(),
+        vantage: settings.vantage.clone(),
+        tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),
+        command_line: command_line.to_owned(),
+        settings: serde_json::to_value(settings).map_err(|e| Error::Internal(e.to_string()))?,
+        inventory,
+        bad_rows,
+        disclosures: settings.disclosures.clone(),
+    })
+}

@@ -1,0 +1,361 @@
+//! One sweep: plan, probe, record, with the calibration beside it.
+//!
+//! ```text
+//! services (incident file) -> planner -> engine -> recorder thread -> incident file -> JSON lines, progress
+//!                                     \-> skipped, without address -^
+//!                    calibration against in-process endpoints ------^ (holds every verdict back)
+//! ```
+
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    plan::{Fate, Planned, Planner},
+    record::{Counts, Progress, Recorder, state_of},
+    settings::{Resolve, Settings},
+    source::Prepared,
+};
+use crate::{
+    assess,
+    clock::Clock,
+    disclosure,
+    drill::peer,
+    error::Error,
+    inventory::{resolve::Resolver, scope::Scope},
+    model::{
+        ids::SweepId,
+        observation::{Contact, Observation, Skip},
+        service::Service,
+        verdict::{Disclosure, Reason},
+    },
+    probe::{
+        self, Context, Job, calibration,
+        engine::{self, Ended, Limits},
+    },
+    store::{Reader, Store},
+};
+
+/// How long the calibration may take before the sweep is given up.
+const CALIBRATION_LIMIT: Duration = Duration::from_secs(20);
+/// Rows between the probing threads and the recorder.
+const ROWS: usize = 4096;
+
+/// Where a sweep's words go, and from where its stop comes.
+pub struct Sinks<'a> {
+    /// Where JSON lines go, if they are wanted.
+    pub jsonl: Option<&'a mut (dyn std::io::Write + Send)>,
+    /// Who is told how far it has come.
+    pub progress: &'a dyn Progress,
+    /// Turns true when the user wants it to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// How a sweep ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// What it saw.
+    pub counts: Counts,
+    /// Whether it was stopped and can be resumed.
+    pub interrupted: bool,
+}
+
+/// The disclosures that a sweep's settings name.
+pub fn disclosures(settings: &Settings) -> Result<Vec<Disclosure>, Error> {
+    settings
+        .disclosures
+        .iter()
+        .map(|id| disclosure::find(id).map_err(Error::from))
+        .collect()
+}
+
+/// The planner for a sweep that stands in the incident file.
+pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
+    let mut services = Vec::new();
+    if prepared.settings.scope.is_some() {
+        reader.for_each_service(prepared.sweep, |service| {
+            services.push(service);
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(Planner {
+        scope: Scope::new(
+            &services,
+            prepared.settings.scope.as_deref(),
+            &prepared.settings.exclude,
+        )?,
+        resolver: Resolver::new(),
+        last: match prepared.settings.resolve {
+            Resolve::Last => reader.last_addresses()?,
+            Resolve::Live => std::collections::BTreeMap::default(),
+        },
+        observed: if prepared.resumed {
+            reader.observed(prepared.sweep)?
+        } else {
+            Default::default()
+        },
+    })
+}
+
+/// Runs a prepared sweep to its end, its interruption or its failure, and marks it so.
+pub fn run(
+    store: &mut Store,
+    incident: &Path,
+    prepared: &Prepared,
+    clock: &Clock,
+    sinks: Sinks<'_>,
+) -> Result<Outcome, Error> {
+    let disclosures = disclosures(&prepared.settings)?;
+    let reader = Reader::open(incident)?;
+    let planner = planner(&reader, prepared)?;
+    let runtime = runtime()?;
+    let (rows_in, rows_out) = mpsc::channel(ROWS);
+    let (calibrated_in, calibrated_out) = oneshot::channel();
+    let recorder = Recorder {
+        store,
+        disclosures: &disclosures,
+        jsonl: sinks.jsonl,
+        progress: sinks.progress,
+        total: prepared.services,
+    };
+    let work = Work {
+        sweep: prepared.sweep,
+        settings: prepared.settings.clone(),
+        clock: clock.clone(),
+    };
+    let (halt, halted) = watch::channel(false);
+    let stopper = halt.clone();
+    let (recorded, ended) = std::thread::scope(|scope| {
+        let recording = scope.spawn(move || {
+            let recorded = recorder.run(rows_out, calibrated_out);
+            if recorded.is_err() {
+                let _ = halt.send(true); // nobody listens any more: it has ended already
+            }
+            recorded
+        });
+        let ended = runtime.block_on(async {
+            tokio::spawn(forward_stop(sinks.stop, stopper));
+            work.run(reader, planner, rows_in, calibrated_in, halted).await
+        });
+        (recording.join(), ended)
+    });
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    let recorded = recorded.unwrap_or_else(|_| Err(Error::Internal("the recorder ended early".to_owned())));
+    let failed_calibration = matches!(recorded, Err(Error::Calibration(_)));
+    store.record_calibration(prepared.sweep, !failed_calibration)?;
+    let interrupted = ended == Ended::Stopped;
+    store.finish_sweep(
+        prepared.sweep,
+        state_of(interrupted, recorded.is_err()),
+        clock.now(),
+    )?;
+    Ok(Outcome {
+        sweep: prepared.sweep,
+        counts: recorded?,
+        interrupted,
+    })
+}
+
+/// A runtime with one thread per core: the kernel does most of the work, so more would not help.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Internal(format!("no threads could be started: {e}")))
+}
+
+struct Work {
+    sweep: SweepId,
+    settings: Settings,
+    clock: Clock,
+}
+
+impl Work {
+    async fn run(
+        self,
+        reader: Reader,
+        planner: Planner,
+        rows: mpsc::Sender<Observation>,
+        calibrated: oneshot::Sender<Result<(), String>>,
+        halted: watch::Receiver<bool>,
+    ) -> Ended {
+        let context = Arc::new(self.context());
+        let clock = self.clock.clone();
+        tokio::spawn(async move {
+            let _ = calibrated.send(calibrate(clock).await); // the recorder may be gone already
+        });
+        let (services_in, services_out) = mpsc::channel(256);
+        let (planned_in, planned_out) = mpsc::channel(256);
+        let (jobs_in, jobs_out) = mpsc::channel(256);
+        let sweep = self.sweep;
+        tokio::task::spawn_blocking(move || stream_services(&reader, sweep, &services_in));
+        tokio::spawn(planner.run(services_out, planned_in));
+        let settle = Settle {
+            sweep,
+            vantage: self.settings.vantage.clone(),
+            clock: self.clock.clone(),
+        };
+        tokio::spawn(route(planned_out, jobs_in, rows.clone(), settle));
+        let limits = Limits {
+            concurrency: self.settings.concurrency,
+            per_host: self.settings.per_host,
+        };
+        engine::run(jobs_out, limits, halted, move |job: Job| {
+            let (context, rows) = (Arc::clone(&context), rows.clone());
+            async move {
+                let observation = probe::probe_endpoint(&job, &context).await;
+                let _ = rows.send(observation).await; // closed: the recorder failed, and says why
+            }
+        })
+        .await
+    }
+
+    fn context(&self) -> Context {
+        let s = &self.settings;
+        let settings = probe::Settings {
+            timeout: s.timeout,
+            probe_timeout: s.probe_timeout,
+            samples: s.samples.max(1),
+            depth: s.depth,
+            source: s.source,
+            vantage: s.vantage.clone(),
+        };
+        Context::new(settings, s.rate, self.clock.clone(), self.sweep)
+    }
+}
+
+/// Passes the user's stop on.
+async fn forward_stop(mut stop: watch::Receiver<bool>, halt: watch::Sender<bool>) {
+    while !*stop.borrow_and_update() {
+        if stop.changed().await.is_err() {
+            return;
+        }
+    }
+    let _ = halt.send(true); // nobody listens any more: it has ended already
+}
+
+/// Reads the sweep's services out of the incident file, a few at a time.
+fn stream_services(reader: &Reader, sweep: SweepId, out: &mpsc::Sender<Service>) {
+    let sent = reader.for_each_service(sweep, |service| {
+        if out.blocking_send(service).is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    // A fault here leaves services without a row; `run` counts them and says so.
+    drop(sent);
+}
+
+/// What an endpoint that is not probed needs for its row.
+struct Settle {
+    sweep: SweepId,
+    vantage: Arc<str>,
+    clock: Clock,
+}
+
+/// Sends what is to be probed to the engine and gives everything else its row at once.
+async fn route(
+    mut planned: mpsc::Receiver<Planned>,
+    jobs: mpsc::Sender<Job>,
+    rows: mpsc::Sender<Observation>,
+    settle: Settle,
+) {
+    while let Some(next) = planned.recv().await {
+        let sent = match (&next.fate, next.address) {
+            (Fate::Probe { fragile }, Some(address)) => jobs
+                .send(Job {
+                    service: next.service,
+                    address,
+                    fragile: *fragile,
+                })
+                .await
+                .is_ok(),
+            _ => rows.send(settle.row(next)).await.is_ok(),
+        };
+        if !sent {
+            return;
+        }
+    }
+}
+
+impl Settle {
+    fn row(&self, planned: Planned) -> Observation {
+        let Planned {
+            service,
+            address,
+            fate,
+        } = planned;
+        let (contact, skip, detail): (Contact, Option<Skip>, Option<String>) = match fate {
+            Fate::Skip(skip) => (Contact::Skipped, Some(skip), None),
+            Fate::NoAddress(why) => (Contact::DnsFailed, None, Some(why)),
+            Fate::Probe { .. } => (
+                Contact::DnsFailed,
+                None,
+                Some("planned without an address".to_owned()),
+            ),
+        };
+        Observation {
+            sweep: self.sweep,
+            row_id: service.row_id.clone(),
+            name: service.name.clone(),
+            address,
+            port: service.port,
+            transport: service.transport,
+            wrap: service.wrap,
+            sni: None,
+            vantage: Arc::clone(&self.vantage),
+            at: self.clock.now(),
+            ms: 0.0,
+            contact,
+            skip,
+            detail,
+            tls: None,
+            certificate: None,
+            chain: Vec::new(),
+            other_keys: None,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+/// Runs the real probe against in-process endpoints and compares the real verdicts.
+async fn calibrate(clock: Clock) -> Result<(), String> {
+    let peers = peer::Calibration::start()
+        .await
+        .map_err(|e| format!("its endpoints could not be started: {e}"))?;
+    let heartbleed = disclosure::find("CVE-2014-0160").map_err(|e| e.to_string())?;
+    let observed = tokio::time::timeout(
+        CALIBRATION_LIMIT,
+        calibration::observe(
+            [peers.vulnerable(), peers.fixed(), peers.without_heartbeats()],
+            clock,
+        ),
+    )
+    .await
+    .map_err(|_| format!("no answer within {} s", CALIBRATION_LIMIT.as_secs()))?;
+    for (name, expected, observation) in [
+        (
+            "the vulnerable endpoint",
+            Reason::MalformedHeartbeatAnswered,
+            &observed[0],
+        ),
+        ("the fixed endpoint", Reason::FixProved, &observed[1]),
+        (
+            "the endpoint without heartbeats",
+            Reason::HeartbeatRefused,
+            &observed[2],
+        ),
+    ] {
+        let got = assess::judge(observation, &heartbleed);
+        if got.reason != expected || got.foreign_bytes != 0 {
+            return Err(format!(
+                "{name} came out as {} ({}), expected {expected}",
+                got.verdict, got.reason
+            ));
+        }
+    }
+    Ok(())
+}

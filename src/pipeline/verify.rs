@@ -1,0 +1,131 @@
+//! `verify`: sweeps again what is asked for, compares with what stood before, and holds the gate.
+
+use std::{collections::HashSet, path::Path, time::Duration};
+
+use super::{
+    judged::{self, Choice, Judged},
+    select::Selection,
+    settings::Settings,
+    source,
+    sweep::{self, Outcome, Sinks},
+};
+use crate::{
+    assess,
+    clock::Clock,
+    error::Error,
+    model::{
+        assessment::{Change, ServiceAssessment},
+        facet::{FacetKind, FacetValue, Gate, GateResult},
+        ids::{RowId, SweepId},
+        service::Service,
+    },
+    store::Store,
+};
+
+/// Between a look and the one that confirms it.
+pub const REPEAT_AFTER: Duration = Duration::from_secs(2);
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Verified {
+    /// The incident as it is judged now.
+    pub judged: Judged,
+    /// The services that were asked about.
+    pub rows: Vec<RowId>,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// Whether the gate holds.
+    pub gate: GateResult,
+    /// The sweeps that were made.
+    pub sweeps: Vec<SweepId>,
+    /// Whether it was stopped.
+    pub interrupted: bool,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// About which services.
+    pub selection: &'a Selection,
+    /// By which gate.
+    pub gate: Gate,
+    /// How evidence is judged.
+    pub choice: &'a Choice,
+    /// Settings of the sweep; absent: no sweep, only the stored evidence.
+    pub settings: Option<Settings>,
+    /// The command line, for the record.
+    pub command_line: &'a str,
+}
+
+/// Answers the question. `sinks` is called for once a sweep, since each needs its own.
+pub fn verify<'s>(
+    incident: &Path,
+    question: &Question<'_>,
+    clock: &Clock,
+    sinks: &mut dyn FnMut() -> Sinks<'s>,
+) -> Result<Verified, Error> {
+    let before = judged::load(incident, question.choice, clock.now())?;
+    let chosen = question
+        .selection
+        .of(&before.evidence.services, &|row| before.state(row))?;
+    let rows: Vec<RowId> = chosen.iter().map(|s| s.row_id.clone()).collect();
+    let mut sweeps = Vec::new();
+    let mut interrupted = false;
+    if let Some(settings) = &question.settings {
+        let mut store = Store::open(incident)?;
+        let mut once = |services: &[&Service]| -> Result<Outcome, Error> {
+            let prepared = source::from_stored(
+                &mut store,
+                services,
+                settings.clone(),
+                question.command_line,
+                clock,
+            )?;
+            sweep::run(&mut store, incident, &prepared, clock, sinks())
+        };
+        let first = once(&chosen)?;
+        sweeps.push(first.sweep);
+        interrupted = first.interrupted;
+        let after = judged::load(incident, question.choice, clock.now())?;
+        let again: Vec<&Service> = chosen
+            .iter()
+            .copied()
+            .filter(|s| lacks_a_second_look(&after, &s.row_id))
+            .collect();
+        if !again.is_empty() && !interrupted {
+            pause(clock);
+            let second = once(&again)?;
+            sweeps.push(second.sweep);
+            interrupted = second.interrupted;
+        }
+    }
+    let judged = judged::load(incident, question.choice, clock.now())?;
+    let mut changes = judged.changes(sweeps.first().copied());
+    let asked: HashSet<&RowId> = rows.iter().collect();
+    changes.retain(|c| asked.contains(&c.row_id));
+    let gate = assess::gate(&judged.assessment, question.gate, &|row| asked.contains(row));
+    Ok(Verified {
+        judged,
+        rows,
+        changes,
+        gate,
+        sweeps,
+        interrupted,
+    })
+}
+
+/// Whether one more clean look is all that a grade still lacks.
+fn lacks_a_second_look(judged: &Judged, service: &ServiceAssessment) -> bool {
+    let minimum = &judged.assessment.policy.minimum_grades;
+    [FacetKind::Restarted, FacetKind::Rekeyed].into_iter().any(|kind| {
+        let facet = service.facets.get(kind);
+        facet.value == FacetValue::Done && !facet.satisfied(minimum.of(kind))
+    })
+}
+
+fn pause(clock: &Clock) {
+    match clock {
+        Clock::System => std::thread::sleep(REPEAT_AFTER),
+        Clock::Simulated(_) => clock.advance(i64::try_from(REPEAT_AFTER.as_secs()).unwrap_or(2)),
+    }
+}
