@@ -9,7 +9,7 @@ use std::{
 };
 
 use rayon::prelude::*;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::model::{
     claim::Claim,
-    ids::{RowId, Sha256, SweepId},
+    ids::{RowId, SweepId},
     observation::{Contact, Observation},
     secret::Secret,
     service::Service,

@@ -101,3 +101,36 @@ pub(super) fn migrate(
     also(&transaction)?;
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_schema_is_that_of_the_last_migration() {
+        assert_eq!(usize::try_from(SCHEMA), Ok(MIGRATIONS.len()));
+    }
+
+    #[test]
+    fn only_the_missing_steps_are_taken() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &["CREATE TABLE a (x)"], |_| Ok(())).unwrap();
+        let steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x)", "CREATE TABLE c (x)"];
+        for _ in 0..2 {
+            migrate(&mut connection, &steps, |_| Ok(())).unwrap();
+            assert_eq!(version(&connection).unwrap(), 3);
+        }
+        connection.execute_batch("SELECT x FROM a, b, c").unwrap_err();
+        connection.execute_batch("SELECT a.x FROM a, b, c").unwrap();
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &["CREATE TABLE a (x)"], |_| Ok(())).unwrap();
+        let steps = ["", "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)"];
+        assert!(migrate(&mut connection, &steps, |_| Ok(())).is_err());
+        assert_eq!(version(&connection).unwrap(), 1);
+        assert!(!connection.table_exists(None, "b").unwrap());
+    }
+}

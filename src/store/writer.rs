@@ -366,3 +366,57 @@ pub(super) fn from_fault(action: &'static str, path: &Path, fault: Fault) -> Err
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::claim::{Statement, Subject};
+
+    fn claim(note: String) -> Claim {
+        Claim {
+            at: Timestamp::from_seconds(0),
+            done_at: None,
+            after_sweep: None,
+            by: "kim".to_owned(),
+            subject: Subject::Secret("session-key".to_owned()),
+            statement: Statement::Withdraw { facet: None },
+            reference: None,
+            note: Some(note),
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_the_chain_goes_on_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("incident.db");
+        let mut store = Store::create_or_open(&path, Timestamp::from_seconds(0), None).unwrap();
+        store.append_claims(&[claim("first".to_owned())]).unwrap();
+        let head = store.head();
+        // SQLite reports a disk without space in the same way as a file at its limit.
+        let limit = |store: &Store, pages: u32| {
+            store
+                .connection
+                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .unwrap();
+        };
+        limit(&store, 1);
+        let error = store
+            .append_claims(&[claim("second".to_owned()), claim("x".repeat(100_000))])
+            .unwrap_err();
+        assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+        assert_eq!(store.head(), head);
+
+        limit(&store, 1 << 20);
+        store.append_claims(&[claim("third".to_owned())]).unwrap();
+        let reader = store.reader().unwrap();
+        let report = reader.check_chain().unwrap();
+        assert_eq!(
+            (report.rows, report.broken_at, report.head),
+            (2, None, store.head())
+        );
+        assert_eq!(
+            reader.evidence().unwrap().claims[1].note.as_deref(),
+            Some("third")
+        );
+    }
+}
