@@ -60,6 +60,9 @@ impl Console {
 
 impl std::fmt::Debug for Console {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Console").field("quiet", &self.quiet).field("width", &self.width).finish_non_exhaustive()
+        f.debug_struct("Console")
+            .field("quiet", &self.quiet)
+            .field("width", &self.width)
+            .finish_non_exhaustive()
     }
 }

@@ -44,16 +44,23 @@ enum By {
 }
 
 fn parse_kind(text: &str) -> Result<&'static str, String> {
-    papers::kinds()
-        .find(|kind| *kind == text)
-        .ok_or_else(|| format!("`{text}` is not an export; known: {}", papers::kinds().collect::<Vec<_>>().join(", ")))
+    papers::kinds().find(|kind| *kind == text).ok_or_else(|| {
+        format!(
+            "`{text}` is not an export; known: {}",
+            papers::kinds().collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 impl ExportArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
-        let dialect =
-            Dialect { tsv: self.tsv, excel: self.excel, raw: self.csv_raw, multiline: self.multiline };
+        let dialect = Dialect {
+            tsv: self.tsv,
+            excel: self.excel,
+            raw: self.csv_raw,
+            multiline: self.multiline,
+        };
         if self.csv_raw {
             console.warn(
                 "warning: --csv-raw leaves text of servers unguarded: a spreadsheet may run it as a formula",

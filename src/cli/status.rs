@@ -24,7 +24,12 @@ impl StatusArgs {
         let text = if self.json {
             report::status::json(&judged.evidence, &judged.assessment)
         } else {
-            report::status::text(&judged.evidence, &judged.assessment, console.width, console.color_out)
+            report::status::text(
+                &judged.evidence,
+                &judged.assessment,
+                console.width,
+                console.color_out,
+            )
         };
         writeln!(console.out, "{}", text.trim_end()).map_err(Error::stdout)?;
         Ok(Exit::Done)

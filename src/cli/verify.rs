@@ -67,9 +67,12 @@ impl clap::builder::TypedValueParser for FilterParser {
         _arg: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<Filter, clap::Error> {
-        parse_filter(&value.to_string_lossy()).map(Filter).map_err(|message| {
-            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n")).with_cmd(cmd)
-        })
+        parse_filter(&value.to_string_lossy())
+            .map(Filter)
+            .map_err(|message| {
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n"))
+                    .with_cmd(cmd)
+            })
     }
 }
 

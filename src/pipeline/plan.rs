@@ -155,8 +155,11 @@ impl Planner {
 
 /// The exact list of what a sweep would contact, in inventory order, for `--dry-run`.
 pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>, Error> {
-    let order: HashMap<RowId, usize> =
-        services.iter().enumerate().map(|(n, s)| (s.row_id.clone(), n)).collect();
+    let order: HashMap<RowId, usize> = services
+        .iter()
+        .enumerate()
+        .map(|(n, s)| (s.row_id.clone(), n))
+        .collect();
     let planner = Planner {
         scope: Scope::new(&services, settings.scope.as_deref(), &settings.exclude)?,
         resolver: Resolver::new(),

@@ -15,15 +15,15 @@ use super::{
     papers::{self, Layout, Which},
     record::{Counts, Progress},
     select::Selection,
+    session::Session,
     settings::Settings,
-    source,
-    sweep::{self, Sinks},
+    source::{self, Input, Options},
+    sweep::Sinks,
 };
 use crate::{
     clock::Clock,
     drill::fleet::Fleet,
     error::{Error, Exit},
-    inventory::{self, Input, Options},
     model::{
         claim::Statement,
         facet::{FacetKind, State},
@@ -35,7 +35,6 @@ use crate::{
         verdict::Grade,
     },
     report::{self, csv::Dialect, style::Style},
-    store::Store,
 };
 
 const DAY: i64 = 86_400;
@@ -84,10 +83,14 @@ pub fn run(
         let _ = std::fs::remove_file(folder.join(name)); // most often there is none
     }
     let start = Clock::System.now().plus_seconds(-6 * DAY);
-    let fleet = Fleet::start(start).map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;
+    let fleet =
+        Fleet::start(start).map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;
     let policy = Policy {
         confirm_after_hours: 24,
-        minimum_grades: MinimumGrades { revoked: Grade::E1, ..MinimumGrades::default() },
+        minimum_grades: MinimumGrades {
+            revoked: Grade::E1,
+            ..MinimumGrades::default()
+        },
         ..Policy::default()
     };
     let mut drill = Drill {
@@ -95,7 +98,10 @@ pub fn run(
         incident: folder.join("incident.db"),
         clock: Clock::simulated(start),
         start,
-        choice: Choice { disclosure: None, policy: Some(policy.clone()) },
+        choice: Choice {
+            disclosure: None,
+            policy: Some(policy.clone()),
+        },
         policy,
         fleet,
         stop,
@@ -160,12 +166,18 @@ impl Drill<'_> {
             allow_huge: false,
             wrap: None,
         };
-        Ok(inventory::load(&[text("services.csv", services)], &[text("secrets.csv", secrets)], &options)?)
+        source::load(
+            &[text("services.csv", services)],
+            &[text("secrets.csv", secrets)],
+            &options,
+        )
     }
 
     fn first_day(&mut self, loaded: &Loaded) -> Result<bool, Error> {
         self.heading("The disclosure. One command finds out who is vulnerable: allclear sweep services.csv")?;
-        let Some(judged) = self.sweep(loaded)? else { return Ok(false) };
+        let Some(judged) = self.sweep(loaded)? else {
+            return Ok(false);
+        };
         let text = report::summary::text(
             &judged.evidence,
             &judged.assessment,
@@ -187,10 +199,17 @@ impl Drill<'_> {
         self.heading("The repair, in a hurry")?;
         let now = self.clock.now();
         let broken = |e: crate::drill::Error| Error::Internal(format!("the drill's fleet: {e}"));
-        for name in ["www1.drill.test", "www2.drill.test", "turn.drill.test", "vpn.drill.test"] {
+        for name in [
+            "www1.drill.test",
+            "www2.drill.test",
+            "turn.drill.test",
+            "vpn.drill.test",
+        ] {
             self.fleet.patch(name).map_err(broken)?;
         }
-        self.fleet.reissue_same_key(&["www1.drill.test", "www2.drill.test"], now).map_err(broken)?;
+        self.fleet
+            .reissue_same_key(&["www1.drill.test", "www2.drill.test"], now)
+            .map_err(broken)?;
         self.fleet.rekey(&["turn.drill.test"], now).map_err(broken)?;
         self.fleet.rekey(&["vpn.drill.test"], now).map_err(broken)?;
         self.fleet.rekey(&["chat.drill.test"], now).map_err(broken)?;
@@ -202,11 +221,23 @@ impl Drill<'_> {
              \x20 team-net   installs the maker's firmware on the VPN, new key\n\
              \x20 team-docs  says that legacy was switched off long ago\n",
         )?;
-        self.attest(&["pay.drill.test"], Statement::FacetDone { facet: FacetKind::Patched }, "CHG-104")?;
-        self.attest(&["legacy.drill.test"], Statement::Decommissioned { address: None }, "CHG-088")?;
+        self.attest(
+            &["pay.drill.test"],
+            Statement::FacetDone {
+                facet: FacetKind::Patched,
+            },
+            "CHG-104",
+        )?;
+        self.attest(
+            &["legacy.drill.test"],
+            Statement::Decommissioned { address: None },
+            "CHG-088",
+        )?;
         self.clock.advance(2 * HOUR);
         self.heading("The second sweep shows what the hurry missed")?;
-        let Some(judged) = self.sweep(loaded)? else { return Ok(false) };
+        let Some(judged) = self.sweep(loaded)? else {
+            return Ok(false);
+        };
         self.show(&judged, &["www1", "www2", "mail", "chat", "pay", "turn", "vpn"])?;
         Ok(true)
     }
@@ -218,7 +249,9 @@ impl Drill<'_> {
         self.fleet.patch("chat.drill.test").map_err(broken)?;
         self.fleet.patch("pay.drill.test").map_err(broken)?;
         self.heading("chat and the forgotten backend are patched. Is it over?")?;
-        let Some(judged) = self.sweep(loaded)? else { return Ok(false) };
+        let Some(judged) = self.sweep(loaded)? else {
+            return Ok(false);
+        };
         self.show(&judged, &["chat", "pay", "www1", "mail", "shop"])?;
         Ok(true)
     }
@@ -235,20 +268,46 @@ impl Drill<'_> {
             self.fleet.rekey(&[name], now).map_err(broken)?;
         }
         self.clock.advance(HOUR);
-        let Some(judged) = self.sweep(loaded)? else { return Ok(false) };
+        let Some(judged) = self.sweep(loaded)? else {
+            return Ok(false);
+        };
         self.show(&judged, &["www1", "mail", "chat", "pay", "shop", "turn"])?;
         self.clock.advance(HOUR);
         self.say("  What no sweep can see is attested, each with its reference:\n")?;
         let leaked = ["www1", "www2", "turn", "chat", "pay", "vpn", "shop"].map(full_name);
         let leaked: Vec<&str> = leaked.iter().map(String::as_str).collect();
-        self.attest(&leaked, Statement::FacetDone { facet: FacetKind::Patched }, "CHG-110")?;
+        self.attest(
+            &leaked,
+            Statement::FacetDone {
+                facet: FacetKind::Patched,
+            },
+            "CHG-110",
+        )?;
         let mut revoked = leaked.clone();
         revoked.push("mail.drill.test");
-        self.attest(&revoked, Statement::FacetDone { facet: FacetKind::Revoked }, "CA-REQ-7")?;
-        self.attest(&leaked, Statement::FacetDone { facet: FacetKind::Secrets }, "CHG-112")?;
+        self.attest(
+            &revoked,
+            Statement::FacetDone {
+                facet: FacetKind::Revoked,
+            },
+            "CA-REQ-7",
+        )?;
+        self.attest(
+            &leaked,
+            Statement::FacetDone {
+                facet: FacetKind::Secrets,
+            },
+            "CHG-112",
+        )?;
         self.attest_secrets(&judged)?;
-        self.waive("printer.drill.test", "fragile; handshake only; replaced in March; its network is closed off")?;
-        self.waive("gateway.drill.test", "answers nobody; maker's statement awaited (ticket NET-31)")?;
+        self.waive(
+            "printer.drill.test",
+            "fragile; handshake only; replaced in March; its network is closed off",
+        )?;
+        self.waive(
+            "gateway.drill.test",
+            "answers nobody; maker's statement awaited (ticket NET-31)",
+        )?;
         Ok(true)
     }
 
@@ -256,19 +315,31 @@ impl Drill<'_> {
     fn all_clear(&mut self, loaded: &Loaded) -> Result<Exit, Error> {
         self.clock.advance(2 * DAY);
         self.heading("The confirming sweep, more than a day later: allclear verify --gate verified")?;
-        let Some(judged) = self.sweep(loaded)? else { return Ok(Exit::Interrupted) };
+        let Some(judged) = self.sweep(loaded)? else {
+            return Ok(Exit::Interrupted);
+        };
         self.ending(&judged)?;
         let dialect = Dialect::default();
         papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker.csv"))?;
         papers::export_file(&judged, "keys", dialect, &self.folder.join("keys.csv"))?;
-        for (file, layout) in [("checklist.md", Layout::Markdown), ("checklist.html", Layout::Html)] {
+        for (file, layout) in [
+            ("checklist.md", Layout::Markdown),
+            ("checklist.html", Layout::Html),
+        ] {
             let text = papers::checklist(&judged, Which::default(), layout, None)?;
             papers::write_file(&self.folder.join(file), text.as_bytes())?;
         }
         self.closing_words(&judged)?;
-        let open = judged.assessment.services.iter().filter(|s| !s.state.is_finished()).count();
+        let open = judged
+            .assessment
+            .services
+            .iter()
+            .filter(|s| !s.state.is_finished())
+            .count();
         if open > 0 {
-            return Err(Error::Internal(format!("the drill ends with {open} services open; it should end with none")));
+            return Err(Error::Internal(format!(
+                "the drill ends with {open} services open; it should end with none"
+            )));
         }
         Ok(Exit::Done)
     }
@@ -283,15 +354,28 @@ impl Drill<'_> {
             vantage: "drill".into(),
             ..Settings::default()
         };
-        let mut store = Store::create_or_open(&self.incident, self.clock.now(), Some("drill"))?;
-        let prepared = source::from_inventory(&mut store, loaded, settings, "allclear drill", &self.clock)?;
-        let sinks = Sinks { jsonl: None, progress: &Silent, stop: self.stop.clone() };
-        let outcome = sweep::run(&mut store, &self.incident, &prepared, &self.clock, sinks)?;
-        drop(store);
+        let session = Session::begin(
+            &self.incident,
+            Some("drill"),
+            loaded,
+            settings,
+            "allclear drill",
+            &self.clock,
+        )?;
+        let sinks = Sinks {
+            jsonl: None,
+            progress: &Silent,
+            stop: self.stop.clone(),
+        };
+        let outcome = session.run(&self.clock, sinks)?;
         if outcome.interrupted {
             return Ok(None);
         }
-        Ok(Some(judged::load(&self.incident, &self.choice, self.clock.now())?))
+        Ok(Some(judged::load(
+            &self.incident,
+            &self.choice,
+            self.clock.now(),
+        )?))
     }
 
     fn attest(&mut self, names: &[&str], statement: Statement, reference: &str) -> Result<(), Error> {
@@ -302,7 +386,10 @@ impl Drill<'_> {
         };
         self.record(names, &[], statement, Some(reference), None)?;
         let short: Vec<&str> = names.iter().map(|n| n.trim_end_matches(".drill.test")).collect();
-        self.say(&format!("  > allclear attest {what} --reference {reference}   ({})\n", short.join(", ")))
+        self.say(&format!(
+            "  > allclear attest {what} --reference {reference}   ({})\n",
+            short.join(", ")
+        ))
     }
 
     /// Every listed secret that was in reach: rotated, and the old one refused.
@@ -312,10 +399,18 @@ impl Drill<'_> {
             .secrets
             .iter()
             .filter(|s| !s.implied)
-            .filter(|s| judged.assessment.secrets.iter().any(|a| a.id == s.id && a.in_reach))
+            .filter(|s| {
+                judged
+                    .assessment
+                    .secrets
+                    .iter()
+                    .any(|a| a.id == s.id && a.in_reach)
+            })
             .map(|s| s.id.clone())
             .collect();
-        let statement = Statement::SecretIs { state: SecretState::OldRefused };
+        let statement = Statement::SecretIs {
+            state: SecretState::OldRefused,
+        };
         self.record(&[], &listed, statement, Some("CHG-113"), None)?;
         self.say(&format!(
             "  > allclear attest --state old-refused --reference CHG-113   ({})\n",
@@ -325,9 +420,18 @@ impl Drill<'_> {
 
     fn waive(&mut self, name: &str, reason: &str) -> Result<(), Error> {
         let until = self.start.plus_seconds(90 * DAY);
-        self.record(&[name], &[], Statement::Waive { facet: None, until }, None, Some(reason))?;
+        self.record(
+            &[name],
+            &[],
+            Statement::Waive { facet: None, until },
+            None,
+            Some(reason),
+        )?;
         let short = name.trim_end_matches(".drill.test");
-        self.say(&format!("  > allclear waive --service {short} --until {} --reason \"{reason}\"\n", until.date()))
+        self.say(&format!(
+            "  > allclear waive --service {short} --until {} --reason \"{reason}\"\n",
+            until.date()
+        ))
     }
 
     fn record(
@@ -362,7 +466,12 @@ impl Drill<'_> {
             for (service, s) in rows.filter(|(service, _)| service.name.as_deref() == Some(full.as_str())) {
                 let state = self.style.state(s.state, &format!("{:<24}", s.state));
                 text.push_str(&format!("  {:<22}{state}", service.display_port()));
-                let codes = s.regressions.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" ");
+                let codes = s
+                    .regressions
+                    .iter()
+                    .map(|r| r.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 text.push_str(&format!("{codes}\n"));
                 for note in &s.notes {
                     text.push_str(&format!("      {}\n", printable(note)));
@@ -378,12 +487,26 @@ impl Drill<'_> {
         let mut text = String::new();
         for (service, s) in judged.evidence.services.iter().zip(&judged.assessment.services) {
             let state = self.style.state(s.state, &format!("{:<16}", s.state));
-            text.push_str(&format!("  {:<22}{state}{}\n", service.display_port(), printable(&why(service, s))));
+            text.push_str(&format!(
+                "  {:<22}{state}{}\n",
+                service.display_port(),
+                printable(&why(service, s))
+            ));
         }
         text.push('\n');
         let counts: Vec<String> = State::ALL
             .iter()
-            .map(|state| (state, judged.assessment.services.iter().filter(|s| s.state == *state).count()))
+            .map(|state| {
+                (
+                    state,
+                    judged
+                        .assessment
+                        .services
+                        .iter()
+                        .filter(|s| s.state == *state)
+                        .count(),
+                )
+            })
             .filter(|(_, n)| *n > 0)
             .map(|(state, n)| format!("{n} {state}"))
             .collect();
@@ -417,8 +540,15 @@ impl Drill<'_> {
     }
 
     fn say(&mut self, text: &str) -> Result<(), Error> {
-        let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
-        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(Error::stdout)
+        let text = if text.ends_with('\n') {
+            text.to_owned()
+        } else {
+            format!("{text}\n")
+        };
+        self.out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush())
+            .map_err(Error::stdout)
     }
 }
 
@@ -430,20 +560,41 @@ fn full_name(short: &str) -> String {
 fn why(service: &Service, s: &crate::model::assessment::ServiceAssessment) -> String {
     match s.state {
         State::Waived | State::Decommissioned => {
-            let standing = s.waiver.as_ref().filter(|_| s.state == State::Waived).or(s.claim.as_ref());
+            let standing = s
+                .waiver
+                .as_ref()
+                .filter(|_| s.state == State::Waived)
+                .or(s.claim.as_ref());
             standing.map_or_else(String::new, |c| {
-                let until = c.until.map(|u| format!(", until {}", u.date())).unwrap_or_default();
+                let until = c
+                    .until
+                    .map(|u| format!(", until {}", u.date()))
+                    .unwrap_or_default();
                 format!("{}{until}", c.reference.as_deref().unwrap_or(&c.what))
             })
         }
-        State::NotAffected => s.reason.map_or_else(String::new, |r| report::explain::explain(r).to_owned()),
+        State::NotAffected => s
+            .reason
+            .map_or_else(String::new, |r| report::explain::explain(r).to_owned()),
         State::Verified if s.spki_before.is_empty() => {
             format!("clean on every look ({})", s.reason.map_or("", |r| r.as_str()))
         }
         State::Verified => {
-            let keys = if s.spki_before.len() == 1 { "old key gone" } else { "old keys gone" };
-            let secrets = if s.secrets_total > 0 { format!(", {} secrets rotated", s.secrets_total) } else { String::new() };
-            let patched = if s.last_bad.is_some() || s.presumed { "patched, " } else { "" };
+            let keys = if s.spki_before.len() == 1 {
+                "old key gone"
+            } else {
+                "old keys gone"
+            };
+            let secrets = if s.secrets_total > 0 {
+                format!(", {} secrets rotated", s.secrets_total)
+            } else {
+                String::new()
+            };
+            let patched = if s.last_bad.is_some() || s.presumed {
+                "patched, "
+            } else {
+                ""
+            };
             format!("{patched}{keys}, old certificate revoked{secrets}, confirmed by a later sweep")
         }
         _ => format!("{} ({})", s.next_action, service.row_id),

@@ -144,7 +144,7 @@ pub fn run(
     runtime.shutdown_timeout(Duration::from_millis(100));
     let recorded = recorded.unwrap_or_else(|_| Err(Error::Internal("the recorder ended early".to_owned())));
     let failed_calibration = matches!(recorded, Err(Error::Calibration(_)));
-    store.record_calibration(prepared.sweep, !failed_calibration)?;
+    store.record_calibration(prepared.sweep, !failed_calibration, clock.now())?;
     let interrupted = ended == Ended::Stopped;
     store.finish_sweep(
         prepared.sweep,
