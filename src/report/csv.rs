@@ -165,9 +165,12 @@ pub fn guard(text: &str) -> Cow<'_, str> {
     }
     let lines: Vec<Cow<'_, str>> = text
         .split('\n')
-        .map(|line| match needs_guard(line) {
-            true => Cow::Owned(format!("'{line}")),
-            false => Cow::Borrowed(line),
+        .map(|line| {
+            if needs_guard(line) {
+                Cow::Owned(format!("'{line}"))
+            } else {
+                Cow::Borrowed(line)
+            }
         })
         .collect();
     Cow::Owned(lines.join("\n"))

@@ -8,7 +8,7 @@ use crate::model::{
 /// A reason, said of the service: `it …`.
 pub const fn reason(reason: Reason) -> &'static str {
     match reason {
-        Reason::MalformedHeartbeatAnswered => "answers malformed heartbeats: memory leaks",
+        Reason::MalformedHeartbeatAnswered => "leaks memory to malformed heartbeats",
         Reason::FixProved => "ignores malformed heartbeats: fixed",
         Reason::HeartbeatRefused => "refuses heartbeats",
         Reason::Blocked => "a filter on the way may hide it",
@@ -108,7 +108,7 @@ mod tests {
         for &r in Reason::ALL {
             let words = reason(r);
             assert!(seen.insert(words), "`{words}` stands for two reasons");
-            let shown = 9 + words.len() + 3 + r.as_str().len();
+            let shown = 8 + words.len() + 3 + r.as_str().len();
             assert!(shown <= 80, "{r} takes {shown} columns");
         }
     }

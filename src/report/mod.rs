@@ -12,6 +12,7 @@ pub mod csv;
 pub mod endpoint;
 pub mod explain;
 pub mod json;
+mod lists;
 pub mod meta;
 mod sections;
 pub mod split;

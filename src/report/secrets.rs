@@ -45,7 +45,7 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
     for secret in secrets {
         let entry = judged.get(secret.id.as_str()).copied();
         let said = claims.get(secret.id.as_str()).map_or(&[][..], Vec::as_slice);
-        let services = secret.services.iter().map(|r| r.as_str());
+        let services = secret.services.iter().map(RowId::as_str);
         let issued = last_said(said, SecretState::NewIssued).or(secret.issued_at);
         sheet.row([
             Cell::text(&*secret.id),

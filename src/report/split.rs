@@ -67,10 +67,11 @@ pub fn slugs(owners: &[Option<&str>]) -> Vec<String> {
         .iter()
         .zip(&plain)
         .map(|(owner, stem)| {
+            // The plain stem goes to whoever has it alone, or whose name it is letter for letter.
             let alone = uses.get(stem.as_str()) == Some(&1) && !stem.is_empty();
-            let own = owner.is_none_or(|o| o == stem);
+            let own = *owner == Some(stem) && !stem.is_empty();
             let digest = Sha256::of(owner.unwrap_or_default().as_bytes()).short();
-            let mut name = match (alone || (own && owner.is_some()), stem.as_str()) {
+            let mut name = match (alone || own, stem.as_str()) {
                 (true, stem) => stem.to_owned(),
                 (false, "") => format!("owner-{digest}"),
                 (false, stem) => format!("{stem}-{digest}"),

@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 use super::{
-    Row, View, json, sections,
+    Row, View, json, lists, sections,
     style::{Ink, Screen},
     tally::{self, Tally},
 };
@@ -42,20 +42,20 @@ fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
     head.push(String::new());
 
     let mut tail = Vec::new();
-    let reasons = sections::by_reason(&tally.unknown, Ink::Warn, false);
+    let reasons = lists::by_reason(&tally.unknown, Ink::Warn, false);
     if !reasons.is_empty() {
         tail.push("Why unknown:".to_owned());
-        tail.extend(sections::groups(&reasons, screen, 3));
+        tail.extend(lists::groups(&reasons, screen, 3));
     }
     tail.push(String::new());
-    tail.extend(sections::owners(&tally, screen, 5));
+    tail.extend(lists::owners(&tally, screen, 5));
     tail.extend(sections::overdue(&tally, screen));
     tail.extend(sections::foreign_bytes(view, screen));
     tail.extend(sections::next(view, &tally, screen));
 
     let budget = SCREEN_LINES.saturating_sub(head.len() + tail.len());
-    let states = sections::by_state(&tally.rows, true);
-    head.extend(sections::groups(&states, screen, budget));
+    let states = lists::by_state(&tally.rows, true);
+    head.extend(lists::groups(&states, screen, budget));
     head.extend(tail);
     head
 }

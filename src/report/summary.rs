@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::{
-    View, sections,
+    View, lists, sections,
     style::{Ink, Screen},
     tally::Tally,
 };
@@ -32,16 +32,16 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
         if !rows.is_empty() {
             lines.push(String::new());
             lines.push(screen.style.paint(Ink::Bold, title).to_string());
-            let groups = sections::by_reason(rows, ink, true);
-            lines.extend(sections::groups(&groups, screen, budget));
+            let groups = lists::by_reason(rows, ink, true);
+            lines.extend(lists::groups(&groups, screen, budget));
         }
     }
     lines.push(String::new());
     lines.push(screen.style.paint(Ink::Bold, "BY STATE").to_string());
-    let states = sections::by_state(&tally.rows, false);
-    lines.extend(sections::groups(&states, screen, usize::MAX));
+    let states = lists::by_state(&tally.rows, false);
+    lines.extend(lists::groups(&states, screen, usize::MAX));
     lines.push(String::new());
-    lines.extend(sections::owners(&tally, screen, OWNER_LINES));
+    lines.extend(lists::owners(&tally, screen, OWNER_LINES));
     lines.extend(sections::overdue(&tally, screen));
     lines.extend(sections::foreign_bytes(view, screen));
     lines.push(String::new());

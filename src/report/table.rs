@@ -102,12 +102,12 @@ impl Table {
             let shown = fit(text, cell_width);
             let blanks = cell_width.saturating_sub(width(&shown));
             let (before, after) = if column.right { (blanks, 0) } else { (0, blanks) };
-            if !shown.is_empty() {
+            if shown.is_empty() {
+                pending += before;
+            } else {
                 line.push_str(&" ".repeat(pending + before));
                 line.push_str(&style.paint(*ink, &shown).to_string());
                 pending = 0;
-            } else {
-                pending += before;
             }
             pending += after + 2;
         }

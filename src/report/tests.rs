@@ -1,8 +1,12 @@
 //! What holds for every report: nothing lost, nothing shifted, nothing hostile let through.
 
+mod screens;
+
 use std::{collections::BTreeMap, fs};
 
-use crate::model::{facet::State, text::acts_on_a_terminal, verdict::Verdict};
+use self::screens::screen_text;
+
+use crate::model::text::acts_on_a_terminal;
 
 use super::{
     EXPORTS, Export, Filter, Judged, View,
@@ -10,8 +14,8 @@ use super::{
     meta,
     sample::{HOSTILE, Sample, judge},
     split, status,
-    style::{Screen, Style},
-    summary, table,
+    style::Screen,
+    summary,
     verify::{self, Gate},
 };
 
@@ -56,19 +60,6 @@ pub(super) fn parse(export: &Export, view: &View<'_>, dialect: Dialect) -> Vec<B
     parsed
 }
 
-fn screen_text(
-    view: &View<'_>,
-    write: fn(&View<'_>, &Screen, &mut dyn std::io::Write) -> std::io::Result<()>,
-) -> String {
-    let mut out = Vec::new();
-    write(view, &Screen::default(), &mut out).unwrap();
-    String::from_utf8(out).unwrap()
-}
-
-fn verify_text(view: &View<'_>, screen: &Screen, out: &mut dyn std::io::Write) -> std::io::Result<()> {
-    verify::text(view, GATE, screen, out)
-}
-
 fn file(export: &Export, view: &View<'_>) -> String {
     let mut out = Vec::new();
     (export.write)(view, Dialect::default(), &mut out).unwrap();
@@ -80,7 +71,10 @@ fn every_export_file_is_registered_and_no_name_is_used_twice() {
     let mut files: Vec<String> = fs::read_dir("src/report")
         .expect("the tests run from the package root")
         .map(|e| e.expect("a readable entry").path())
-        .filter(|p| fs::read_to_string(p).is_ok_and(|t| t.contains("pub const EXPORT: Export")))
+        .filter(|p| {
+            !p.ends_with("tests.rs")
+                && fs::read_to_string(p).is_ok_and(|t| t.contains("pub const EXPORT: Export"))
+        })
         .map(|p| p.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     files.sort();
@@ -228,9 +222,26 @@ fn sibling_files_join_on_the_row_id() {
     sample.with(|view| {
         let web = view.evidence.services[0].row_id.to_string();
         let turn = view.evidence.services[2].row_id.to_string();
-        insta::assert_snapshot!(file(&super::keys::EXPORT, view).replace("\r\n", "\n"), @"");
-        insta::assert_snapshot!(file(&super::secrets::EXPORT, view).replace("\r\n", "\n"), @"");
-        insta::assert_snapshot!(file(&super::delta::EXPORT, view).replace("\r\n", "\n"), @"");
+        insta::assert_snapshot!(file(&super::keys::EXPORT, view).replace("\r\n", "\n"), @r#"
+        spki,endpoints,certs,exposed,first_seen,last_seen,state
+        sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683,svc-2wyf2llav7a7@192.0.2.11:443;svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00.000000Z,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,exposed-served
+        sha256:318f9f812b9e89ec3bd948c00afc751749a5a275b3a709436288da62f4cb36fb,svc-gyttqb5yskrv@192.0.2.11:443,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,clean
+        sha256:360f84035942243c6a36537ae2f8673485e6c04455a0a85a0db19690f2541480,svc-2wyf2llav7a7@192.0.2.11:443,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00.000000Z,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,exposed-left
+        sha256:5f977d67214ad5c610996f81eec1b19c2e714e5d3b85174680f2d60559298e8e,svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00.000000Z,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,presumed-served
+        "#);
+        insta::assert_snapshot!(file(&super::secrets::EXPORT, view).replace("\r\n", "\n"), @r#"
+        secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note
+        '=loose,"'=cmd|' /C calc'!A0\x1B[2J / +1,""x""\u{202E}gpj\x9B31m;\x09\x07",,,,identified,,,,,,,
+        turn-shared,c7,C,svc-h7c4bv6jep5q,,identified,,,,svc-h7c4bv6jep5q,,2026-11-22T23:00:00.000000Z,
+        web-session-key,D1,D,svc-2wyf2llav7a7,web,new-issued,2026-11-22T15:00:00.000000Z,,"new-issued by ana, CHG-13",svc-2wyf2llav7a7,,2026-11-22T12:00:00.000000Z,
+        "#);
+        insta::assert_snapshot!(file(&super::delta::EXPORT, view).replace("\r\n", "\n"), @r#"
+        row_id,from,to,code,sweep_a,sweep_b
+        svc-tkenzusbzmvm,,not-affected,,s0001,s0002
+        svc-gyttqb5yskrv,verified,unknown,,s0001,s0002
+        svc-qr2m4e3oingv,exposed,closed-key-at-risk,,s0001,s0002
+        svc-h7c4bv6jep5q,verified,regressed,R1,s0001,s0002
+        "#);
         let findings = parse(&super::findings::EXPORT, view, Dialect::default());
         assert_eq!(
             findings.len(),
@@ -289,7 +300,7 @@ fn a_filter_takes_rows_away_and_the_meta_file_says_so() {
         let mut out = Vec::new();
         meta::write(&part, &written, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"{"schema":"allclear.export/1","tool":"allclear 0.1.0","kind":"tracker","file":"tracker.csv","rows":2,"absent_rows":"a row that is not in the file was filtered out; absent does not mean fixed","filters":{"owner":"messaging"},"dialect":{"tsv":false,"excel":false,"formula_guard":true,"multiline":false},"incident":"incident","disclosures":["CVE-2014-0160"],"sweep":"s0002","judged_at":"2026-11-22T20:30:00.000000Z","services":{"known":7,"in_filter":2},"coverage":{"known":7,"probed":7,"unknown":1},"counts":{"regressed":1,"contradicted":0,"exposed":1,"unknown":1,"patched-not-restarted":0,"rekeyed-too-early":0,"closed-key-at-risk":2,"presumed-affected":0,"rekeyed-old-not-revoked":0,"secrets-pending":0,"awaiting-verification":0,"stale":0,"verified":1,"not-affected":1,"waived":0,"decommissioned":0},"policy":{"presume":"dated","minimum_grades":{"patched":"E1","restarted":"E3","rekeyed":"E3","revoked":"E2","secrets":"E1","verified":"E3"},"due_hours":{"public":24,"partner":72,"internal":168,"unknown":24},"confirm_after_hours":0,"stale_after_days":30,"decommission_sweeps":2},"chain_head":"sha256:9f2e6d33a3717ee826353a404ba4618d1aeeb6879ad7936bce8ed5f46814924d","evidence_rows":42}"#);
         let meta: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             (&meta["filters"]["owner"], &meta["services"]["known"]),
@@ -341,201 +352,6 @@ fn parts_by_owner_hold_every_row_once() {
             slugs.contains(&"messaging") && slugs.iter().all(|s| !s.contains(['/', '\\', '='])),
             "{slugs:?}"
         );
-    });
-}
-
-#[test]
-fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
-    let sample = Sample::new();
-    let text = sample.with(|view| screen_text(view, summary::write));
-    insta::assert_snapshot!(text, @"");
-    let mut lines = text.lines();
-    assert_eq!(
-        lines.next(),
-        Some("7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean")
-    );
-    assert_eq!(
-        lines.next(),
-        Some("Do not restart before the fix is installed; do not make new keys before the")
-    );
-}
-
-#[test]
-fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
-    let sample = Sample::new();
-    let text = sample.with(|view| screen_text(view, status::text));
-    insta::assert_snapshot!(text, @"");
-    for name in [
-        "web01.example.test:443",
-        "turn.example.test:5349",
-        "tarpit.example.test:443",
-    ] {
-        assert!(text.contains(name), "{name}");
-    }
-}
-
-#[test]
-fn verify_says_the_gate_and_what_went_backwards_first() {
-    let sample = Sample::new();
-    let text = sample.with(|view| screen_text(view, verify_text));
-    insta::assert_snapshot!(text, @"");
-    let backwards = text.find("R1 vulnerable again").unwrap();
-    assert!(backwards < text.find("MOVED ON").unwrap());
-}
-
-#[test]
-fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
-    let sample = Sample::large(50_000);
-    sample.with(|view| {
-        let table: [(&str, String, usize); 3] = [
-            ("status", screen_text(view, status::text), 40),
-            ("summary", screen_text(view, summary::write), 90),
-            ("verify", screen_text(view, verify_text), 70),
-        ];
-        for (name, text, most) in &table {
-            assert!(
-                text.lines().count() <= *most,
-                "{name} has {} lines:\n{text}",
-                text.lines().count()
-            );
-            let wide: Vec<_> = text.lines().filter(|l| table::width(l) > 80).collect();
-            assert!(wide.is_empty(), "{name} is wider than 80: {wide:#?}");
-            assert!(
-                text.contains(" more: allclear export tracker"),
-                "{name} says what it left out"
-            );
-            assert!(
-                text.contains("more owners") || *name == "verify",
-                "{name} says that owners are left out"
-            );
-        }
-        insta::assert_snapshot!(table[0].1, @"");
-    });
-}
-
-#[test]
-fn unknown_is_never_called_clean() {
-    for verdict in [
-        None,
-        Some(Verdict::Inconclusive),
-        Some(Verdict::Unreachable),
-        Some(Verdict::Skipped),
-    ] {
-        for &state in State::ALL {
-            let mut sample = Sample::new();
-            for service in &mut sample.assessment.services {
-                (service.verdict, service.state) = (verdict, state);
-            }
-            let text = sample.with(|view| screen_text(view, summary::write));
-            let first = text.lines().next().unwrap();
-            assert!(
-                first.contains(", 0 clean"),
-                "{verdict:?} in state {state}: {first}"
-            );
-        }
-    }
-    let mut sample = Sample::new();
-    for service in &mut sample.assessment.services {
-        (service.verdict, service.state) = (Some(Verdict::NotVulnerable), State::Unknown);
-    }
-    let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        text.starts_with("7 of 7 services probed; 0 VULNERABLE, 7 unknown, 0 clean\n"),
-        "{text}"
-    );
-}
-
-#[test]
-fn all_clear_is_said_only_when_nothing_is_owed() {
-    let mut sample = Sample::new();
-    for service in &mut sample.assessment.services {
-        (service.verdict, service.state) = (Some(Verdict::NotVulnerable), State::Verified);
-    }
-    let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        text.contains("All clear: 7 of 7 services owe nothing more."),
-        "{text}"
-    );
-    assert!(
-        !text.contains("Do not restart"),
-        "the warning ends with the exposure"
-    );
-    sample.assessment.services[6].state = State::SecretsPending;
-    let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        !text.contains("All clear") && text.contains("6 of 7 services owe nothing more; 1 are open."),
-        "{text}"
-    );
-    let empty = Sample::large(0).with(|view| screen_text(view, status::text));
-    assert!(
-        !empty.contains("All clear"),
-        "nothing known is not all clear: {empty}"
-    );
-}
-
-#[test]
-fn colour_is_added_only_when_asked_and_changes_no_word() {
-    let sample = Sample::new();
-    sample.with(|view| {
-        let mut out = Vec::new();
-        let screen = Screen {
-            style: Style { color: true },
-            ..Screen::default()
-        };
-        status::text(view, &screen, &mut out).unwrap();
-        let coloured = String::from_utf8(out).unwrap();
-        assert!(coloured.contains("\u{1b}["));
-        let mut plain = coloured;
-        for code in ["1;31", "33", "32", "1", "2", "0"] {
-            plain = plain.replace(&format!("\u{1b}[{code}m"), "");
-        }
-        assert_eq!(plain, screen_text(view, status::text));
-    });
-}
-
-#[test]
-fn status_json_has_the_keys_of_the_design_in_their_order() {
-    let sample = Sample::new();
-    sample.with(|view| {
-        let filter = Filter {
-            service: Some("web01.example.test".to_owned()),
-            ..Filter::default()
-        };
-        let mut out = Vec::new();
-        status::json(&view.filtered(filter), &mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
-        let mut out = Vec::new();
-        status::json(view, &mut out).unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        let counts: Vec<&str> = value["counts"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        let states: Vec<&str> = State::ALL.iter().map(|s| s.as_str()).collect();
-        assert_eq!(
-            counts, states,
-            "every state is counted, in order, also those with none"
-        );
-        assert_eq!(value["services"].as_array().unwrap().len(), 7);
-        let mut out = Vec::new();
-        verify::json(view, GATE, &mut out).unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(value["gate"], "regressed");
-        assert_eq!(value["schema"], "allclear.status/1");
-        let codes: Vec<_> = value["changes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| c["code"].clone())
-            .collect();
-        assert_eq!(
-            codes.iter().filter(|c| c.is_null()).count(),
-            3,
-            "null unless a regression: {codes:?}"
-        );
-        assert!(value["changes"][0].get("disclosure").is_none());
     });
 }
 

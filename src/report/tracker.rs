@@ -13,6 +13,7 @@ use crate::model::{
     facet::FacetKind,
     ids::{RowId, Sha256},
     observation::Certificate,
+    service::Service,
     verdict::DisclosureId,
 };
 
@@ -146,7 +147,9 @@ pub const COLUMNS: &[Column] = &[
     tool("first_good", |c| Cell::maybe(c.row.entry.first_good)),
     tool("last_seen", |c| Cell::maybe(c.row.entry.last_seen)),
     tool("first_seen", |c| Cell::maybe(c.row.entry.first_seen)),
-    tool("tls_stack", |c| Cell::maybe(c.row.service.map(|s| s.tls_stack()))),
+    tool("tls_stack", |c| {
+        Cell::maybe(c.row.service.map(Service::tls_stack))
+    }),
     tool("version_evidence", empty), // host evidence, not yet collected
     tool("spki_before", |c| Cell::tool(list(&c.row.entry.spki_before))),
     tool("spki_now", |c| Cell::tool(list(&c.row.entry.spki_now))),
@@ -312,12 +315,55 @@ mod tests {
         sample.with(|view| {
             let rows = crate::report::tests::parse(&EXPORT, view, Dialect::default());
             let web = rows.iter().find(|r| r["name"] == "web01.example.test").unwrap();
-            let shown: String = web
-                .iter()
-                .filter(|(_, v)| !v.is_empty())
-                .map(|(k, v)| format!("{k}={v}\n"))
-                .collect();
-            insta::assert_snapshot!(shown, @"");
+            let filled = web.iter().filter(|(_, v)| !v.is_empty());
+            let shown: Vec<String> = filled.map(|(k, v)| format!("{k}={v}")).collect();
+            insta::assert_snapshot!(shown.join("\n"), @r#"
+            address_count=2
+            addresses=192.0.2.11;192.0.2.12
+            age_hours=20
+            cert_now=sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72
+            due=2026-11-22T12:00:00.000000Z
+            environment=prod
+            exposure=public
+            first_seen=2026-11-22T00:15:00.000000Z
+            incident=incident/CVE-2014-0160
+            inventory_sources=services.csv:2
+            issuer=CN=Test CA
+            key_shared_with=svc-qr2m4e3oingv
+            last_bad=2026-11-22T14:00:00.000000Z
+            last_seen=2026-11-22T14:00:00.000000Z
+            name=web01.example.test
+            next_action=patch, then restart
+            not_after=2027-01-01T00:00:00.000000Z
+            not_before=2014-01-01T00:00:00.000000Z
+            owner=web
+            patched=open
+            port=443
+            probes_ok=1
+            probes_total=1
+            rekeyed=open
+            restarted=open
+            revoked=open
+            row_id=svc-2wyf2llav7a7
+            row_version=dd444df1
+            schema=allclear.tracker/1
+            secrets=open
+            secrets_done=0
+            secrets_total=1
+            serial=0x1e10
+            spki_before=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+            spki_now=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+            state=exposed
+            state_since=2026-11-22T00:15:00.000000Z
+            tags=dmz;rack=7
+            tls_stack=openssl-dynamic
+            transport=tcp
+            vantage=local
+            verdict=vulnerable
+            verdict_reason=malformed-heartbeat-answered
+            verified=open
+            wrap=tls
+            "#);
             assert_eq!(web["age_hours"], "20", "whole hours since state_since");
             for blank in ["ticket", "priority", "note", "sct_first", "version_evidence"] {
                 assert_eq!(web[blank], "", "{blank} is not invented");

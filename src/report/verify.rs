@@ -14,14 +14,14 @@ use crate::model::{
 };
 
 use super::{
-    Row, View, explain, json, sections,
+    Row, View, explain, json, lists, sections,
     status::Body,
     style::{Ink, Screen},
-    table::{Column, Table, wrap},
+    table::wrap,
     tally::Tally,
 };
 
-const LINES_PER_GROUP: usize = 15;
+const CHANGES_PER_WAY: usize = 15;
 const OPEN_LINES: usize = 30;
 
 /// The gate that was asked for and what came of it.
@@ -36,14 +36,13 @@ pub struct Gate<'a> {
 /// Writes the gate, the counts, the changes by kind and what is open.
 pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
     let tally = Tally::of(view.rows());
-    let (ink, verb) = match gate.result {
-        "holds" => (Ink::Good, "HOLDS"),
-        "open" => (Ink::Bad, "is OPEN"),
-        "incomplete" => (Ink::Warn, "is INCOMPLETE"),
-        "regressed" => (Ink::Bad, "REGRESSED"),
-        other => (Ink::Warn, other),
+    let ink = match gate.result {
+        "holds" => Ink::Good,
+        "incomplete" => Ink::Warn,
+        _ => Ink::Bad,
     };
-    let verdict = format!("Gate {} {verb}: {}.", gate.name, explain::gate(gate.result));
+    let result = gate.result.to_uppercase();
+    let verdict = format!("Gate {}: {result}, {}.", gate.name, explain::gate(gate.result));
     let mut lines = sections::paint_all(&wrap(&verdict, screen.width), ink, screen);
     lines.extend(sections::headline(view, &tally, screen));
     lines.extend(sections::warning(view, &tally, screen, 4));
@@ -59,11 +58,7 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
     if !open.is_empty() {
         lines.push(String::new());
         lines.push(screen.style.paint(Ink::Bold, "STILL OPEN").to_string());
-        lines.extend(sections::groups(
-            &sections::by_state(&open, true),
-            screen,
-            OPEN_LINES,
-        ));
+        lines.extend(lists::groups(&lists::by_state(&open, true), screen, OPEN_LINES));
     }
     lines.push(String::new());
     lines.extend(sections::context(view, &tally, screen));
@@ -118,25 +113,19 @@ fn changes(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<String> {
                 .paint(ink, &format!("{title}: {}", of_way.len()))
                 .to_string(),
         );
-        let columns = [Column::text("", 32), Column::text("", 14), Column::text("", 200)];
-        let mut table = Table::new(2, &columns);
-        for (row, change) in of_way.iter().take(LINES_PER_GROUP) {
-            table.row(vec![
-                (row.label(), Ink::Plain),
-                (row.owner().unwrap_or("no owner").to_owned(), Ink::Plain),
-                (said(change), ink),
-            ]);
+        for (row, change) in of_way.iter().take(CHANGES_PER_WAY) {
+            let service = (row.label(), row.owner());
+            lines.extend(lists::item(2, service, (&said(change), ink), screen));
         }
-        lines.extend(table.lines(screen.width, screen.style));
-        if of_way.len() > LINES_PER_GROUP {
-            let rest = of_way.len() - LINES_PER_GROUP;
+        if of_way.len() > CHANGES_PER_WAY {
+            let rest = of_way.len() - CHANGES_PER_WAY;
             lines.push(format!("  and {rest} more: {}", screen.command("export delta")));
         }
     }
     lines
 }
 
-/// The code first: the end of a line is what a narrow terminal cuts.
+/// The code first, since it is what a reader has to act on.
 fn said(change: &Change) -> String {
     let code = change.code.map(|c| format!("{c} {}: ", explain::regression(c)));
     let from = change.from.map_or("new", State::as_str);
