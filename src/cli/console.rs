@@ -2,6 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::Globals;
+use crate::report::style::{Screen, Style};
+
 /// The two streams, and what may be done on them.
 pub struct Console {
     /// Results.
@@ -42,6 +45,16 @@ impl Console {
             quiet,
             verbose,
             width: columns.unwrap_or(100).clamp(60, 200),
+        }
+    }
+
+    /// The terminal for views of `report`.
+    pub fn screen(&self, globals: &Globals) -> Screen {
+        let default = globals.incident.as_os_str() == "incident.db";
+        Screen {
+            width: self.width,
+            style: Style { color: self.color_out },
+            incident: (!default).then(|| globals.incident.display().to_string()),
         }
     }
 

@@ -239,21 +239,17 @@ impl SweepArgs {
             policy,
         };
         let judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
-        let text = report::summary::text(
-            &judged.evidence,
-            &judged.assessment,
-            &judged.changes(None),
-            console.width,
-            if self.jsonl {
-                console.color_err
-            } else {
-                console.color_out
-            },
-        );
-        if self.jsonl {
-            console.note(text.trim_end()); // standard output belongs to the rows
+        let mut screen = console.screen(globals);
+        let out = if self.jsonl {
+            screen.style.color = console.color_err; // standard output belongs to the rows
+            &mut console.err
         } else {
-            console.out.write_all(text.as_bytes()).map_err(Error::stdout)?;
+            &mut console.out
+        };
+        if !(self.jsonl && console.quiet) {
+            judged
+                .view(&judged.changes(None), |view| report::summary::write(view, &screen, out))
+                .map_err(Error::stdout)?;
         }
         let failed = judged
             .assessment

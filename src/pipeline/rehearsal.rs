@@ -34,7 +34,7 @@ use crate::{
         text::printable,
         verdict::Grade,
     },
-    report::{self, csv::Dialect, style::Style},
+    report::{self, csv::Dialect, style::{Ink, Screen, Style}},
 };
 
 const DAY: i64 = 86_400;
@@ -178,14 +178,15 @@ impl Drill<'_> {
         let Some(judged) = self.sweep(loaded)? else {
             return Ok(false);
         };
-        let text = report::summary::text(
-            &judged.evidence,
-            &judged.assessment,
-            &judged.changes(None),
-            self.width,
-            self.style.color,
-        );
-        self.say(&text)?;
+        let screen = Screen {
+            width: self.width,
+            style: self.style,
+            incident: Some(self.incident.display().to_string()),
+        };
+        let out = &mut self.out;
+        judged
+            .view(&judged.changes(None), |view| report::summary::write(view, &screen, out))
+            .map_err(Error::stdout)?;
         let dialect = Dialect::default();
         papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day1.csv"))?;
         let list = papers::checklist(&judged, Which::default(), Layout::Markdown, None)?;
@@ -464,7 +465,7 @@ impl Drill<'_> {
             let full = full_name(name);
             let rows = judged.evidence.services.iter().zip(&judged.assessment.services);
             for (service, s) in rows.filter(|(service, _)| service.name.as_deref() == Some(full.as_str())) {
-                let state = self.style.state(s.state, &format!("{:<24}", s.state));
+                let state = self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
                 text.push_str(&format!("  {:<22}{state}", service.display_port()));
                 let codes = s
                     .regressions
@@ -486,7 +487,7 @@ impl Drill<'_> {
     fn ending(&mut self, judged: &Judged) -> Result<(), Error> {
         let mut text = String::new();
         for (service, s) in judged.evidence.services.iter().zip(&judged.assessment.services) {
-            let state = self.style.state(s.state, &format!("{:<16}", s.state));
+            let state = self.style.paint(report::state_ink(s.state), &format!("{:<16}", s.state)).to_string();
             text.push_str(&format!(
                 "  {:<22}{state}{}\n",
                 service.display_port(),
@@ -535,7 +536,7 @@ impl Drill<'_> {
         let now = self.clock.now();
         let day = now.seconds_since(self.start) / DAY;
         let line = format!("\nDay {day}, {}. {text}", now.short());
-        let line = self.style.bold(&line);
+        let line = self.style.paint(Ink::Bold, &line).to_string();
         self.say(&format!("{line}\n"))
     }
 
@@ -575,7 +576,7 @@ fn why(service: &Service, s: &crate::model::assessment::ServiceAssessment) -> St
         }
         State::NotAffected => s
             .reason
-            .map_or_else(String::new, |r| report::explain::explain(r).to_owned()),
+            .map_or_else(String::new, |r| report::explain::reason(r).to_owned()),
         State::Verified if s.spki_before.is_empty() => {
             format!("clean on every look ({})", s.reason.map_or("", |r| r.as_str()))
         }

@@ -72,7 +72,8 @@ pub(super) fn by_state<'a>(rows: &[Row<'a>], listed: bool) -> Vec<Group<'a>> {
         .collect()
 }
 
-const fn state_ink(state: State) -> Ink {
+/// The colour of a state.
+pub const fn state_ink(state: State) -> Ink {
     match state {
         State::Regressed | State::Contradicted | State::Exposed => Ink::Bad,
         State::Verified | State::NotAffected => Ink::Good,

@@ -31,6 +31,7 @@ mod tests;
 
 use std::io::{self, Write};
 
+pub use lists::state_ink;
 pub use view::{Filter, Judged, Row, View};
 
 use self::csv::Dialect;

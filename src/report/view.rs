@@ -2,7 +2,7 @@
 //!
 //! Not a query language: the filter knows an owner and a service, since the command line knows no more.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, collections::{BTreeSet, HashMap}, sync::Arc};
 
 use crate::model::{
     assessment::{Assessment, Change, ServiceAssessment},
@@ -31,12 +31,14 @@ pub struct Filter {
     pub owner: Option<String>,
     /// One service by row id, name, `name:port` or declared address, in any case.
     pub service: Option<String>,
+    /// These rows and no others.
+    pub rows: Option<BTreeSet<RowId>>,
 }
 
 impl Filter {
     /// Whether everything is asked for.
     pub const fn is_empty(&self) -> bool {
-        self.owner.is_none() && self.service.is_none()
+        self.owner.is_none() && self.service.is_none() && self.rows.is_none()
     }
 
     /// Whether this service is asked for.
@@ -45,6 +47,7 @@ impl Filter {
         let wanted = self.service.as_deref();
         owner.is_none_or(|o| service.owner().unwrap_or_default().trim() == o.trim())
             && wanted.is_none_or(|w| is_called(service, w))
+            && self.rows.as_ref().is_none_or(|rows| rows.contains(&service.row_id))
     }
 }
 
