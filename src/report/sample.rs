@@ -444,7 +444,7 @@ fn secrets_of(ids: &[RowId]) -> Vec<Secret> {
         unresolved: Vec::new(),
         owner: owner.map(str::to_owned),
         location: Some("vault:kv/web".to_owned()),
-        issued_at: None,
+        issued_at: (kind == "c7").then(|| at("01:00:00")),
         runbook: None,
         implied: false,
         source: None,

@@ -33,7 +33,8 @@ fn header() -> Vec<&'static str> {
         .collect()
 }
 
-/// Writes header and rows, by owner and id. `due` is the earliest date of its services; `ticket` and
+/// Writes header and rows, by owner and id. `new_issued` is what was attested, else the inventory's date
+/// where it lies after the last bad look: an older date is not a new secret. `due` is the earliest date of its services; `ticket` and
 /// `note` are people's.
 pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Result<u64> {
     let mut sheet = Sheet::new(out, dialect, &header())?;
@@ -46,7 +47,11 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
         let entry = judged.get(secret.id.as_str()).copied();
         let said = claims.get(secret.id.as_str()).map_or(&[][..], Vec::as_slice);
         let services = secret.services.iter().map(RowId::as_str);
-        let issued = last_said(said, SecretState::NewIssued).or(secret.issued_at);
+        let last_bad = entry.and_then(|e| e.last_bad);
+        let declared = secret
+            .issued_at
+            .filter(|&at| last_bad.is_some_and(|bad| at > bad));
+        let issued = last_said(said, SecretState::NewIssued).or(declared);
         sheet.row([
             Cell::text(&*secret.id),
             Cell::text(&*secret.kind),

@@ -121,7 +121,7 @@ fn progress(tally: &Tally<'_>, screen: &Screen) -> String {
         ),
         (0, n) => (
             Ink::Warn,
-            format!("{all} of {all} services owe nothing more; {n} of them only by a waiver."),
+            format!("{all} of {all} services owe nothing more; {n} of them only by somebody's word."),
         ),
         (open, _) => (
             Ink::Bold,

@@ -267,6 +267,8 @@ fn sibling_files_join_on_the_row_id() {
             session["old_refused_at"], "",
             "a withdrawn claim no longer speaks"
         );
+        let turn = secrets.iter().find(|r| r["secret_id"] == "turn-shared").unwrap();
+        assert_eq!(turn["new_issued"], "", "a secret older than the last bad look is not a new one");
     });
 }
 
@@ -390,6 +392,13 @@ fn two_disclosures_give_two_rows_a_service_and_two_first_lines() {
         4,
         "a key is one row"
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_fuzz_target_holds_for_any_bytes(data in proptest::collection::vec(proptest::num::u8::ANY, 0..60)) {
+        super::fuzz(&data);
+    }
 }
 
 #[test]

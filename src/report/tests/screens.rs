@@ -1,7 +1,7 @@
 //! What a terminal shows and what scripts read: `sweep`'s summary, `status`, `verify`.
 
 use crate::{
-    model::{facet::State, verdict::Verdict},
+    model::{facet::State, sweep::SweepState, verdict::Verdict},
     report::{
         Filter, View,
         sample::Sample,
@@ -249,6 +249,47 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
           allclear export tracker -o tracker.csv  one row per service, for a spreadsheet
         "#);
     });
+}
+
+#[test]
+fn the_status_stays_one_screen_when_everything_is_wrong_at_once() {
+    let mut sample = Sample::large(1000);
+    let words = "A long sentence that everyone must read before they touch anything at all here. ";
+    sample.assessment.disclosure.first_words = vec![words.repeat(4), "And another.".to_owned()];
+    sample.evidence.sweeps[0].state = SweepState::Interrupted;
+    sample.evidence.sweeps[0].bad_rows = 7;
+    sample.evidence.incident.name = "a very long name ".repeat(20);
+    let text = sample.with(|view| screen_text(view, status::text));
+    assert!(
+        text.lines().count() <= 40,
+        "{} lines:\n{text}",
+        text.lines().count()
+    );
+    for said in [
+        "There is more to know: allclear checklist",
+        "did not finish: allclear sweep --resume",
+        "NOT probed: 7",
+        "more: allclear export tracker",
+    ] {
+        assert!(text.contains(said), "{said}:\n{text}");
+    }
+}
+
+#[test]
+fn a_waived_hole_is_still_counted_as_a_hole() {
+    let mut sample = Sample::new();
+    for service in &mut sample.assessment.services {
+        service.state = State::Waived;
+    }
+    let text = sample.with(|view| screen_text(view, status::text));
+    assert!(
+        text.starts_with("7 of 7 services probed; 2 VULNERABLE, "),
+        "{text}"
+    );
+    assert!(
+        !text.contains("All clear") && text.contains("only by somebody's word"),
+        "{text}"
+    );
 }
 
 #[test]
