@@ -11,6 +11,7 @@
 pub mod csv;
 pub mod endpoint;
 pub mod explain;
+pub mod inventory;
 pub mod json;
 mod lists;
 pub mod meta;
