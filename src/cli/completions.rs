@@ -34,11 +34,9 @@ impl ManArgs {
             .render(&mut text)
             .map_err(Error::stdout)?;
         for sub in command().get_subcommands() {
-            let name = format!("allclear-{}", sub.get_name());
-            let page = clap_mangen::Man::new(sub.clone().name(name));
+            let page = clap_mangen::Man::new(sub.clone().bin_name(format!("allclear {}", sub.get_name())));
             page.render_synopsis_section(&mut text).map_err(Error::stdout)?;
-            page.render_description_section(&mut text)
-                .map_err(Error::stdout)?;
+            page.render_description_section(&mut text).map_err(Error::stdout)?;
             page.render_options_section(&mut text).map_err(Error::stdout)?;
         }
         console.out.write_all(&text).map_err(Error::stdout)?;

@@ -67,7 +67,9 @@ impl ExportArgs {
             );
         }
         match (&self.output, self.by) {
-            (None, _) => papers::export(&judged, self.kind, dialect, &mut console.out)?,
+            (None, _) => {
+                papers::export(&judged, self.kind, dialect, &mut console.out)?;
+            }
             (Some(path), None) => {
                 papers::export_file(&judged, self.kind, dialect, path)?;
                 console.note(&format!("wrote {}", path.display()));

@@ -137,8 +137,9 @@ fn list(files: &Files, jsonl: bool, console: &mut Console) -> Result<Exit, Error
     let loaded = files.load(true)?;
     report_faults(&loaded, console);
     if jsonl {
+        let secrets = report::inventory::secrets_by_service(&loaded.secrets);
         for service in &loaded.services {
-            let line = report::inventory::list_jsonl(service, &loaded.secrets);
+            let line = report::inventory::list_jsonl(service, &secrets);
             writeln!(console.out, "{line}").map_err(Error::stdout)?;
         }
     } else {
@@ -152,7 +153,7 @@ fn check(files: &Files, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
     let loaded = files.load(true)?;
     report::inventory::check_text(&loaded, &mut console.out).map_err(Error::stdout)?;
-    let fault = !loaded.bad.is_empty() || !loaded.disagreements.is_empty();
+    let fault = loaded.faults() > 0;
     Ok(if fault { Exit::BadInput } else { Exit::Done })
 }
 

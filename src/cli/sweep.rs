@@ -177,7 +177,10 @@ impl SweepArgs {
         settings.ports = self.files.port_numbers();
         settings.wrap = self.files.wrap.0;
         settings.exclude = expand_excludes(limits.exclude.iter().chain(&self.exclude))?;
-        settings.scope = self.scope.as_deref().map(read).transpose()?;
+        settings.scope = match &self.scope {
+            Some(path) => Some((path.display().to_string(), read(path)?)),
+            None => None,
+        };
         settings.set_disclosures(&globals.disclosure)?;
         Ok(settings)
     }

@@ -13,7 +13,7 @@ use crate::{
         sweep::Sinks,
         verify::{self, Question},
     },
-    report::{self, Filter},
+    report,
 };
 
 /// Sweep again what is asked for, compare, and exit by the gate
@@ -118,7 +118,10 @@ impl VerifyArgs {
         verified
             .judged
             .view(&verified.changes, |view| {
-                let view = view.filtered(Filter { rows: Some(verified.rows.iter().cloned().collect()), ..Filter::default() });
+                let view = view.filtered(report::Filter {
+                    rows: Some(verified.rows.iter().cloned().collect()),
+                    ..report::Filter::default()
+                });
                 if self.json {
                     report::verify::json(&view, gate, out)
                 } else {

@@ -36,8 +36,8 @@ pub struct Settings {
     pub wrap: Option<Wrap>,
     /// Addresses, networks and names that are left alone.
     pub exclude: Vec<String>,
-    /// The text of the scope file.
-    pub scope: Option<String>,
+    /// The scope file's name and text.
+    pub scope: Option<(String, String)>,
     /// The local address to connect from.
     pub source: Option<IpAddr>,
     /// From where this sweep looks.

@@ -11,7 +11,7 @@ use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    plan::{Fate, Planned, Planner},
+    plan::{self, Fate, Planned, Planner},
     record::{Counts, Progress, Recorder, state_of},
     settings::{Resolve, Settings},
     source::Prepared,
@@ -22,7 +22,7 @@ use crate::{
     disclosure,
     drill::peer,
     error::Error,
-    inventory::{resolve::Resolver, scope::Scope},
+    inventory::resolve::Resolver,
     model::{
         ids::SweepId,
         observation::{Contact, Observation, Skip},
@@ -81,12 +81,8 @@ pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
         })?;
     }
     Ok(Planner {
-        scope: Scope::new(
-            &services,
-            prepared.settings.scope.as_deref(),
-            &prepared.settings.exclude,
-        )?,
-        resolver: Resolver::new(),
+        scope: plan::scope(&services, &prepared.settings)?,
+        resolver: Resolver::system(),
         last: match prepared.settings.resolve {
             Resolve::Last => reader.last_addresses()?,
             Resolve::Live => std::collections::BTreeMap::default(),
