@@ -121,7 +121,7 @@ pub fn export_by_owner(
     for part in parts {
         let file = path.with_file_name(format!("{stem}-{}.{ending}", part.slug));
         write_file(&file, &part.bytes)?;
-        let filter = Filter { owner: Some(part.owner.clone().unwrap_or_default()), service: None };
+        let filter = Filter { owner: Some(part.owner.clone().unwrap_or_default()), ..Filter::default() };
         write_meta(judged, filter, kind, dialect, part.rows, &file)?;
         written.push(file);
     }

@@ -4,7 +4,7 @@
 //! contacted is planned as such, so that no row is ever lost.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     sync::Arc,
 };
@@ -60,7 +60,7 @@ pub struct Planner {
     /// Addresses of an earlier sweep, used instead of the resolver where present.
     pub last: BTreeMap<RowId, Vec<IpAddr>>,
     /// Endpoints that this sweep has seen already, when it is resumed.
-    pub observed: HashSet<(RowId, Option<IpAddr>)>,
+    pub observed: BTreeSet<(RowId, Option<IpAddr>)>,
 }
 
 impl Planner {
@@ -174,7 +174,7 @@ pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>,
         scope: scope(&services, settings)?,
         resolver: Resolver::system(),
         last: BTreeMap::new(),
-        observed: HashSet::new(),
+        observed: BTreeSet::new(),
     };
     let mut planned = super::sweep::runtime()?.block_on(async {
         let (services_in, services_out) = mpsc::channel(256);
