@@ -1,1 +1,2 @@
 //! Views of the assessment: CSV, JSON, Markdown, HTML, terminal.
+pub mod inventory;
