@@ -24,8 +24,9 @@ DEBIAN=(
   "sslscan sslscan"
   "openssl openssl"
 )
-# Needed to bring the others here.
+# Needed to bring the others here, and to build at all.
 HELPERS=(
+  "c++ build-essential"
   "npm npm"
   "python3 python3"
 )
@@ -59,18 +60,18 @@ clean_up() {
 trap clean_up EXIT
 
 install_debian() {
-  local missing=() entry
+  local wanted=() entry
   for entry in "${DEBIAN[@]}" "${HELPERS[@]}"; do
-    have "${entry%% *}" || missing+=("${entry##* }")
+    have "${entry%% *}" || wanted+=("${entry##* }")
   done
   # Python alone cannot make a virtual environment on Debian.
   if [[ ! -x $PEERS/sslyze/bin/sslyze ]] && ! { have python3 && python3 -c 'import ensurepip' 2>/dev/null; }; then
-    missing+=(python3-venv)
+    wanted+=(python3-venv)
   fi
-  if [[ ${#missing[@]} -eq 0 ]]; then return; fi
-  have apt-get || fail "not a Debian system; please install by hand: ${missing[*]}"
-  [[ $(id -u) -eq 0 ]] || fail "only root can install Debian packages: ${missing[*]}"
-  say "installing ${missing[*]}"
+  if [[ ${#wanted[@]} -eq 0 ]]; then return; fi
+  have apt-get || fail "not a Debian system; please install by hand: ${wanted[*]}"
+  [[ $(id -u) -eq 0 ]] || fail "only root can install Debian packages: ${wanted[*]}"
+  say "installing ${wanted[*]}"
   # Says no to every daemon that a package wants to start.
   if [[ ! -e /usr/sbin/policy-rc.d ]]; then
     POLICY=/usr/sbin/policy-rc.d
@@ -79,7 +80,7 @@ install_debian() {
   fi
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
 verify() { # FILE
