@@ -1,1 +1,3 @@
 //! Views of the assessment: CSV, JSON, Markdown, HTML, terminal.
+
+pub mod checklist;
