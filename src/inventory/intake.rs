@@ -164,26 +164,8 @@ impl<'o> Intake<'o> {
     /// Takes a row whole, or not at all.
     pub(super) fn take(&mut self, row: Row<'_>) -> Result<(), Refusal> {
         let addresses = row.addresses.map_or(1, Addresses::count);
-<<<<<<< HEAD
-        if row.name.is_none() && row.addresses.is_none() {
-            return Err(Refusal::Row(
-                Part::Host,
-                "a row needs a name or an address".to_owned(),
-            ));
-        }
-        if row.name.is_some() && addresses > 1 {
-            let message = "a CIDR with a name: a name is one service; leave the name out, or write a row for each address";
-            return Err(Refusal::Row(Part::Address, message.to_owned()));
-        }
-        let ports = self.ports(&row);
-        if row.id.is_some() && (addresses > 1 || ports.len() > 1) {
-            let message = "an id is one row, and this row has more than one address or port; leave the id out, or write a row for each";
-            return Err(Refusal::Row(Part::Id, message.to_owned()));
-        }
-=======
         let ports = self.ports(&row);
         fits(&row, addresses, ports.len())?;
->>>>>>> part-inv
         let reached = ports
             .iter()
             .map(|&port| self.reach(&row, port))
@@ -232,13 +214,9 @@ impl<'o> Intake<'o> {
             self.add(row_id, &identity, &new);
         }
         self.addresses = self.addresses.saturating_add(addresses);
-<<<<<<< HEAD
-        self.unusual_wraps(&reached, new.wrap_declared, &shared);
-=======
         if row.wrap.is_some() {
             self.unusual_wraps(&reached, &shared);
         }
->>>>>>> part-inv
         Ok(())
     }
 
@@ -247,10 +225,7 @@ impl<'o> Intake<'o> {
             (false, _) => row.ports.clone(),
             (true, false) => {
                 let mut ports = self.options.default_ports.clone();
-<<<<<<< HEAD
-=======
                 ports.retain(|&port| port > 0);
->>>>>>> part-inv
                 ports.sort_unstable();
                 ports.dedup();
                 ports
@@ -339,14 +314,7 @@ impl<'o> Intake<'o> {
         extra.later.push((Arc::clone(new.declared), source.clone()));
     }
 
-<<<<<<< HEAD
-    fn unusual_wraps(&mut self, reached: &[(u16, Transport, Wrap)], declared: bool, sources: &[Source]) {
-        if !declared {
-            return;
-        }
-=======
     fn unusual_wraps(&mut self, reached: &[(u16, Transport, Wrap)], sources: &[Source]) {
->>>>>>> part-inv
         for &(port, transport, wrap) in reached {
             if let Some(usual) = wraps::contradicted(port, transport, wrap) {
                 self.loaded.notices.push(Notice {
@@ -377,8 +345,6 @@ impl<'o> Intake<'o> {
     }
 }
 
-<<<<<<< HEAD
-=======
 /// Whether a row's host, id and numbers go together.
 fn fits(row: &Row<'_>, addresses: u64, ports: usize) -> Result<(), Refusal> {
     if row.name.is_none() && row.addresses.is_none() {
@@ -399,7 +365,6 @@ fn fits(row: &Row<'_>, addresses: u64, ports: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
->>>>>>> part-inv
 /// What all services of one row share.
 struct New<'a> {
     id_declared: bool,
@@ -461,8 +426,6 @@ impl Refusal {
         }
     }
 }
-<<<<<<< HEAD
-=======
 
 #[cfg(test)]
 mod tests {
@@ -489,4 +452,3 @@ mod tests {
         }
     }
 }
->>>>>>> part-inv
