@@ -71,7 +71,7 @@ fn header(der: &[u8]) -> Option<(usize, usize)> {
     let mut cursor = Cursor(der);
     let _tag = cursor.u8()?;
     match cursor.u8()? {
-        short @ 0..0x80 => Some((2, usize::from(short))),
+        short @ 0..=0x7f => Some((2, usize::from(short))),
         long @ 0x81..=0x84 => {
             let n = usize::from(long & 0x7f);
             let length = cursor

@@ -110,7 +110,7 @@ fn text_of(value: &Any<'_>) -> Option<String> {
 fn push_escaped(out: &mut String, text: &str) {
     let last = text.chars().count().saturating_sub(1);
     for (i, c) in text.chars().take(MAX_LEN + 1).enumerate() {
-        let special = matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=');
+        let special = matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';');
         let edge = (c == ' ' && (i == 0 || i == last)) || (c == '#' && i == 0);
         if special || edge {
             out.push('\\');

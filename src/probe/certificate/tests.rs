@@ -65,7 +65,7 @@ fn serials_are_safe_of_sign_and_zeros() {
 #[test]
 fn names_are_escaped() {
     let table = [
-        ("a+b;c<d>\"e\\f=g", "CN=a\\+b\\;c\\<d\\>\\\"e\\\\f\\=g"),
+        ("a+b;c<d>\"e\\f=g", "CN=a\\+b\\;c\\<d\\>\\\"e\\\\f=g"),
         (" edge ", "CN=\\ edge\\ "),
         ("#hash", "CN=\\#hash"),
         ("bell\u{7}esc\u{1b}[2J", "CN=bell\\07esc\\1b[2J"),
