@@ -249,3 +249,37 @@ fn hostile_bodies_do_not_upset_the_reader() {
     }
     fuzz(&[]);
 }
+
+#[test]
+fn the_fuzzers_seeds_are_real_bodies() {
+    let table: [(Kind, &[u8]); 5] = [
+        (
+            Kind::Observation,
+            include_bytes!("../../../fuzz/seeds/s-observation"),
+        ),
+        (Kind::Claim, include_bytes!("../../../fuzz/seeds/s-claim")),
+        (
+            Kind::SweepBegun,
+            include_bytes!("../../../fuzz/seeds/s-sweep-begun"),
+        ),
+        (
+            Kind::SweepEnded,
+            include_bytes!("../../../fuzz/seeds/s-sweep-ended"),
+        ),
+        (
+            Kind::Calibration,
+            include_bytes!("../../../fuzz/seeds/s-calibration"),
+        ),
+    ];
+    for (kind, seed) in table {
+        assert_eq!(
+            Kind::ALL.get(usize::from(seed[1])),
+            Some(&kind),
+            "the byte that picks {kind}"
+        );
+        let body = std::str::from_utf8(&seed[2..]).unwrap();
+        let columns = crate::store::chain::columns_of(kind, body);
+        assert!(columns.is_ok(), "{kind}: {columns:?}");
+        fuzz(&seed[1..]);
+    }
+}
