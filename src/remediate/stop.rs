@@ -84,9 +84,9 @@ fn find_out(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) ->
          # or: it is accepted as it is, until then\n\
          allclear waive --service {id} --until {until} --reason \"...\""
     ));
-    line.evidence_wanted =
-        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone."
-            .to_owned();
+    line.evidence_wanted = String::from(
+        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone.",
+    );
     let claimed_gone = judged
         .claim
         .as_ref()
@@ -135,9 +135,9 @@ fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line
             .to_owned(),
     );
     line.attest = Some(attest_facet(&service.row_id, "patched"));
-    line.evidence_wanted =
-        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date."
-            .to_owned();
+    line.evidence_wanted = String::from(
+        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date.",
+    );
     line.impact = Some("None by itself; the old code goes on running until the restart.".to_owned());
     fleet.fill(&mut line, judged, FacetKind::Patched);
     line
@@ -222,7 +222,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
         fleet.assessment.policy.minimum_grades.restarted,
         verify(&service.row_id)
     ));
-    line.evidence_wanted = "Every address clean in two sweeps or from two vantages.".to_owned();
+    line.evidence_wanted = String::from("Every address clean in two sweeps or from two vantages.");
     fleet.fill(&mut line, judged, FacetKind::Restarted);
     line
 }
