@@ -165,7 +165,7 @@ impl<'a> Plan<'a> {
         }
         if !self.key.reissued.is_empty() {
             let n = count(self.key.reissued.len(), "certificate was", "certificates were");
-            text = format!("{text} {n} issued anew on this same key since: that changes nothing.");
+            text = format!("{text} Since then {n} issued anew on this same key: that changes nothing.");
         }
         text
     }
@@ -256,7 +256,7 @@ impl<'a> Plan<'a> {
         line.state = self.revoke_state(open.is_empty());
         let total = count(self.key.certificates.len(), "certificate", "certificates");
         line.why = format!(
-            "{total} on key {} can be misused by whoever has the key, until revoked or expired.",
+            "Whoever has key {} can pose with {total} on it, until revoked or expired.",
             tick(&self.name)
         );
         line.steps = revoke_steps(&open);

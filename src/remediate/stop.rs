@@ -205,7 +205,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
     let title = match (appliance, provider) {
         (true, _) => "Restart the device",
         (_, true) => "See the provider's fix in use",
-        _ => "Restart everything that maps the old library",
+        _ => "Restart everything that runs the old code",
     };
     let mut line = own_line(fleet, service, "A2", title);
     line.why = format!("{} The old code runs until the process ends.", evidence(judged));
@@ -251,9 +251,11 @@ fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
             )
         }
     });
-    steps.push(
-        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned(),
-    );
+    steps.push(if service.tls_stack() == TlsStack::OpensslStatic {
+        "See that it runs the new build: `sudo ls -l /proc/PID/exe` names the new file, and not as deleted.".to_owned()
+    } else {
+        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned()
+    });
     steps.push(
         "Do it on every host and address behind the name; one old backend is enough to leak.".to_owned(),
     );

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{by_owner, checklist, implied_secrets, nothing_owed},
+    super::{by_owner, checklist, for_service, implied_secrets, nothing_owed},
     build::{self, assessment, evidence, exposed, key, leaked, owned, quiet, secret, secret_state},
 };
 use crate::model::{
@@ -123,6 +123,32 @@ fn the_whole_fleet_in_working_order() {
         })
         .collect();
     insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn what_the_owner_of_a_turn_server_reads() {
+    let (evidence, assessment, services) = fleet();
+    let lines = for_service(&checklist(&evidence, &assessment), &services[2].row_id);
+    let mut text = String::new();
+    for line in &lines {
+        text = format!(
+            "{text}{} {} ({})\nwhy: {}\n",
+            line.code, line.title, line.state, line.why
+        );
+        for step in &line.steps {
+            text = format!("{text}  - {step}\n");
+        }
+        for (name, value) in [
+            ("checks", &line.tool_checks),
+            ("attest", &line.attest),
+            ("impact", &line.impact),
+            ("seen", &line.evidence_seen),
+        ] {
+            text = value.iter().fold(text, |text, v| format!("{text}{name}: {v}\n"));
+        }
+        text = format!("{text}waits: {}\n\n", line.blocked_by_text.join("; "));
+    }
+    insta::assert_snapshot!(text);
 }
 
 #[test]
