@@ -12,6 +12,7 @@ use crate::model::{
     secret::Tier,
     service::{Service, TlsStack},
     sweep::Evidence,
+    time::Timestamp,
 };
 
 /// Everything that planning looks up.
@@ -149,11 +150,7 @@ impl<'a> Fleet<'a> {
         if let Some(claim) = claim {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
-            seen.push(said(
-                &claim.by,
-                claim.effective().short(),
-                claim.reference.as_deref(),
-            ));
+            seen.push(said(&claim.by, claim.effective(), claim.reference.as_deref()));
         } else if let (LineState::Done | LineState::Claimed, Some(at)) = (line.state, facet.at) {
             seen.push(format!("seen by allclear, {}", at.short()));
         }
@@ -232,8 +229,8 @@ pub(super) const fn settled(state: LineState) -> bool {
 }
 
 /// `recorded by A, 2026-11-22 14:00, CHG-7`.
-pub(super) fn said(by: &str, at: String, reference: Option<&str>) -> String {
-    let mut text = format!("recorded by {by}, {at}");
+pub(super) fn said(by: &str, at: Timestamp, reference: Option<&str>) -> String {
+    let mut text = format!("recorded by {by}, {}", at.short());
     if let Some(reference) = reference.filter(|r| !r.trim().is_empty()) {
         text = format!("{text}, {reference}");
     }

@@ -12,6 +12,7 @@ use crate::model::{
     checklist::{Line, LineState},
     ids::RowId,
     secret::Tier,
+    service::Service,
 };
 
 /// Adds the edges between types, marks blocked lines and puts everything in working order.
@@ -123,7 +124,7 @@ fn key(fleet: &Fleet<'_>, line: &Line) -> Key {
         line.tier,
         line.owner.is_none(),
         line.owner.clone(),
-        service.map(|s| s.display_name()),
+        service.map(Service::display_name),
         service.map(|s| s.port),
         line.code.clone(),
         line.id.clone(),

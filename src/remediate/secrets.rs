@@ -141,6 +141,11 @@ fn why(
         ticks(&leaking)
     };
     let when = last_bad.map_or(String::new(), |t| format!(", last on {}", t.short()));
+    let how = if last_bad.is_some() {
+        "leaked"
+    } else {
+        "is presumed to have leaked"
+    };
     let mut text = if secret.implied {
         let of = rows
             .first()
@@ -151,20 +156,20 @@ fn why(
         )
     } else {
         format!(
-            "It was in the memory of {names}, which leaked{when}: {}.",
+            "It was in the memory of {names}, which {how}{when}: {}.",
             kind.exposed_if
         )
     };
     let others = rows.len().saturating_sub(leaking.len());
     if !leaking.is_empty() && others > 0 {
         let rest: Vec<RowId> = rows.iter().filter(|row| !bad(row)).cloned().collect();
-        text.push_str(&format!(" {} use it too.", ticks(&fleet.names(&rest))));
+        text = format!("{text} Also used by {}.", ticks(&fleet.names(&rest)));
     }
     if !secret.unresolved.is_empty() {
-        text.push_str(&format!(
-            " The list also names {}, which is no known service.",
+        text = format!(
+            "{text} The list also names {}, which is no known service.",
             ticks(&secret.unresolved)
-        ));
+        );
     }
     text
 }
@@ -202,7 +207,7 @@ fn state(line: &mut Line, judged: Option<&SecretAssessment>) {
         });
         seen.push(match line.state {
             LineState::Waived => waived(claim),
-            _ => said(&claim.by, claim.at.short(), claim.reference.as_deref()),
+            _ => said(&claim.by, claim.at, claim.reference.as_deref()),
         });
         if line.state == LineState::Claimed && !referenced {
             seen.push("a reference is missing".to_owned());

@@ -84,9 +84,9 @@ fn find_out(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) ->
          # or: it is accepted as it is, until then\n\
          allclear waive --service {id} --until {until} --reason \"...\""
     ));
-    line.evidence_wanted =
-        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone."
-            .to_owned();
+    line.evidence_wanted = String::from(
+        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone.",
+    );
     let claimed_gone = judged
         .claim
         .as_ref()
@@ -135,9 +135,9 @@ fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line
             .to_owned(),
     );
     line.attest = Some(attest_facet(&service.row_id, "patched"));
-    line.evidence_wanted =
-        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date."
-            .to_owned();
+    line.evidence_wanted = String::from(
+        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date.",
+    );
     line.impact = Some("None by itself; the old code goes on running until the restart.".to_owned());
     fleet.fill(&mut line, judged, FacetKind::Patched);
     line
@@ -205,7 +205,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
     let title = match (appliance, provider) {
         (true, _) => "Restart the device",
         (_, true) => "See the provider's fix in use",
-        _ => "Restart everything that maps the old library",
+        _ => "Restart everything that runs the old code",
     };
     let mut line = own_line(fleet, service, "A2", title);
     line.why = format!("{} The old code runs until the process ends.", evidence(judged));
@@ -222,7 +222,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
         fleet.assessment.policy.minimum_grades.restarted,
         verify(&service.row_id)
     ));
-    line.evidence_wanted = "Every address clean in two sweeps or from two vantages.".to_owned();
+    line.evidence_wanted = String::from("Every address clean in two sweeps or from two vantages.");
     fleet.fill(&mut line, judged, FacetKind::Restarted);
     line
 }
@@ -251,9 +251,11 @@ fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
             )
         }
     });
-    steps.push(
-        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned(),
-    );
+    steps.push(if service.tls_stack() == TlsStack::OpensslStatic {
+        "See that it runs the new build: `sudo ls -l /proc/PID/exe` names the new file, and not as deleted.".to_owned()
+    } else {
+        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned()
+    });
     steps.push(
         "Do it on every host and address behind the name; one old backend is enough to leak.".to_owned(),
     );

@@ -289,9 +289,9 @@ const fn ticked(state: LineState) -> bool {
 fn line_view(line: &Line) -> LineView {
     let rotates = line.secret.is_some() || line.code == "B1";
     let overlap = if line.overlap {
-        "old and new can be valid together"
+        "Old and new can be valid together."
     } else {
-        "old and new cannot be valid together"
+        "Old and new cannot be valid together."
     };
     LineView {
         id: clean(&line.id),

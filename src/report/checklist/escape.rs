@@ -46,7 +46,11 @@ impl Format {
     /// character like any other.
     pub(super) fn prose(self, text: &str) -> String {
         let mut parts: Vec<&str> = text.split('`').collect();
-        let lone = if parts.len() % 2 == 0 { parts.pop() } else { None };
+        let lone = if parts.len().is_multiple_of(2) {
+            parts.pop()
+        } else {
+            None
+        };
         let mut out = String::new();
         for (part, code) in parts.into_iter().zip([false, true].into_iter().cycle()) {
             out.push_str(&if code {
