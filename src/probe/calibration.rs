@@ -83,10 +83,7 @@ pub async fn calibrate(
 ) -> Calibration {
     // Neither the source address nor the rate of the sweep: those are for targets, and this is loopback.
     let context = Context {
-        settings: Settings {
-            depth: Depth::Quick,
-            ..Settings::default()
-        },
+        settings: Settings { depth: Depth::Quick, ..Settings::default() },
         dialer: Dialer::new(None, Rate::per_second(0)),
         clock,
         sweep,
@@ -96,9 +93,7 @@ pub async fn calibrate(
         ask(Role::Fixed, endpoints.fixed, &context, deadline),
         ask(Role::None, endpoints.none, &context, deadline),
     );
-    Calibration {
-        outcomes: [vulnerable, fixed, none],
-    }
+    Calibration { outcomes: [vulnerable, fixed, none] }
 }
 
 async fn ask(role: Role, address: SocketAddr, context: &Context, deadline: Duration) -> Outcome {
@@ -109,11 +104,7 @@ async fn ask(role: Role, address: SocketAddr, context: &Context, deadline: Durat
     };
     let observation = timeout(deadline, probe_endpoint(&job, context)).await.ok();
     let as_expected = observation.as_ref().is_some_and(|o| is_expected(role, o));
-    Outcome {
-        role,
-        observation,
-        as_expected,
-    }
+    Outcome { role, observation, as_expected }
 }
 
 fn service(address: IpAddr, port: u16) -> Service {

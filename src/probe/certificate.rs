@@ -59,19 +59,13 @@ impl Leaf {
             certificate.not_after = Some(Timestamp::from_seconds(parsed.validity().not_after.timestamp()));
             certificate.names = alternative_names(&parsed);
         }
-        Self {
-            certificate,
-            key: walked.and_then(|w| der::key_kind(w.spki)),
-        }
+        Self { certificate, key: walked.and_then(|w| der::key_kind(w.spki)) }
     }
 
     /// This leaf as a further key, where it has one.
     pub fn into_other_key(self) -> Option<OtherKey> {
         let spki_sha256 = self.certificate.spki_sha256?;
-        Some(OtherKey {
-            spki_sha256,
-            certificate: Some(self.certificate),
-        })
+        Some(OtherKey { spki_sha256, certificate: Some(self.certificate) })
     }
 }
 
@@ -98,30 +92,19 @@ fn serial_text(integer: &[u8]) -> Option<String> {
 }
 
 fn alternative_names(parsed: &X509Certificate<'_>) -> Vec<String> {
-    let names = parsed
-        .extensions()
-        .iter()
-        .filter_map(|e| match e.parsed_extension() {
-            ParsedExtension::SubjectAlternativeName(san) => Some(&san.general_names),
-            _ => None,
-        });
-    names
-        .flatten()
-        .filter_map(alternative_name)
-        .take(MAX_NAMES)
-        .collect()
+    let names = parsed.extensions().iter().filter_map(|e| match e.parsed_extension() {
+        ParsedExtension::SubjectAlternativeName(san) => Some(&san.general_names),
+        _ => None,
+    });
+    names.flatten().filter_map(alternative_name).take(MAX_NAMES).collect()
 }
 
 fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(text) => (text.len() <= MAX_NAME_LEN).then(|| (*text).to_owned()),
         GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes)
-                .ok()
-                .map(|b| Ipv4Addr::from(b).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes)
-                .ok()
-                .map(|b| Ipv6Addr::from(b).to_string()),
+            4 => <[u8; 4]>::try_from(*bytes).ok().map(|b| Ipv4Addr::from(b).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes).ok().map(|b| Ipv6Addr::from(b).to_string()),
             _ => None,
         },
         _ => None,

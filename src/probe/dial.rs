@@ -30,11 +30,8 @@ pub const MAX_BYTES: usize = 256 * 1024;
 const READ_LEN: usize = 8 * 1024;
 
 /// Pauses before another try after a failure of our own.
-const LOCAL_PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-];
+const LOCAL_PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 
 /// Opens connections to targets.
 #[derive(Debug)]
@@ -76,20 +73,12 @@ impl Dialer {
         match timeout(limit, socket.connect(target)).await {
             Err(_elapsed) => Err(Contact::ConnectTimedOut),
             Ok(Err(error)) => Err(contact_of(&error)),
-            Ok(Ok(stream)) => Ok(Connection {
-                stream,
-                rtt: started.elapsed(),
-                taken: 0,
-            }),
+            Ok(Ok(stream)) => Ok(Connection { stream, rtt: started.elapsed(), taken: 0 }),
         }
     }
 
     fn socket(&self, target: SocketAddr) -> io::Result<TcpSocket> {
-        let socket = if target.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
+        let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // Steps go out one by one; the next must not wait for the acknowledgement of the last.
         socket.set_nodelay(true)?;
         if let Some(source) = self.source.filter(|s| s.is_ipv4() == target.is_ipv4()) {
@@ -178,9 +167,7 @@ impl Connection {
 
     /// Hands what comes to `enough` until that says so, or for at most `limit`.
     pub async fn receive(&mut self, limit: Duration, enough: impl FnMut(&[u8]) -> bool + Send) -> Wait {
-        timeout(limit, self.receive_all(enough))
-            .await
-            .unwrap_or(Wait::TimedOut)
+        timeout(limit, self.receive_all(enough)).await.unwrap_or(Wait::TimedOut)
     }
 
     async fn receive_all(&mut self, mut enough: impl FnMut(&[u8]) -> bool + Send) -> Wait {
@@ -238,11 +225,7 @@ mod tests {
             (97, Contact::LocalError),
         ];
         for (number, expected) in table {
-            assert_eq!(
-                contact_of(&io::Error::from_raw_os_error(number)),
-                expected,
-                "errno {number}"
-            );
+            assert_eq!(contact_of(&io::Error::from_raw_os_error(number)), expected, "errno {number}");
         }
     }
 

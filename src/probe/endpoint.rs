@@ -115,9 +115,7 @@ fn not_built_yet(service: &Service) -> Seen {
 
 fn observation(job: &Job, context: &Context, seen: Seen, started: Instant) -> Observation {
     let service = &*job.service;
-    let sni = service
-        .sni_to_send()
-        .and_then(|_| service.sni.clone().or_else(|| service.name.clone()));
+    let sni = service.sni_to_send().and_then(|_| service.sni.clone().or_else(|| service.name.clone()));
     Observation {
         sweep: context.sweep,
         row_id: service.row_id.clone(),
@@ -166,11 +164,7 @@ mod tests {
             declared: Arc::default(),
             sources: Arc::from([]),
         };
-        Job {
-            service: Arc::new(service),
-            address: "127.0.0.1".parse().unwrap(),
-            fragile: false,
-        }
+        Job { service: Arc::new(service), address: "127.0.0.1".parse().unwrap(), fragile: false }
     }
 
     fn context() -> Context {
@@ -193,27 +187,17 @@ mod tests {
             let seen = probe_endpoint(&job(wrap, transport, None), &context()).await;
             // A contact would have ended as refused: nothing listens on port 1.
             assert_eq!(seen.contact, Contact::Skipped, "{wrap}");
-            assert_eq!(
-                (seen.skip, seen.detail.as_deref()),
-                (None, Some(detail)),
-                "{wrap}"
-            );
+            assert_eq!((seen.skip, seen.detail.as_deref()), (None, Some(detail)), "{wrap}");
             assert!(seen.attempts.is_empty(), "{wrap}");
         }
     }
 
     #[tokio::test]
     async fn an_observation_carries_what_the_job_and_the_sweep_say() {
-        let seen = probe_endpoint(
-            &job(Wrap::Tls, Transport::Tcp, Some("web01.example.test")),
-            &context(),
-        )
-        .await;
+        let seen =
+            probe_endpoint(&job(Wrap::Tls, Transport::Tcp, Some("web01.example.test")), &context()).await;
         assert_eq!(seen.contact, Contact::Refused);
-        assert_eq!(
-            (seen.sweep, seen.row_id.as_str(), seen.port),
-            (SweepId(7), "row", 1)
-        );
+        assert_eq!((seen.sweep, seen.row_id.as_str(), seen.port), (SweepId(7), "row", 1));
         assert_eq!(seen.sni.as_deref(), Some("web01.example.test"));
         assert_eq!(seen.address.map(|a| a.to_string()).as_deref(), Some("127.0.0.1"));
         assert_eq!(&*seen.vantage, "local");
@@ -227,11 +211,7 @@ mod tests {
     fn a_look_in_flight_takes_little_memory() {
         let (job, context) = (job(Wrap::Tls, Transport::Tcp, None), context());
         let outer = std::mem::size_of_val(&probe_endpoint(&job, &context));
-        let target = Target {
-            address: "127.0.0.1:1".parse().unwrap(),
-            sni: None,
-            fragile: false,
-        };
+        let target = Target { address: "127.0.0.1:1".parse().unwrap(), sni: None, fragile: false };
         let look = (kind::KINDS[0].look)(target, &context);
         let inner = std::mem::size_of_val(&*look);
         assert!(outer + inner <= 3 * 1024, "{outer} and {inner} bytes");

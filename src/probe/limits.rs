@@ -64,11 +64,7 @@ impl Rate {
     pub fn per_second(connections: u32) -> Self {
         let pace = (connections > 0).then(|| {
             let interval = Duration::from_secs(1) / connections;
-            Pace {
-                interval,
-                burst: interval.saturating_mul(connections / 10),
-                due: Mutex::new(None),
-            }
+            Pace { interval, burst: interval.saturating_mul(connections / 10), due: Mutex::new(None) }
         });
         Self { pace }
     }
@@ -102,19 +98,13 @@ mod tests {
     fn permits(rate: u32, n: usize) -> Vec<u128> {
         let rate = Rate::per_second(rate);
         let now = Instant::now();
-        (0..n)
-            .map(|_| rate.pace.as_ref().map_or(0, |p| p.reserve(now).as_millis()))
-            .collect()
+        (0..n).map(|_| rate.pace.as_ref().map_or(0, |p| p.reserve(now).as_millis())).collect()
     }
 
     #[test]
     fn permits_come_at_an_even_pace_after_a_small_burst() {
         assert_eq!(permits(1, 4), [0, 1000, 2000, 3000], "one a second has no burst");
-        assert_eq!(
-            permits(20, 6),
-            [0, 0, 0, 50, 100, 150],
-            "a burst of two beyond the first"
-        );
+        assert_eq!(permits(20, 6), [0, 0, 0, 50, 100, 150], "a burst of two beyond the first");
         assert_eq!(permits(0, 3), [0, 0, 0], "no limit");
     }
 
@@ -133,14 +123,8 @@ mod tests {
     fn a_short_wait_grows_with_the_round_trip_and_stays_within_the_step() {
         let limits = Timeouts::default();
         assert_eq!(limits.short_wait(Duration::ZERO), Duration::from_millis(30));
-        assert_eq!(
-            limits.short_wait(Duration::from_millis(200)),
-            Duration::from_millis(230)
-        );
+        assert_eq!(limits.short_wait(Duration::from_millis(200)), Duration::from_millis(230));
         assert_eq!(limits.short_wait(Duration::from_secs(60)), limits.step);
-        assert_eq!(
-            limits.doubled().short_wait(Duration::from_secs(60)),
-            limits.step * 2
-        );
+        assert_eq!(limits.doubled().short_wait(Duration::from_secs(60)), limits.step * 2);
     }
 }

@@ -99,10 +99,7 @@ pub async fn handshake(
 fn shown(client: &ClientConnection) -> Result<Shown, Failure> {
     let suite = client.negotiated_cipher_suite().ok_or(Failure::Protocol)?;
     let chain = client.peer_certificates().unwrap_or_default();
-    Ok(Shown {
-        suite: suite.suite().into(),
-        chain: chain.iter().map(|c| c.to_vec()).collect(),
-    })
+    Ok(Shown { suite: suite.suite().into(), chain: chain.iter().map(|c| c.to_vec()).collect() })
 }
 
 async fn flush(
@@ -219,10 +216,6 @@ impl ServerCertVerifier for Anything {
 }
 
 /// rsa_pss_rsae and rsa_pss_pss with three digests, then PKCS#1, which TLS 1.3 knows in chains alone.
-const RSA: &[u16] = &[
-    0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601, 0x0201,
-];
+const RSA: &[u16] = &[0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601, 0x0201];
 /// ECDSA on the NIST curves and on brainpool (RFC 8734), Ed25519 and Ed448.
-const NOT_RSA: &[u16] = &[
-    0x0403, 0x0503, 0x0603, 0x081a, 0x081b, 0x081c, 0x0807, 0x0808, 0x0203,
-];
+const NOT_RSA: &[u16] = &[0x0403, 0x0503, 0x0603, 0x081a, 0x081b, 0x081c, 0x0807, 0x0808, 0x0203];

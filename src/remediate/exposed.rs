@@ -43,19 +43,8 @@ impl<'a> Plan<'a> {
         let rows = fleet.sorted(key.endpoints.iter().map(|e| e.row_id.clone()));
         let serves = |row: &RowId| in_use.get(row).is_some_and(|keys| keys.contains(&key.spki));
         let still = rows.iter().filter(|row| serves(row)).cloned().collect();
-        let moved_on = rows
-            .iter()
-            .filter(|row| in_use.contains_key(row) && !serves(row))
-            .cloned()
-            .collect();
-        Self {
-            fleet,
-            key,
-            name,
-            rows,
-            serving: still,
-            moved_on,
-        }
+        let moved_on = rows.iter().filter(|row| in_use.contains_key(row) && !serves(row)).cloned().collect();
+        Self { fleet, key, name, rows, serving: still, moved_on }
     }
 
     /// Where a facet's line stands on each of some services.
@@ -73,10 +62,7 @@ impl<'a> Plan<'a> {
                 None => LineState::Open,
             };
         }
-        let left = self
-            .rows
-            .iter()
-            .filter(|row| !self.moved_on.contains(*row) && !self.gone(row));
+        let left = self.rows.iter().filter(|row| !self.moved_on.contains(*row) && !self.gone(row));
         let states = self.states(left, FacetKind::Rekeyed);
         match first_of(&states, &[LineState::Contradicted, LineState::TooEarly]) {
             Some(state) => state,
@@ -86,26 +72,19 @@ impl<'a> Plan<'a> {
     }
 
     fn gone(&self, row: &RowId) -> bool {
-        self.fleet
-            .assessment_of(row)
-            .is_some_and(|s| s.state == State::Decommissioned)
+        self.fleet.assessment_of(row).is_some_and(|s| s.state == State::Decommissioned)
     }
 
     pub(super) fn rekey(&self) -> Line {
         let id = format!("key:{}/B1", self.name);
         let kind = self.fleet.types.secret_type("B1");
-        let mut line = self
-            .fleet
-            .line(id, Tier::B, "B1", "New key and certificate", self.rows.clone());
+        let mut line = self.fleet.line(id, Tier::B, "B1", "New key and certificate", self.rows.clone());
         line.state = self.rekey_state();
         line.why = self.why();
         line.steps = self.rekey_steps();
         line.overlap = kind.overlap;
         line.impact = Some(kind.impact.clone());
-        let since = self
-            .key
-            .exposed_at
-            .map_or(String::new(), |t| format!(" after {}", t.short()));
+        let since = self.key.exposed_at.map_or(String::new(), |t| format!(" after {}", t.short()));
         line.tool_checks = Some(format!(
             "Every endpoint serves a key first seen{since}; a new certificate on the old key does not count: {}.",
             self.verify_commands()
@@ -113,11 +92,8 @@ impl<'a> Plan<'a> {
         line.evidence_wanted.clone_from(&kind.evidence);
         line.evidence_seen = Some(self.rekey_seen(line.state));
         if settled(line.state) {
-            let facets = self
-                .rows
-                .iter()
-                .filter_map(|r| self.fleet.assessment_of(r))
-                .map(|s| &s.facets.rekeyed);
+            let facets =
+                self.rows.iter().filter_map(|r| self.fleet.assessment_of(r)).map(|s| &s.facets.rekeyed);
             let done: Vec<_> = facets.filter(|f| f.value == FacetValue::Done).collect();
             line.grade = done.iter().filter_map(|f| f.grade).min();
             line.done_at = done.iter().filter_map(|f| f.at).max();
@@ -141,15 +117,9 @@ impl<'a> Plan<'a> {
 
     /// Who leaked it, when last, and who else serves it.
     fn why(&self) -> String {
-        let (leaking, others): (Vec<RowId>, Vec<RowId>) = self
-            .rows
-            .iter()
-            .cloned()
-            .partition(|row| self.fleet.assessment_of(row).is_some_and(leaked));
-        let when = self
-            .key
-            .exposed_at
-            .map_or(String::new(), |t| format!(", last on {}", t.short()));
+        let (leaking, others): (Vec<RowId>, Vec<RowId>) =
+            self.rows.iter().cloned().partition(|row| self.fleet.assessment_of(row).is_some_and(leaked));
+        let when = self.key.exposed_at.map_or(String::new(), |t| format!(", last on {}", t.short()));
         let key = tick(&self.name);
         let leaking = ticks(&self.fleet.names(&leaking));
         let mut text = match self.key.exposure {
@@ -176,11 +146,7 @@ impl<'a> Plan<'a> {
             "Ask for a certificate with it: `openssl req -new -key new.key -out new.csr`. With certbot: `certbot renew --cert-name NAME --force-renewal --new-key`. Check that the reissue takes the new key: many CAs offer the old one.".to_owned(),
             "Where a TLSA record or a client pins the key: publish the new one beside the old, and wait its TTL, before the new certificate is served.".to_owned(),
         ];
-        let rows = if self.serving.is_empty() {
-            &self.rows
-        } else {
-            &self.serving
-        };
+        let rows = if self.serving.is_empty() { &self.rows } else { &self.serving };
         if rows.len() > 1 {
             steps.push(format!(
                 "Install it on every one of the {} services, or give each a key of its own: {}.",
@@ -195,15 +161,9 @@ impl<'a> Plan<'a> {
             );
         }
         let mut told = BTreeSet::new();
-        for kind in services
-            .iter()
-            .map(|s| self.fleet.kind(s))
-            .filter(|k| told.insert(&k.name))
-        {
-            let place = kind
-                .place
-                .as_ref()
-                .map(|p| format!("{}: key and certificate are named by {p}", kind.title));
+        for kind in services.iter().map(|s| self.fleet.kind(s)).filter(|k| told.insert(&k.name)) {
+            let place =
+                kind.place.as_ref().map(|p| format!("{}: key and certificate are named by {p}", kind.title));
             let reload = kind.reload.as_ref().map(|r| format!("`{r}`"));
             match (place, reload) {
                 (Some(place), Some(reload)) => steps.push(format!("{place}; then {reload}.")),
@@ -228,31 +188,17 @@ impl<'a> Plan<'a> {
                     .flatten()
                     .map(|o| format!("`allclear verify --owner {}`", shell(o).replace('`', "'")))
                     .collect();
-                if known.len() == owners.len() {
-                    known.join(", ")
-                } else {
-                    "`allclear verify`".to_owned()
-                }
+                if known.len() == owners.len() { known.join(", ") } else { "`allclear verify`".to_owned() }
             }
         }
     }
 
     pub(super) fn revoke(&self) -> Line {
         let id = format!("key:{}/B1r", self.name);
-        let mut line = self.fleet.line(
-            id,
-            Tier::B,
-            "B1r",
-            "Revoke the old certificates",
-            self.rows.clone(),
-        );
+        let mut line = self.fleet.line(id, Tier::B, "B1r", "Revoke the old certificates", self.rows.clone());
         let status = self.certificate_status();
-        let open: Vec<&Certificate> = self
-            .key
-            .certificates
-            .iter()
-            .filter(|c| !status.contains(&c.sha256))
-            .collect();
+        let open: Vec<&Certificate> =
+            self.key.certificates.iter().filter(|c| !status.contains(&c.sha256)).collect();
         line.state = self.revoke_state(open.is_empty());
         let total = count(self.key.certificates.len(), "certificate", "certificates");
         line.why = format!(
@@ -265,28 +211,19 @@ impl<'a> Plan<'a> {
             "That every endpoint has left the key first, and when a certificate expires by itself."
                 .to_owned(),
         );
-        let attest: Vec<String> = self
-            .rows
-            .iter()
-            .map(|row| attest_facet(row, FacetKind::Revoked.as_str()))
-            .collect();
+        let attest: Vec<String> =
+            self.rows.iter().map(|row| attest_facet(row, FacetKind::Revoked.as_str())).collect();
         line.attest = Some(attest.join("\n"));
         line.evidence_wanted =
             String::from("Each of them in its CA's CRL or in OCSP, with reason keyCompromise; or expired.");
         let closed = self.key.certificates.len() - open.len();
         let mut seen = format!("{closed} of {} revoked or expired", self.key.certificates.len());
-        let claims = self
-            .rows
-            .iter()
-            .filter_map(|row| self.fleet.claim(row, FacetKind::Revoked));
+        let claims = self.rows.iter().filter_map(|row| self.fleet.claim(row, FacetKind::Revoked));
         if let Some(claim) = claims.max_by_key(|c| c.at) {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
             line.grade = Some(claim.grade());
-            seen = format!(
-                "{seen}; {}",
-                said(&claim.by, claim.effective(), claim.reference.as_deref())
-            );
+            seen = format!("{seen}; {}", said(&claim.by, claim.effective(), claim.reference.as_deref()));
         }
         line.evidence_seen = Some(seen);
         line
@@ -295,18 +232,10 @@ impl<'a> Plan<'a> {
     /// Certificates on the key that are revoked or expired.
     fn certificate_status(&self) -> BTreeSet<Sha256> {
         let judged = self.rows.iter().filter_map(|row| self.fleet.assessment_of(row));
-        let old = judged
-            .flat_map(|s| &s.old_certificates)
-            .filter(|o| o.expired || o.revoked);
+        let old = judged.flat_map(|s| &s.old_certificates).filter(|o| o.expired || o.revoked);
         let now = self.fleet.assessment.now;
-        let expired = self
-            .key
-            .certificates
-            .iter()
-            .filter(|c| c.not_after.is_some_and(|t| t < now));
-        old.map(|o| o.certificate.sha256)
-            .chain(expired.map(|c| c.sha256))
-            .collect()
+        let expired = self.key.certificates.iter().filter(|c| c.not_after.is_some_and(|t| t < now));
+        old.map(|o| o.certificate.sha256).chain(expired.map(|c| c.sha256)).collect()
     }
 
     fn revoke_state(&self, all_closed: bool) -> LineState {
@@ -338,13 +267,8 @@ fn revoke_steps(open: &[&Certificate]) -> Vec<String> {
     ];
     for certificate in open.iter().take(CERTIFICATES) {
         let serial = certificate.serial.as_deref().unwrap_or("without serial");
-        let issuer = certificate
-            .issuer
-            .as_deref()
-            .map_or(String::new(), |i| format!(" by {}", tick(i)));
-        let until = certificate
-            .not_after
-            .map_or(String::new(), |t| format!(", valid until {}", t.date()));
+        let issuer = certificate.issuer.as_deref().map_or(String::new(), |i| format!(" by {}", tick(i)));
+        let until = certificate.not_after.map_or(String::new(), |t| format!(", valid until {}", t.date()));
         steps.push(format!("Serial {}{issuer}{until}.", tick(serial)));
     }
     let more = open.len().saturating_sub(CERTIFICATES);

@@ -41,10 +41,7 @@ impl<'a> Fleet<'a> {
 
     /// Services with their assessment, in the order of the assessment.
     pub(super) fn judged(&self) -> impl Iterator<Item = (&'a Service, &'a ServiceAssessment)> + '_ {
-        self.assessment
-            .services
-            .iter()
-            .filter_map(|a| Some((*self.services.get(&a.row_id)?, a)))
+        self.assessment.services.iter().filter_map(|a| Some((*self.services.get(&a.row_id)?, a)))
     }
 
     pub(super) fn assessment_of(&self, row: &RowId) -> Option<&'a ServiceAssessment> {
@@ -67,8 +64,7 @@ impl<'a> Fleet<'a> {
 
     /// `name:port`, or the row id of a service that the evidence does not hold.
     pub(super) fn name(&self, row: &RowId) -> String {
-        self.service(row)
-            .map_or_else(|| row.to_string(), Service::display_port)
+        self.service(row).map_or_else(|| row.to_string(), Service::display_port)
     }
 
     pub(super) fn names(&self, rows: &[RowId]) -> Vec<String> {
@@ -89,21 +85,14 @@ impl<'a> Fleet<'a> {
         let mut rows: Vec<RowId> = unique.into_iter().collect();
         rows.sort_by_cached_key(|row| {
             let service = self.service(row);
-            (
-                service.map(Service::display_name),
-                service.map(|s| s.port),
-                row.clone(),
-            )
+            (service.map(Service::display_name), service.map(|s| s.port), row.clone())
         });
         rows
     }
 
     /// A line with nothing but what it concerns. The owner is the one owner of its services.
     pub(super) fn line(&self, id: String, tier: Tier, code: &str, title: &str, rows: Vec<RowId>) -> Line {
-        let owners: Vec<Option<String>> = rows
-            .iter()
-            .map(|row| self.owner(row).map(str::to_owned))
-            .collect();
+        let owners: Vec<Option<String>> = rows.iter().map(|row| self.owner(row).map(str::to_owned)).collect();
         let owner = match owners.split_first() {
             Some((first, rest)) if rest.iter().all(|o| o == first) => first.clone(),
             _ => None,
@@ -196,10 +185,7 @@ impl<'a> Fleet<'a> {
 pub(super) fn leaked(service: &ServiceAssessment) -> bool {
     service.last_bad.is_some()
         || service.presumed
-        || matches!(
-            service.state,
-            State::Exposed | State::Regressed | State::PatchedNotRestarted
-        )
+        || matches!(service.state, State::Exposed | State::Regressed | State::PatchedNotRestarted)
 }
 
 /// Whether anything was ever owed on the service: it leaked, or it served a key that did.
@@ -222,10 +208,7 @@ pub(super) fn is_appliance(service: &Service, kind: &ServiceType) -> bool {
 
 /// Whether a line in that state holds up no other.
 pub(super) const fn settled(state: LineState) -> bool {
-    matches!(
-        state,
-        LineState::Done | LineState::NotApplicable | LineState::Waived
-    )
+    matches!(state, LineState::Done | LineState::NotApplicable | LineState::Waived)
 }
 
 /// `recorded by A, 2026-11-22 14:00, CHG-7`.
@@ -239,13 +222,8 @@ pub(super) fn said(by: &str, at: Timestamp, reference: Option<&str>) -> String {
 
 /// A waiver in words.
 pub(super) fn waived(waiver: &StandingClaim) -> String {
-    let until = waiver
-        .until
-        .map_or(String::new(), |t| format!(" until {}", t.date()));
-    let why = waiver
-        .reference
-        .as_deref()
-        .map_or(String::new(), |r| format!(": {r}"));
+    let until = waiver.until.map_or(String::new(), |t| format!(" until {}", t.date()));
+    let why = waiver.reference.as_deref().map_or(String::new(), |r| format!(": {r}"));
     format!("waived{until} by {}{why}", waiver.by)
 }
 

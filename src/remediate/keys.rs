@@ -18,23 +18,15 @@ use crate::model::{
 };
 
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
-    let exposed: Vec<&KeyAssessment> = fleet
-        .assessment
-        .keys
-        .iter()
-        .filter(|k| k.exposure != KeyExposure::Clean)
-        .collect();
+    let exposed: Vec<&KeyAssessment> =
+        fleet.assessment.keys.iter().filter(|k| k.exposure != KeyExposure::Clean).collect();
     let names = Names::new(&exposed);
     let served = serving(fleet, &exposed);
     let mut keyed: BTreeSet<&RowId> = BTreeSet::new();
     for key in &exposed {
         let plan = Plan::new(fleet, key, &served, names.of(key.spki));
         keyed.extend(key.endpoints.iter().map(|e| &e.row_id));
-        let waits = if plan.serving.is_empty() {
-            &plan.rows
-        } else {
-            &plan.serving
-        };
+        let waits = if plan.serving.is_empty() { &plan.rows } else { &plan.serving };
         let first: Vec<usize> = waits.iter().flat_map(|row| drafts.leak_closed(row)).collect();
         let rekey = drafts.push(plan.rekey(), first);
         if !key.certificates.is_empty() {
@@ -72,11 +64,7 @@ impl Names {
 
     fn of(&self, spki: Spki) -> String {
         let name = short(spki);
-        if self.0.get(&name).is_some_and(|n| *n > 1) {
-            hex(spki)
-        } else {
-            name
-        }
+        if self.0.get(&name).is_some_and(|n| *n > 1) { hex(spki) } else { name }
     }
 }
 
@@ -93,9 +81,8 @@ fn serving<'a>(fleet: &Fleet<'_>, keys: &[&'a KeyAssessment]) -> BTreeMap<&'a Ro
     let mut out: BTreeMap<&RowId, BTreeSet<Spki>> = BTreeMap::new();
     for key in keys {
         for endpoint in key.endpoints.iter().filter(|e| e.serves_now) {
-            let gone = fleet
-                .assessment_of(&endpoint.row_id)
-                .is_some_and(|s| s.state == State::Decommissioned);
+            let gone =
+                fleet.assessment_of(&endpoint.row_id).is_some_and(|s| s.state == State::Decommissioned);
             if !gone {
                 out.entry(&endpoint.row_id).or_default().insert(key.spki);
             }
@@ -107,22 +94,14 @@ fn serving<'a>(fleet: &Fleet<'_>, keys: &[&'a KeyAssessment]) -> BTreeMap<&'a Ro
 /// A service that leaked and whose key was never seen still owes a new one.
 fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
     let kind = fleet.types.secret_type("B1");
-    let mut line = fleet.line(
-        format!("{row}/B1"),
-        Tier::B,
-        "B1",
-        "New key and certificate",
-        vec![row.clone()],
-    );
+    let mut line =
+        fleet.line(format!("{row}/B1"), Tier::B, "B1", "New key and certificate", vec![row.clone()]);
     line.why =
         String::from("It leaked, and no look has seen its certificate: whatever key it uses is exposed.");
     line.steps.clone_from(&kind.steps);
     line.overlap = kind.overlap;
     line.impact = Some(kind.impact.clone());
-    line.tool_checks = Some(format!(
-        "Only once a look sees its certificate: `{}`.",
-        verify(row)
-    ));
+    line.tool_checks = Some(format!("Only once a look sees its certificate: `{}`.", verify(row)));
     line.attest = Some(attest_facet(row, FacetKind::Rekeyed.as_str()));
     line.evidence_wanted.clone_from(&kind.evidence);
     if let Some(judged) = fleet.assessment_of(row) {
@@ -133,11 +112,7 @@ fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
 
 fn has_ticket_secret(fleet: &Fleet<'_>, row: &RowId) -> bool {
     let tickets = |kind: &str| fleet.types.secret_type(kind).code == "B2";
-    fleet
-        .evidence
-        .secrets
-        .iter()
-        .any(|s| tickets(&s.kind) && s.services.contains(row))
+    fleet.evidence.secrets.iter().any(|s| tickets(&s.kind) && s.services.contains(row))
 }
 
 /// Ticket keys that a process makes for itself end with it, so this line follows the restart.

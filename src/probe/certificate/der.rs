@@ -74,10 +74,7 @@ fn header(der: &[u8]) -> Option<(usize, usize)> {
         short @ 0..=0x7f => Some((2, usize::from(short))),
         long @ 0x81..=0x84 => {
             let n = usize::from(long & 0x7f);
-            let length = cursor
-                .take(n)?
-                .iter()
-                .fold(0usize, |sum, b| (sum << 8) | usize::from(*b));
+            let length = cursor.take(n)?.iter().fold(0usize, |sum, b| (sum << 8) | usize::from(*b));
             Some((2 + n, length))
         }
         _ => None, // indefinite, or absurd

@@ -28,10 +28,7 @@ pub(super) fn rfc4514(name: &X509Name<'_>) -> String {
             push_attribute(&mut out, attribute);
         }
         if out.len() > MAX_LEN {
-            let end = (0..=MAX_LEN)
-                .rev()
-                .find(|n| out.is_char_boundary(*n))
-                .unwrap_or(0);
+            let end = (0..=MAX_LEN).rev().find(|n| out.is_char_boundary(*n)).unwrap_or(0);
             out.truncate(end);
             out.push_str("...");
             break;
@@ -42,10 +39,7 @@ pub(super) fn rfc4514(name: &X509Name<'_>) -> String {
 
 fn push_attribute(out: &mut String, attribute: &AttributeTypeAndValue<'_>) {
     let oid = attribute.attr_type().to_id_string();
-    let short = SHORT_NAMES
-        .iter()
-        .find(|(known, _)| *known == oid)
-        .map(|(_, short)| *short);
+    let short = SHORT_NAMES.iter().find(|(known, _)| *known == oid).map(|(_, short)| *short);
     out.push_str(short.unwrap_or(&oid));
     out.push('=');
     let value = attribute.attr_value();
@@ -73,34 +67,19 @@ const SHORT_NAMES: &[(&str, &str)] = &[
 
 /// The value as text, where it is of a string type and decodes.
 fn text_of(value: &Any<'_>) -> Option<String> {
-    let bytes = value
-        .data
-        .get(..value.data.len().min(MAX_LEN * 4))
-        .unwrap_or_default();
+    let bytes = value.data.get(..value.data.len().min(MAX_LEN * 4)).unwrap_or_default();
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
             Some(String::from_utf8_lossy(bytes).into_owned())
         }
         Tag::T61String => Some(bytes.iter().map(|b| char::from(*b)).collect()),
         Tag::BmpString => {
-            let units = bytes
-                .chunks_exact(2)
-                .filter_map(|c| Some(u16::from_be_bytes(c.try_into().ok()?)));
-            Some(
-                char::decode_utf16(units)
-                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-                    .collect(),
-            )
+            let units = bytes.chunks_exact(2).filter_map(|c| Some(u16::from_be_bytes(c.try_into().ok()?)));
+            Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
         }
         Tag::UniversalString => {
-            let units = bytes
-                .chunks_exact(4)
-                .filter_map(|c| Some(u32::from_be_bytes(c.try_into().ok()?)));
-            Some(
-                units
-                    .map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER))
-                    .collect(),
-            )
+            let units = bytes.chunks_exact(4).filter_map(|c| Some(u32::from_be_bytes(c.try_into().ok()?)));
+            Some(units.map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
         }
         _ => None,
     }
@@ -129,10 +108,7 @@ fn push_escaped(out: &mut String, text: &str) {
 /// `#` and the hex form of the value's DER: for types and strings that have no text.
 fn push_hex(out: &mut String, value: &Any<'_>) {
     out.push('#');
-    let bytes = value
-        .data
-        .get(..value.data.len().min(MAX_LEN))
-        .unwrap_or_default();
+    let bytes = value.data.get(..value.data.len().min(MAX_LEN)).unwrap_or_default();
     let tag = u8::try_from(value.tag().0).unwrap_or(0);
     let _ = write!(out, "{tag:02x}");
     match bytes.len() {

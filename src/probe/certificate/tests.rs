@@ -14,24 +14,18 @@ fn made(change: impl FnOnce(&mut CertificateParams)) -> (Vec<u8>, KeyPair) {
 fn facts_are_read_as_they_stand() {
     let (der, key) = made(|p| {
         p.distinguished_name = rcgen::DistinguishedName::new();
-        p.distinguished_name
-            .push(DnType::OrganizationName, "Widgets, Inc");
+        p.distinguished_name.push(DnType::OrganizationName, "Widgets, Inc");
         p.distinguished_name.push(DnType::CommonName, "web01");
         p.serial_number = Some(SerialNumber::from_slice(&[0x00, 0xab, 0x01]));
         p.not_before = rcgen::date_time_ymd(2014, 4, 1);
         p.not_after = rcgen::date_time_ymd(2049, 12, 31);
-        p.subject_alt_names
-            .push(SanType::IpAddress("192.0.2.7".parse().unwrap()));
-        p.subject_alt_names
-            .push(SanType::IpAddress("2001:db8::1".parse().unwrap()));
+        p.subject_alt_names.push(SanType::IpAddress("192.0.2.7".parse().unwrap()));
+        p.subject_alt_names.push(SanType::IpAddress("2001:db8::1".parse().unwrap()));
     });
     let leaf = Leaf::read(&der);
     let c = &leaf.certificate;
     assert_eq!(c.sha256, Sha256::of(&der));
-    assert_eq!(
-        c.spki_sha256,
-        Some(Sha256::of(&rcgen::PublicKeyData::subject_public_key_info(&key)))
-    );
+    assert_eq!(c.spki_sha256, Some(Sha256::of(&rcgen::PublicKeyData::subject_public_key_info(&key))));
     assert_eq!(c.serial.as_deref(), Some("0xab01"));
     assert_eq!(c.subject.as_deref(), Some("CN=web01,O=Widgets\\, Inc"));
     assert_eq!(c.issuer, c.subject);
@@ -39,10 +33,7 @@ fn facts_are_read_as_they_stand() {
     assert_eq!(c.not_after.unwrap().to_string(), "2049-12-31T00:00:00.000000Z");
     assert_eq!(c.names, ["web01.example.test", "192.0.2.7", "2001:db8::1"]);
     assert_eq!(leaf.key, Some(Auth::Ecdsa));
-    assert_eq!(
-        leaf.clone().into_other_key().map(|k| k.spki_sha256),
-        c.spki_sha256
-    );
+    assert_eq!(leaf.clone().into_other_key().map(|k| k.spki_sha256), c.spki_sha256);
 }
 
 #[test]
@@ -75,14 +66,9 @@ fn names_are_escaped() {
     for (value, expected) in table {
         let (der, _) = made(|p| {
             p.distinguished_name = rcgen::DistinguishedName::new();
-            p.distinguished_name
-                .push(DnType::CommonName, DnValue::Utf8String(value.to_owned()));
+            p.distinguished_name.push(DnType::CommonName, DnValue::Utf8String(value.to_owned()));
         });
-        assert_eq!(
-            Leaf::read(&der).certificate.subject.as_deref(),
-            Some(expected),
-            "value: {value:?}"
-        );
+        assert_eq!(Leaf::read(&der).certificate.subject.as_deref(), Some(expected), "value: {value:?}");
     }
 }
 
@@ -90,27 +76,19 @@ fn names_are_escaped() {
 fn types_without_a_short_name_are_written_in_hex() {
     let (der, _) = made(|p| {
         p.distinguished_name = rcgen::DistinguishedName::new();
-        p.distinguished_name.push(
-            DnType::CustomDnType(vec![2, 5, 4, 12]),
-            DnValue::Utf8String("Dr".to_owned()),
-        );
+        p.distinguished_name
+            .push(DnType::CustomDnType(vec![2, 5, 4, 12]), DnValue::Utf8String("Dr".to_owned()));
     });
-    assert_eq!(
-        Leaf::read(&der).certificate.subject.as_deref(),
-        Some("2.5.4.12=#0c024472")
-    );
+    assert_eq!(Leaf::read(&der).certificate.subject.as_deref(), Some("2.5.4.12=#0c024472"));
 }
 
 #[test]
 fn what_a_server_sends_is_bounded() {
     let (der, _) = made(|p| {
-        p.distinguished_name
-            .push(DnType::OrganizationName, "x".repeat(30_000));
-        p.subject_alt_names = (0..500)
-            .map(|i| SanType::DnsName(format!("h{i}.test").try_into().unwrap()))
-            .collect();
-        p.subject_alt_names
-            .insert(0, SanType::DnsName("y".repeat(5000).try_into().unwrap()));
+        p.distinguished_name.push(DnType::OrganizationName, "x".repeat(30_000));
+        p.subject_alt_names =
+            (0..500).map(|i| SanType::DnsName(format!("h{i}.test").try_into().unwrap())).collect();
+        p.subject_alt_names.insert(0, SanType::DnsName("y".repeat(5000).try_into().unwrap()));
     });
     let c = Leaf::read(&der).certificate;
     assert!(c.subject.as_ref().unwrap().len() <= name::MAX_LEN + 3);
@@ -131,21 +109,11 @@ fn the_key_is_found_where_a_date_makes_no_sense() {
 
 #[test]
 fn rubbish_has_a_digest_and_nothing_else() {
-    let table: &[&[u8]] = &[
-        b"",
-        b"\x30",
-        b"\x30\x84\xff\xff\xff\xff",
-        b"\x30\x80\x00\x00",
-        &[0x30; 300],
-    ];
+    let table: &[&[u8]] = &[b"", b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x80\x00\x00", &[0x30; 300]];
     for der in table {
         let leaf = Leaf::read(der);
         assert_eq!(leaf.certificate.sha256, Sha256::of(der));
-        assert_eq!(
-            (leaf.certificate.spki_sha256, leaf.key),
-            (None, None),
-            "der: {der:?}"
-        );
+        assert_eq!((leaf.certificate.spki_sha256, leaf.key), (None, None), "der: {der:?}");
         assert_eq!(leaf.into_other_key(), None);
     }
 }

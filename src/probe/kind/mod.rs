@@ -34,9 +34,7 @@ pub type Look = for<'a> fn(Target<'a>, &'a Context) -> Pin<Box<dyn Future<Output
 
 /// The probe for a wrap over a transport, where this build has one.
 pub fn find(wrap: Wrap, transport: Transport) -> Option<&'static Kind> {
-    KINDS
-        .iter()
-        .find(|k| k.transport == transport && k.wraps.contains(&wrap))
+    KINDS.iter().find(|k| k.transport == transport && k.wraps.contains(&wrap))
 }
 
 /// What is looked at.

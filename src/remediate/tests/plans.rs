@@ -24,30 +24,12 @@ use crate::model::{
 /// A web server and a mail host on one key, both leaking, a TURN server of its own, a printer that
 /// nobody could judge, and a server on which nothing is owed.
 pub(super) fn fleet() -> (Evidence, Assessment, Vec<Service>) {
-    let web = owned(
-        "web01.example.test",
-        443,
-        "nginx",
-        "team-web",
-        TlsStack::OpensslDynamic,
-    );
+    let web = owned("web01.example.test", 443, "nginx", "team-web", TlsStack::OpensslDynamic);
     let mail = owned("mx1.example.test", 25, "postfix", "team-mail", TlsStack::Openssl);
-    let turn = owned(
-        "turn1.example.test",
-        5349,
-        "turn",
-        "team-rtc",
-        TlsStack::OpensslStatic,
-    );
+    let turn = owned("turn1.example.test", 5349, "turn", "team-rtc", TlsStack::OpensslStatic);
     let printer = owned("prn-3.example.test", 631, "printer", "", TlsStack::Appliance);
     let fine = owned("new.example.test", 443, "https", "team-web", TlsStack::Other);
-    let services = vec![
-        web.clone(),
-        mail.clone(),
-        turn.clone(),
-        printer.clone(),
-        fine.clone(),
-    ];
+    let services = vec![web.clone(), mail.clone(), turn.clone(), printer.clone(), fine.clone()];
     let declared = vec![
         secret("db-main", "C1", &[&web], Some("team-data")),
         secret("cookie", "D1", &[&web], None),
@@ -65,28 +47,14 @@ pub(super) fn fleet() -> (Evidence, Assessment, Vec<Service>) {
         exposed(&mail),
         exposed(&turn),
         quiet(&printer, State::Unknown, Verdict::Skipped, Reason::Fragile),
-        quiet(
-            &fine,
-            State::NotAffected,
-            Verdict::NotApplicable,
-            Reason::Tls13Only,
-        ),
+        quiet(&fine, State::NotAffected, Verdict::NotApplicable, Reason::Tls13Only),
     ];
-    let keys = vec![
-        key("shared", &[(&web, true), (&mail, true)]),
-        key("turn", &[(&turn, true)]),
-    ];
-    (
-        evidence(services.clone(), secrets),
-        assessment(judged, keys, states),
-        services,
-    )
+    let keys = vec![key("shared", &[(&web, true), (&mail, true)]), key("turn", &[(&turn, true)])];
+    (evidence(services.clone(), secrets), assessment(judged, keys, states), services)
 }
 
 pub(super) fn find<'a>(lines: &'a [Line], service: &Service, code: &str) -> &'a Line {
-    let found = lines
-        .iter()
-        .find(|l| l.code == code && l.services.contains(&service.row_id));
+    let found = lines.iter().find(|l| l.code == code && l.services.contains(&service.row_id));
     found.unwrap_or_else(|| panic!("no {code} line for {}", service.display_port()))
 }
 
@@ -100,11 +68,7 @@ pub(super) fn assert_ordered(lines: &[Line]) {
     assert_eq!(place.len(), lines.len(), "ids are unique");
     for (i, line) in lines.iter().enumerate() {
         for first in &line.blocked_by {
-            assert!(
-                place[first.as_str()] < i,
-                "{} stands before {first}, which blocks it",
-                line.id
-            );
+            assert!(place[first.as_str()] < i, "{} stands before {first}, which blocks it", line.id);
         }
     }
     assert!(lines.is_sorted_by_key(|l| l.tier), "tiers in order");
@@ -131,10 +95,7 @@ fn what_the_owner_of_a_turn_server_reads() {
     let lines = for_service(&checklist(&evidence, &assessment), &services[2].row_id);
     let mut text = String::new();
     for line in &lines {
-        text = format!(
-            "{text}{} {} ({})\nwhy: {}\n",
-            line.code, line.title, line.state, line.why
-        );
+        text = format!("{text}{} {} ({})\nwhy: {}\n", line.code, line.title, line.state, line.why);
         for step in &line.steps {
             text = format!("{text}  - {step}\n");
         }
@@ -154,48 +115,19 @@ fn what_the_owner_of_a_turn_server_reads() {
 #[test]
 fn the_stack_decides_how_it_is_fixed() {
     let table: &[(&str, TlsStack, &str, &str)] = &[
-        (
-            "nginx",
-            TlsStack::OpensslDynamic,
-            "Install the fixed version",
-            "apt-get install --only-upgrade",
-        ),
-        (
-            "turn",
-            TlsStack::OpensslStatic,
-            "Rebuild with the fixed library",
-            "Rebuild it against",
-        ),
+        ("nginx", TlsStack::OpensslDynamic, "Install the fixed version", "apt-get install --only-upgrade"),
+        ("turn", TlsStack::OpensslStatic, "Rebuild with the fixed library", "Rebuild it against"),
         ("https", TlsStack::Provider, "Get the provider's statement", "do"),
-        (
-            "printer",
-            TlsStack::Unknown,
-            "Install the maker's fix",
-            "firmware",
-        ),
-        (
-            "https",
-            TlsStack::Appliance,
-            "Install the maker's fix",
-            "firmware",
-        ),
-        (
-            "https",
-            TlsStack::Unknown,
-            "Install the fixed version",
-            "carries its own copy",
-        ),
+        ("printer", TlsStack::Unknown, "Install the maker's fix", "firmware"),
+        ("https", TlsStack::Appliance, "Install the maker's fix", "firmware"),
+        ("https", TlsStack::Unknown, "Install the fixed version", "carries its own copy"),
     ];
     for (kind, stack, title, step) in table {
         let service = owned("h.example.test", 443, kind, "o", *stack);
         let lines = lists_of(&service, exposed(&service));
         let fix = find(&lines, &service, "A1");
         assert_eq!(fix.title, *title, "{kind} {stack}");
-        assert!(
-            fix.steps.iter().any(|s| s.contains(step)),
-            "{kind} {stack}: {:?}",
-            fix.steps
-        );
+        assert!(fix.steps.iter().any(|s| s.contains(step)), "{kind} {stack}: {:?}", fix.steps);
         // O6: the provider's fix does not replace our key.
         assert!(lines.iter().any(|l| l.code == "B1"), "{kind} {stack}: no new key");
     }
@@ -208,11 +140,7 @@ fn the_stack_decides_how_it_is_fixed() {
             .iter()
             .any(|s| s.contains("`sudo systemctl restart coturn`") && s.contains("do not reload"))
     );
-    assert!(
-        restart.impact.as_deref().is_some_and(|i| i.contains("Calls")),
-        "impact: {:?}",
-        restart.impact
-    );
+    assert!(restart.impact.as_deref().is_some_and(|i| i.contains("Calls")), "impact: {:?}", restart.impact);
 }
 
 #[test]
@@ -233,18 +161,11 @@ fn facets_become_line_states() {
         let mut judged = exposed(&web);
         judged.facets.patched = build::facet(*value, *grade);
         let lines = lists_of(&web, judged);
-        assert_eq!(
-            find(&lines, &web, "A1").state,
-            *expected,
-            "patched is {value} at {grade:?}"
-        );
+        assert_eq!(find(&lines, &web, "A1").state, *expected, "patched is {value} at {grade:?}");
     }
     let mut judged = exposed(&web);
     judged.facets.patched = build::facet(NotApplicable, None);
-    assert!(
-        lists_of(&web, judged).iter().all(|l| l.code != "A1"),
-        "what does not apply is no line"
-    );
+    assert!(lists_of(&web, judged).iter().all(|l| l.code != "A1"), "what does not apply is no line");
 }
 
 #[test]
@@ -263,9 +184,7 @@ fn a_claim_names_who_when_and_why_unless_withdrawn() {
         note: None,
     };
     let mut data = evidence(vec![web.clone()], Vec::new());
-    data.claims.push(claim(Statement::FacetDone {
-        facet: FacetKind::Patched,
-    }));
+    data.claims.push(claim(Statement::FacetDone { facet: FacetKind::Patched }));
     let judged = assessment(vec![judged], Vec::new(), Vec::new());
     let lines = checklist(&data, &judged);
     let fix = find(&lines, &web, "A1");
@@ -286,23 +205,13 @@ fn secrets_wait_for_their_services_and_users_for_infrastructure() {
     let lines = checklist(&evidence, &assessment);
     let web = &services[0];
     let db = find(&lines, web, "C1");
-    assert_eq!(
-        db.owner.as_deref(),
-        Some("team-data"),
-        "the secret's own owner acts"
-    );
+    assert_eq!(db.owner.as_deref(), Some("team-data"), "the secret's own owner acts");
     assert!(db.blocked_by.contains(&format!("{}/A2", web.row_id)));
     let cookie = find(&lines, web, "D1");
-    assert!(
-        cookie.blocked_by.contains(&db.id),
-        "sessions wait for the database password"
-    );
+    assert!(cookie.blocked_by.contains(&db.id), "sessions wait for the database password");
     let staff = find(&lines, web, "E1");
     for code in ["A1", "A2", "B1", "B1r", "B2", "C1", "D1"] {
-        assert!(
-            staff.blocked_by.contains(&find(&lines, web, code).id),
-            "passwords do not wait for {code}"
-        );
+        assert!(staff.blocked_by.contains(&find(&lines, web, code).id), "passwords do not wait for {code}");
     }
     let proof = find(&lines, web, "F1");
     assert!(proof.blocked_by.contains(&staff.id), "the proof comes last");
@@ -338,16 +247,8 @@ fn secret_states_become_line_states() {
     ];
     for (state, closed, expected) in table {
         let data = evidence(vec![web.clone()], vec![secret("s", "C4", &[&web], None)]);
-        let judged = assessment(
-            vec![exposed(&web)],
-            Vec::new(),
-            vec![secret_state("s", state, closed)],
-        );
-        assert_eq!(
-            find(&checklist(&data, &judged), &web, "C4").state,
-            expected,
-            "{state}, closed {closed}"
-        );
+        let judged = assessment(vec![exposed(&web)], Vec::new(), vec![secret_state("s", state, closed)]);
+        assert_eq!(find(&checklist(&data, &judged), &web, "C4").state, expected, "{state}, closed {closed}");
     }
 }
 
@@ -361,14 +262,9 @@ fn a_secret_out_of_reach_is_no_line_and_one_without_a_service_is() {
     far.in_reach = false;
     let lines = checklist(&data, &assessment(vec![exposed(&web)], Vec::new(), vec![far]));
     assert!(lines.iter().all(|l| l.secret.as_deref() != Some("far")));
-    let lost = lines
-        .iter()
-        .find(|l| l.secret.as_deref() == Some("lost"))
-        .expect("a line for the lost secret");
-    assert!(
-        lost.why.contains("`wbe01`") && lost.state == LineState::Open,
-        "{lost:?}"
-    );
+    let lost =
+        lines.iter().find(|l| l.secret.as_deref() == Some("lost")).expect("a line for the lost secret");
+    assert!(lost.why.contains("`wbe01`") && lost.state == LineState::Open, "{lost:?}");
 }
 
 #[test]
@@ -393,19 +289,10 @@ fn an_unknown_service_is_found_out_first_and_says_why() {
                 "allclear attest --service {} --not-affected vulnerable_code_not_present --reference DOC",
                 service.row_id
             ),
-            format!(
-                "allclear attest --service {} --decommissioned --reference TICKET",
-                service.row_id
-            ),
-            format!(
-                "allclear waive --service {} --until 2026-12-23 --reason \"...\"",
-                service.row_id
-            ),
+            format!("allclear attest --service {} --decommissioned --reference TICKET", service.row_id),
+            format!("allclear waive --service {} --until 2026-12-23 --reason \"...\"", service.row_id),
         ] {
-            assert!(
-                commands.lines().any(|l| l == wanted),
-                "{reason}: no {wanted:?} in {commands}"
-            );
+            assert!(commands.lines().any(|l| l == wanted), "{reason}: no {wanted:?} in {commands}");
         }
     }
 }
@@ -416,32 +303,13 @@ fn lines_go_to_everyone_who_has_to_act() {
     let lines = checklist(&evidence, &assessment);
     let lists = by_owner(lines.clone());
     let owners: Vec<Option<&str>> = lists.iter().map(|l| l.owner.as_deref()).collect();
-    assert_eq!(
-        owners,
-        [
-            Some("team-data"),
-            Some("team-mail"),
-            Some("team-rtc"),
-            Some("team-web"),
-            None
-        ]
-    );
+    assert_eq!(owners, [Some("team-data"), Some("team-mail"), Some("team-rtc"), Some("team-web"), None]);
     let shared = &find(&lines, &services[0], "B1").id;
-    let holders: Vec<_> = lists
-        .iter()
-        .filter(|l| l.lines.iter().any(|x| &x.id == shared))
-        .collect();
+    let holders: Vec<_> = lists.iter().filter(|l| l.lines.iter().any(|x| &x.id == shared)).collect();
     assert_eq!(holders.len(), 2, "both owners of the shared key have its line");
     for list in &lists {
-        assert!(
-            list.lines.iter().all(|l| l.owner == list.owner),
-            "a line names whose list it is on"
-        );
-        assert!(
-            list.lines
-                .is_sorted_by_key(|l| lines.iter().position(|x| x.id == l.id)),
-            "order is kept"
-        );
+        assert!(list.lines.iter().all(|l| l.owner == list.owner), "a line names whose list it is on");
+        assert!(list.lines.is_sorted_by_key(|l| lines.iter().position(|x| x.id == l.id)), "order is kept");
     }
     let handed: BTreeSet<&String> = lists.iter().flat_map(|l| &l.lines).map(|l| &l.id).collect();
     assert_eq!(handed.len(), lines.len(), "no line is lost");
@@ -479,10 +347,7 @@ fn a_waived_device_says_until_when_and_by_whom() {
     let lines = lists_of(&printer, judged);
     let line = find(&lines, &printer, "A0");
     assert_eq!(line.state, LineState::Waived);
-    assert_eq!(
-        line.evidence_seen.as_deref(),
-        Some("waived until 2026-11-24 by ada: no firmware yet")
-    );
+    assert_eq!(line.evidence_seen.as_deref(), Some("waived until 2026-11-24 by ada: no firmware yet"));
 }
 
 #[test]
@@ -500,42 +365,23 @@ fn a_finished_service_keeps_its_history_as_done() {
 fn ids_that_people_made_collide_harmlessly() {
     let web = owned("web01.example.test", 443, "https", "o", TlsStack::Openssl);
     let twins: Vec<Secret> = vec![secret("s", "C4", &[&web], None), secret("s", "C4", &[&web], None)];
-    let lines = checklist(
-        &evidence(vec![web.clone()], twins),
-        &assessment(vec![exposed(&web)], vec![], vec![]),
-    );
+    let lines =
+        checklist(&evidence(vec![web.clone()], twins), &assessment(vec![exposed(&web)], vec![], vec![]));
     assert_eq!(lines.iter().filter(|l| l.code == "C4").count(), 2);
     assert_ordered(&lines);
 }
 
 #[test]
 fn hostile_names_stay_inside_commands_and_sentences() {
-    let mut web = owned(
-        "web01.example.test",
-        443,
-        "https",
-        "o'; rm -rf /",
-        TlsStack::Openssl,
-    );
+    let mut web = owned("web01.example.test", 443, "https", "o'; rm -rf /", TlsStack::Openssl);
     web.row_id = crate::model::ids::RowId::declared("x'; reboot #\n`id`");
     let lines = lists_of(&web, exposed(&web));
     for line in &lines {
         for command in line.attest.iter().flat_map(|a| a.lines()) {
             assert!(command.starts_with("allclear "), "{}: {command:?}", line.id);
-            assert!(
-                command.contains(r"'x'\''; reboot #\x0A`id`'"),
-                "{}: {command:?}",
-                line.id
-            );
+            assert!(command.contains(r"'x'\''; reboot #\x0A`id`'"), "{}: {command:?}", line.id);
         }
-        let texts = line
-            .steps
-            .iter()
-            .chain([&line.why, &line.title])
-            .chain(&line.blocked_by_text);
-        assert!(
-            texts.chain(&line.tool_checks).all(|t| !t.contains('\n')),
-            "{line:?}"
-        );
+        let texts = line.steps.iter().chain([&line.why, &line.title]).chain(&line.blocked_by_text);
+        assert!(texts.chain(&line.tool_checks).all(|t| !t.contains('\n')), "{line:?}");
     }
 }

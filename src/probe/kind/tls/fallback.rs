@@ -51,21 +51,12 @@ struct Done {
 
 impl<'a> Plan<'a> {
     pub(super) fn new(sni: Option<&'a str>) -> Self {
-        Self {
-            first: Hello::first(sni),
-            lower: LOWER.iter(),
-            done: Done::default(),
-            closes: 0,
-            worst: None,
-        }
+        Self { first: Hello::first(sni), lower: LOWER.iter(), done: Done::default(), closes: 0, worst: None }
     }
 
     /// The first connection.
     pub(super) const fn first(&self) -> Try<'a> {
-        Try {
-            what: What::Hello(self.first),
-            patient: false,
-        }
+        Try { what: What::Hello(self.first), patient: false }
     }
 
     /// What to try after `last` came to nothing; `None`: nothing is left.
@@ -80,10 +71,7 @@ impl<'a> Plan<'a> {
             Missed::TimedOut => {
                 self.done.short = true;
                 // Slow, or hanging on a long hello: a short one with more patience serves both.
-                self.once_more(What::Hello(Hello {
-                    offer: Offer::Short,
-                    ..self.first
-                }))
+                self.once_more(What::Hello(Hello { offer: Offer::Short, ..self.first }))
             }
             Missed::Closed => self.after_close(),
             Missed::Alert(alert::PROTOCOL_VERSION) => self.tls13().or_else(|| self.lower()),
@@ -106,23 +94,15 @@ impl<'a> Plan<'a> {
         if let Some(next) = self.without_sni(last) {
             return Some(next);
         }
-        let chokes = matches!(
-            code,
-            alert::ILLEGAL_PARAMETER | alert::DECODE_ERROR | alert::INTERNAL_ERROR | 10 | 20
-        );
+        let chokes =
+            matches!(code, alert::ILLEGAL_PARAMETER | alert::DECODE_ERROR | alert::INTERNAL_ERROR | 10 | 20);
         if chokes && !self.done.short {
             self.done.short = true;
-            return hello(Hello {
-                offer: Offer::Short,
-                ..self.first
-            });
+            return hello(Hello { offer: Offer::Short, ..self.first });
         }
         if !self.done.last_resort {
             self.done.last_resort = true;
-            return hello(Hello {
-                offer: Offer::LastResort,
-                ..self.first
-            });
+            return hello(Hello { offer: Offer::LastResort, ..self.first });
         }
         self.tls13().or_else(|| self.lower())
     }
@@ -143,10 +123,7 @@ impl<'a> Plan<'a> {
             });
         }
         self.done.short = true;
-        hello(Hello {
-            offer: Offer::Short,
-            ..self.first
-        })
+        hello(Hello { offer: Offer::Short, ..self.first })
     }
 
     fn without_sni(&mut self, last: Try<'a>) -> Option<Try<'a>> {
@@ -162,18 +139,12 @@ impl<'a> Plan<'a> {
 
     fn tls13(&mut self) -> Option<Try<'a>> {
         let tried = std::mem::replace(&mut self.done.tls13, true);
-        (!tried).then_some(Try {
-            what: What::Tls13,
-            patient: false,
-        })
+        (!tried).then_some(Try { what: What::Tls13, patient: false })
     }
 
     fn lower(&mut self) -> Option<Try<'a>> {
         let version = *self.lower.next()?;
-        hello(Hello {
-            version,
-            ..self.first
-        })
+        hello(Hello { version, ..self.first })
     }
 
     fn once_more(&mut self, what: What<'a>) -> Option<Try<'a>> {
@@ -184,10 +155,7 @@ impl<'a> Plan<'a> {
 
 #[allow(clippy::unnecessary_wraps)] // reads as the answers of `Plan`
 const fn hello(hello: Hello<'_>) -> Option<Try<'_>> {
-    Some(Try {
-        what: What::Hello(hello),
-        patient: false,
-    })
+    Some(Try { what: What::Hello(hello), patient: false })
 }
 
 /// How one connection's failure ends a contact.
@@ -212,11 +180,7 @@ fn more_telling(earlier: Missed, later: Missed) -> Missed {
         Missed::Closed => 1,
         Missed::NoConnection(_) => 0,
     };
-    if weight(later) > weight(earlier) {
-        later
-    } else {
-        earlier
-    }
+    if weight(later) > weight(earlier) { later } else { earlier }
 }
 
 #[cfg(test)]
@@ -255,13 +219,7 @@ mod tests {
         let refused = [Missed::Alert(70); 6];
         assert_eq!(
             tries(SNI, &refused),
-            [
-                "tls13",
-                "TLSv1.1 Certificates sni",
-                "TLSv1.0 Certificates sni",
-                "SSLv3 Certificates",
-                "end"
-            ]
+            ["tls13", "TLSv1.1 Certificates sni", "TLSv1.0 Certificates sni", "SSLv3 Certificates", "end"]
         );
     }
 
@@ -295,25 +253,10 @@ mod tests {
 
     #[test]
     fn other_failures_have_their_own_way() {
-        type Row = (
-            &'static str,
-            Option<&'static str>,
-            &'static [Missed],
-            &'static [&'static str],
-        );
+        type Row = (&'static str, Option<&'static str>, &'static [Missed], &'static [&'static str]);
         let table: &[Row] = &[
-            (
-                "the name is refused",
-                SNI,
-                &[Missed::Alert(112)],
-                &["TLSv1.2 Certificates"],
-            ),
-            (
-                "a name that was not sent",
-                None,
-                &[Missed::Alert(112)],
-                &["TLSv1.2 LastResort"],
-            ),
+            ("the name is refused", SNI, &[Missed::Alert(112)], &["TLSv1.2 Certificates"]),
+            ("a name that was not sent", None, &[Missed::Alert(112)], &["TLSv1.2 LastResort"]),
             ("it chokes", None, &[Missed::Alert(50)], &["TLSv1.2 Short"]),
             (
                 "closes stop at three",
@@ -321,24 +264,14 @@ mod tests {
                 &[Missed::Closed; 5],
                 &["TLSv1.2 Short sni", "TLSv1.0 Short bare", "end"],
             ),
-            (
-                "one patient try",
-                None,
-                &[Missed::TimedOut; 3],
-                &["TLSv1.2 Short patient", "end"],
-            ),
+            ("one patient try", None, &[Missed::TimedOut; 3], &["TLSv1.2 Short patient", "end"]),
             (
                 "one patient connection",
                 None,
                 &[Missed::NoConnection(Contact::ConnectTimedOut); 3],
                 &["TLSv1.2 Certificates patient", "end"],
             ),
-            (
-                "a closed port",
-                None,
-                &[Missed::NoConnection(Contact::Refused)],
-                &["end"],
-            ),
+            ("a closed port", None, &[Missed::NoConnection(Contact::Refused)], &["end"]),
             ("not TLS", SNI, &[Missed::NotTls(None)], &["end"]),
             ("garbled", SNI, &[Missed::Broken], &["end"]),
             (
@@ -374,11 +307,7 @@ mod tests {
                 })
                 .collect();
             let told = tries(SNI, &failures);
-            assert_eq!(
-                told.last().map(String::as_str),
-                Some("end"),
-                "failures: {failures:?}"
-            );
+            assert_eq!(told.last().map(String::as_str), Some("end"), "failures: {failures:?}");
         }
     }
 
@@ -390,17 +319,10 @@ mod tests {
                 Contact::HandshakeFailed,
                 Some("alert 70"),
             ),
-            (
-                &[Missed::Closed, Missed::NoConnection(Contact::Refused)],
-                Contact::ClosedEarly,
-                None,
-            ),
+            (&[Missed::Closed, Missed::NoConnection(Contact::Refused)], Contact::ClosedEarly, None),
             (&[Missed::TimedOut, Missed::Closed], Contact::ProbeTimedOut, None),
             (
-                &[
-                    Missed::Closed,
-                    Missed::NotTls(Some(crate::wire::greeting::Greeting::Http)),
-                ],
+                &[Missed::Closed, Missed::NotTls(Some(crate::wire::greeting::Greeting::Http))],
                 Contact::NotTls,
                 Some("greeting of http"),
             ),
@@ -413,11 +335,7 @@ mod tests {
                 now = plan.after(now, *missed).unwrap_or(now);
             }
             let (got, told) = plan.ended();
-            assert_eq!(
-                (got, told.as_deref()),
-                (*contact, *detail),
-                "failures: {failures:?}"
-            );
+            assert_eq!((got, told.as_deref()), (*contact, *detail), "failures: {failures:?}");
         }
     }
 }

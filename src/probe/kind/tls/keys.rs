@@ -26,11 +26,7 @@ pub(super) struct Found {
 impl Found {
     /// Starts from a first look.
     pub(super) fn new(seen: &Seen) -> Self {
-        Self {
-            first: seen.certificate.clone(),
-            others: Vec::new(),
-            learned: false,
-        }
+        Self { first: seen.certificate.clone(), others: Vec::new(), learned: false }
     }
 
     /// Takes in a certificate that was served; a key that is known already changes nothing.
@@ -47,10 +43,7 @@ impl Found {
         if first == Some(spki_sha256) || self.others.iter().any(|k| k.spki_sha256 == spki_sha256) {
             return;
         }
-        self.others.push(OtherKey {
-            spki_sha256,
-            certificate: Some(certificate),
-        });
+        self.others.push(OtherKey { spki_sha256, certificate: Some(certificate) });
     }
 
     /// Absent: nothing was learned; empty: there is none.
@@ -69,18 +62,11 @@ impl Found {
         let Some(key) = first.key else { return };
         let leaf = match first.way {
             Way::Hello(hello) => {
-                let hello = Hello {
-                    offer: Offer::for_other_key(key),
-                    ..hello
-                };
+                let hello = Hello { offer: Offer::for_other_key(key), ..hello };
                 leaf_of(target, context, hello).await
             }
             Way::Tls13 => {
-                let schemes = if key == Auth::Rsa {
-                    Schemes::NotRsa
-                } else {
-                    Schemes::Rsa
-                };
+                let schemes = if key == Auth::Rsa { Schemes::NotRsa } else { Schemes::Rsa };
                 leaf_of_tls13(target, context, schemes).await
             }
         };
@@ -122,10 +108,7 @@ async fn leaf_of(
     hello: Hello<'_>,
 ) -> Result<Option<Certificate>, Missed> {
     let session = Session::open(target, context, hello, context.settings.timeouts).await?;
-    Ok(session
-        .into_facts()
-        .and_then(|f| f.leaf)
-        .map(|leaf| leaf.certificate))
+    Ok(session.into_facts().and_then(|f| f.leaf).map(|leaf| leaf.certificate))
 }
 
 async fn leaf_of_tls13(

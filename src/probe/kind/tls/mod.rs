@@ -111,10 +111,7 @@ async fn sample<'a>(target: Target<'a>, context: &Context) -> (Seen, Option<Firs
         Err((contact, detail)) => (failed(target, contact, detail), None),
         Ok(Reached::Tls13(shown)) => {
             let leaf = shown.chain.first().map(|der| Leaf::read(der));
-            let first = First {
-                way: Way::Tls13,
-                key: leaf.as_ref().and_then(|l| l.key),
-            };
+            let first = First { way: Way::Tls13, key: leaf.as_ref().and_then(|l| l.key) };
             (seen_tls13(target, &shown, leaf), Some(first))
         }
         Ok(Reached::Session(session, hello)) => {
@@ -130,13 +127,7 @@ async fn sample<'a>(target: Target<'a>, context: &Context) -> (Seen, Option<Firs
                 seen.contact = attempt.contact;
                 seen.attempts.push(attempt);
             }
-            (
-                seen,
-                Some(First {
-                    way: Way::Hello(hello),
-                    key,
-                }),
-            )
+            (seen, Some(First { way: Way::Hello(hello), key }))
         }
     }
 }
@@ -146,11 +137,8 @@ async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>,
     let mut plan = Plan::new(target.sni);
     let mut next = Some(plan.first());
     while let Some(now) = next {
-        let limits = if now.patient {
-            context.settings.timeouts.doubled()
-        } else {
-            context.settings.timeouts
-        };
+        let limits =
+            if now.patient { context.settings.timeouts.doubled() } else { context.settings.timeouts };
         let missed = match now.what {
             What::Hello(hello) => match Session::open(target, context, hello, limits).await {
                 Ok(session) => return Ok(Reached::Session(Box::new(session), hello)),
@@ -232,9 +220,7 @@ fn seen_session(
     });
     seen.certificate = facts.leaf.as_ref().map(|leaf| leaf.certificate.clone());
     seen.chain.clone_from(&facts.chain);
-    let by_suite = suites::find(facts.suite)
-        .map(|s| s.auth)
-        .filter(|a| a.has_certificate());
+    let by_suite = suites::find(facts.suite).map(|s| s.auth).filter(|a| a.has_certificate());
     (seen, facts.leaf.as_ref().and_then(|leaf| leaf.key).or(by_suite))
 }
 
@@ -246,13 +232,7 @@ fn seen_tls13(target: Target<'_>, shown: &Shown, leaf: Option<Leaf>) -> Seen {
         heartbeat_extension: None,
         without_sni: false,
     });
-    seen.chain = shown
-        .chain
-        .iter()
-        .skip(1)
-        .take(MAX_CHAIN)
-        .map(|der| Sha256::of(der))
-        .collect();
+    seen.chain = shown.chain.iter().skip(1).take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
     seen.certificate = leaf.map(|l| l.certificate);
     if !target.fragile {
         let mut attempt = Attempt::ended(Contact::Answered);

@@ -104,14 +104,7 @@ impl Session {
         };
         peer.forget_handshake();
         let ended = None;
-        Ok(Self {
-            connection,
-            peer,
-            limits,
-            rtt,
-            version,
-            ended,
-        })
+        Ok(Self { connection, peer, limits, rtt, version, ended })
     }
 
     /// What the handshake showed.
@@ -128,10 +121,7 @@ impl Session {
     /// whatever was offered.
     pub(super) fn extension(&self, hello: Hello<'_>) -> HeartbeatExtension {
         let acknowledged = self.facts().is_some_and(|f| f.heartbeat);
-        match (
-            acknowledged,
-            hello.offers_heartbeat() && self.version > TlsVersion::Ssl3,
-        ) {
+        match (acknowledged, hello.offers_heartbeat() && self.version > TlsVersion::Ssl3) {
             (true, _) => HeartbeatExtension::Acknowledged,
             (false, true) => HeartbeatExtension::Offered,
             (false, false) => HeartbeatExtension::NotOffered,
@@ -158,19 +148,8 @@ impl Session {
         let sent = self.connection.send(&out, self.limits.step).await;
         drop(out);
         let wait = self.limits.short_wait(self.rtt);
-        let came = if sent == Err(Wait::TimedOut) {
-            Answer::Silent
-        } else {
-            self.listen(wait).await
-        };
-        (
-            index,
-            if self.peer.has_echoed(index) {
-                Answer::Echoed
-            } else {
-                came
-            },
-        )
+        let came = if sent == Err(Wait::TimedOut) { Answer::Silent } else { self.listen(wait).await };
+        (index, if self.peer.has_echoed(index) { Answer::Echoed } else { came })
     }
 
     /// Sends an out-of-order handshake record, twice where silence follows: it provokes an alert, which also
@@ -179,12 +158,7 @@ impl Session {
         let mut message = Vec::new();
         hs::encode_server_hello_done(&mut message);
         let mut out = Vec::new();
-        record::encode(
-            &mut out,
-            record::HANDSHAKE,
-            version_number(self.version),
-            &message,
-        );
+        record::encode(&mut out, record::HANDSHAKE, version_number(self.version), &message);
         let mut came = Answer::Silent;
         for limit in [self.limits.short_wait(self.rtt), self.limits.step] {
             let _ = self.connection.send(&out, self.limits.step).await;
@@ -195,10 +169,7 @@ impl Session {
         }
         // A warning is a word too, where there was no other.
         match (came, self.peer.warning) {
-            (Answer::Silent, Some(a)) => Answer::Alert {
-                level: a.level,
-                code: a.code,
-            },
+            (Answer::Silent, Some(a)) => Answer::Alert { level: a.level, code: a.code },
             _ => came,
         }
     }
@@ -230,15 +201,10 @@ impl Session {
                 .await
         };
         let ended = match (peer.alert, wait) {
-            (Some(alert), _) => Some(Answer::Alert {
-                level: alert.level,
-                code: alert.code,
-            }),
+            (Some(alert), _) => Some(Answer::Alert { level: alert.level, code: alert.code }),
             (None, Wait::Closed) => Some(Answer::Closed),
             (None, Wait::Reset) => Some(Answer::Reset),
-            (None, Wait::Flooded) => Some(Answer::Unexpected {
-                content_type: peer.unexpected.unwrap_or(0),
-            }),
+            (None, Wait::Flooded) => Some(Answer::Unexpected { content_type: peer.unexpected.unwrap_or(0) }),
             // Bytes that are no record: there is no content type to name.
             (None, _) if peer.fault.is_some() => Some(Answer::Unexpected { content_type: 0 }),
             (None, Wait::Met | Wait::TimedOut) => None,
