@@ -65,6 +65,13 @@ impl Console {
         }
     }
 
+    /// Says something that is only wanted with `--verbose`.
+    pub(crate) fn detail(&mut self, text: &str) {
+        if self.verbose {
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
     /// Says something that must be seen even with `--quiet`.
     pub(crate) fn warn(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");

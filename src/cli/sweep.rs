@@ -140,6 +140,18 @@ impl SweepArgs {
         if self.dry_run {
             return self.dry_run(loaded, settings, console);
         }
+        let rules = found.path.as_ref().map_or_else(|| "built-in".to_owned(), |p| p.display().to_string());
+        console.detail(&format!("incident file: {}", globals.incident.display()));
+        console.detail(&format!("policy ({rules}): {}", settings.policy.summary()));
+        console.detail(&format!(
+            "limits: {} in flight, {} connections a second, {} an address, connect {:?}, step {:?}, depth {}",
+            settings.concurrency,
+            settings.rate,
+            settings.per_host,
+            settings.timeout,
+            settings.probe_timeout,
+            settings.depth
+        ));
         let session = self.session(globals, loaded.as_ref(), settings, console)?;
         drop(loaded); // from here on the incident file holds it
         let services = session.prepared().services;
