@@ -132,8 +132,20 @@ impl<'e> Track<'e> {
         if (bad == 0) != (clean == 0) {
             self.uniform_in.get_or_insert(sweep);
         }
-        if self.picture(index, said).is_closed() {
-            self.closed_in.get_or_insert(sweep);
+        self.note_closed(index, said, sweep);
+    }
+
+    /// Takes a claim in. One that removes the last endpoint in doubt closes the service as well.
+    fn hear(&mut self, index: &Index<'e>, said: &mut Standing<'e>, word: Option<Said<'e>>, moment: Moment) {
+        if let Some(word) = word {
+            said.say(word);
+            self.note_closed(index, said, moment.sweep);
+        }
+    }
+
+    fn note_closed(&mut self, index: &Index<'e>, said: &Standing<'e>, sweep: u32) {
+        if self.closed_in.is_none() && self.picture(index, said).is_closed() {
+            self.closed_in = Some(sweep);
         }
     }
 
@@ -458,7 +470,7 @@ pub(super) fn replay<'e>(
     let mut rest: &'e [Look<'e>] = index.service_looks(service);
     while let Some(sweep) = rest.first().map(|l| l.moment.sweep) {
         while let Some((moment, word)) = words.next_if(|(moment, _)| moment.sweep < sweep) {
-            word.into_iter().for_each(|word| said.say(word));
+            track.hear(index, &mut said, word, moment);
             visit(&track, &said, moment);
         }
         let end = rest.partition_point(|l| l.moment.sweep == sweep);
@@ -470,7 +482,7 @@ pub(super) fn replay<'e>(
         rest = later;
     }
     for (moment, word) in words {
-        word.into_iter().for_each(|word| said.say(word));
+        track.hear(index, &mut said, word, moment);
         visit(&track, &said, moment);
     }
     (track, said)
