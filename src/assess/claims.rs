@@ -76,9 +76,7 @@ impl<'e> Standing<'e> {
 
     /// The last claim that an address is gone, whether it was named or the whole service was.
     pub(super) fn address_gone(&self, address: Option<std::net::IpAddr>) -> Option<Moment> {
-        let named = |said: &&Said<'e>| {
-            matches!(said.claim.statement, Statement::Decommissioned { address: a } if a.is_none() || a == address)
-        };
+        let named = |said: &&Said<'e>| matches!(said.claim.statement, Statement::Decommissioned { address: a } if a.is_none() || a == address);
         self.claims.iter().rev().find(named).map(|said| said.moment)
     }
 
@@ -121,11 +119,7 @@ impl<'e> Standing<'e> {
     /// The last claim that is not a waiver, in short.
     pub(super) fn last(&self) -> Option<StandingClaim> {
         let word = |said: &&Said<'e>| !matches!(said.claim.statement, Statement::Waive { .. });
-        self.claims
-            .iter()
-            .rev()
-            .find(word)
-            .map(|said| short(said.claim))
+        self.claims.iter().rev().find(word).map(|said| short(said.claim))
     }
 }
 

@@ -259,17 +259,22 @@ impl<'e> Track<'e> {
             && !self.nameless.contains_key(&**endpoint.vantage)
     }
 
+    /// When a person said that an address is gone, where that word counts: no look since then was
+    /// answered there, and the last one is not a bad one of the latest sweep.
+    pub(super) fn gone_by_word(&self, endpoint: &Endpoint<'e>, said: &Standing<'e>) -> Option<Moment> {
+        endpoint.address?;
+        let silent = self.standing_look(endpoint).finding.verdict == Verdict::Unreachable;
+        let word = said.address_gone(endpoint.address)?;
+        let unanswered = endpoint.last_answer.is_none_or(|seen| word > seen);
+        (unanswered && (silent || self.has_left(endpoint))).then_some(word)
+    }
+
     /// What an endpoint counts as. An address that is no longer found keeps a bad last look, and an
-    /// unknown one where it was ever bad; a clean one holds nothing up. A person's word that it is
-    /// gone counts only where no look since then was answered, and where the last look is not a bad
-    /// one of the latest sweep.
+    /// unknown one where it was ever bad; a clean one holds nothing up.
     pub(super) fn class(&self, endpoint: &Endpoint<'e>, said: &Standing<'e>) -> Class {
         let verdict = self.standing_look(endpoint).finding.verdict;
         let left = self.has_left(endpoint);
-        let word = said
-            .address_gone(endpoint.address)
-            .filter(|gone| endpoint.last_answer.is_none_or(|seen| *gone > seen));
-        if word.is_some() && (left || verdict == Verdict::Unreachable) && endpoint.address.is_some() {
+        if self.gone_by_word(endpoint, said).is_some() {
             return Class::Left;
         }
         match verdict {

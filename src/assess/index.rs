@@ -3,7 +3,11 @@
 //!
 //! Not a judgement: what a service owes is said elsewhere.
 
-use std::{collections::{BTreeMap, HashMap}, net::IpAddr, ops::Range};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    ops::Range,
+};
 
 use rayon::prelude::*;
 
@@ -236,7 +240,7 @@ impl<'e> Index<'e> {
                     at: claim.at,
                 },
             };
-            let list = match &claim.subject {
+            let about = match &claim.subject {
                 Subject::Service(row) => rows
                     .get(row.as_str())
                     .and_then(|n| self.claims.get_mut(*n as usize)),
@@ -244,8 +248,8 @@ impl<'e> Index<'e> {
                     .get(id.as_str())
                     .and_then(|n| self.secret_claims.get_mut(*n as usize)),
             };
-            if let Some(list) = list {
-                list.push(said);
+            if let Some(about) = about {
+                about.push(said);
             }
         }
         for list in self.claims.iter_mut().chain(&mut self.secret_claims) {
@@ -305,7 +309,9 @@ impl<'e> Index<'e> {
     /// The end of the sweep that a moment belongs to, or the moment where that is later: by then
     /// everything that the sweep found anywhere is known.
     pub(super) fn settled(&self, moment: Moment) -> Moment {
-        self.ends.get(&moment.sweep).map_or(moment, |end| moment.max(*end))
+        self.ends
+            .get(&moment.sweep)
+            .map_or(moment, |end| moment.max(*end))
     }
 
     /// Whether a sweep is known to have been cut off: what it did not see it may just not have got to.

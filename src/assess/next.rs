@@ -5,6 +5,7 @@
 
 use crate::model::{
     facet::{FacetKind, FacetValue, State},
+    ids::RowId,
     service::TlsStack,
     verdict::Reason,
 };
@@ -75,7 +76,12 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
             endpoint.last.seen.at.short()
         );
     }
-    let mut where_ = bad.iter().take(NAMED).map(|e| place(e)).collect::<Vec<_>>().join(", ");
+    let mut where_ = bad
+        .iter()
+        .take(NAMED)
+        .map(|e| place(e))
+        .collect::<Vec<_>>()
+        .join(", ");
     if bad.len() > NAMED {
         where_ = format!("{where_} and {} more", bad.len() - NAMED);
     }
@@ -85,7 +91,9 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
         _ => "Vulnerable at ",
     };
     if headline.marks.patched.value == FacetValue::Claimed {
-        return format!("{again}{where_} when last seen; said to be patched since: restart it, then sweep again.");
+        return format!(
+            "{again}{where_} when last seen; said to be patched since: restart it, then sweep again."
+        );
     }
     format!("{again}{where_}: {}", fix(stack(view)))
 }
@@ -126,7 +134,9 @@ fn unknown(headline: &Headline) -> String {
         return "Never looked at: sweep it.".to_owned();
     };
     let text = match reason {
-        Reason::DnsFailed => "Its name has no address: correct the inventory, or attest that it is decommissioned.",
+        Reason::DnsFailed => {
+            "Its name has no address: correct the inventory, or attest that it is decommissioned."
+        }
         Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut => {
             "Not reached: sweep it from a place that can reach it, or attest that it is decommissioned."
         }
@@ -211,7 +221,7 @@ fn place(endpoint: &Endpoint<'_>) -> String {
 }
 
 /// What must come first. `sharing` are other services that serve one of its keys at risk.
-pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[String]) -> Vec<String> {
+pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[RowId]) -> Vec<String> {
     let marks = &headline.marks;
     let mut list = Vec::new();
     if headline.state.is_finished() {
@@ -229,7 +239,7 @@ pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[St
         if owes_keys {
             list.push("No revocation before every address has left the old keys.".to_owned());
         }
-        list.extend(sharing.iter().take(NAMED).cloned());
+        list.extend(sharing.iter().take(NAMED).map(ToString::to_string));
         if sharing.len() > NAMED {
             list.push(format!(
                 "{} more services still serve the old keys.",

@@ -18,7 +18,10 @@ pub(super) fn codes(view: &View<'_, '_>, headline: &Headline, memory: &Memory) -
     let finished = headline.state.is_finished();
     let table = [
         (Regression::R1, view.is_bad_again(&marks.picture)),
-        (Regression::R2, marks.keys.again || has_new_endpoint_on_old_key(view)),
+        (
+            Regression::R2,
+            marks.keys.again || has_new_endpoint_on_old_key(view),
+        ),
         (Regression::R3, reissued(view).next().is_some()),
         (Regression::R4, is_mixed(view, headline)),
         (Regression::R6, serves_revoked(view, headline)),
@@ -49,7 +52,9 @@ fn has_new_endpoint_on_old_key(view: &View<'_, '_>) -> bool {
 
 /// R3: certificates that this service shows on a key that it still serves, and that were first seen
 /// after the key was exposed.
-pub(super) fn reissued<'a, 'e>(view: &'a View<'_, 'e>) -> impl Iterator<Item = &'e Certificate> + use<'a, 'e> {
+pub(super) fn reissued<'a, 'e>(
+    view: &'a View<'_, 'e>,
+) -> impl Iterator<Item = &'e Certificate> + use<'a, 'e> {
     let served = view
         .endpoints()
         .flat_map(|e| e.served(view.index))

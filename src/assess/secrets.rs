@@ -151,7 +151,10 @@ fn weigh<'e>(
 ) {
     let own = index.secret_claims.get(secret).map_or(&[][..], Vec::as_slice);
     let own = Standing::by(own, by);
-    if let Some((said, _)) = own.waived(None, now).or_else(|| own.waived(Some(FacetKind::Secrets), now)) {
+    if let Some((said, _)) = own
+        .waived(None, now)
+        .or_else(|| own.waived(Some(FacetKind::Secrets), now))
+    {
         status.state = SecretState::Waived;
         status.closed = true;
         status.claim = Some(said);
@@ -162,7 +165,11 @@ fn weigh<'e>(
     let for_all = || {
         let services = path.iter().filter(|_| implied);
         services
-            .filter_map(|s| Standing::by(index.claims.get(*s as usize)?, by).done(FacetKind::Secrets).last())
+            .filter_map(|s| {
+                Standing::by(index.claims.get(*s as usize)?, by)
+                    .done(FacetKind::Secrets)
+                    .last()
+            })
             .max_by_key(|said| said.moment)
             .map(|said| (said, SecretState::Verified))
     };

@@ -14,6 +14,7 @@ use crate::model::{
     wrap::Wrap,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "the table's cells are options")]
 const fn alert(code: u8) -> Option<Answer> {
     Some(Answer::Alert { level: 2, code })
 }
@@ -56,6 +57,7 @@ type Row = (
 );
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_ladder_by_designs_table() {
     const OTHER: Option<Answer> = Some(Answer::Other { len: 7 });
     const ODD: Option<Answer> = Some(Answer::Unexpected { content_type: 23 });
@@ -74,39 +76,124 @@ fn the_ladder_by_designs_table() {
     let table: &[Row] = &[
         ("our bytes came back", Acknowledged, [E, N, N, N], answered),
         ("whatever else came after", Offered, [E, OTHER, C, N], answered),
-        ("the extension does not matter", NotOffered, [E, N, N, N], answered),
+        (
+            "the extension does not matter",
+            NotOffered,
+            [E, N, N, N],
+            answered,
+        ),
         ("ignored, then answered", Acknowledged, [S, E, N, N], fixed),
         ("fatal 10", Offered, [alert(10), N, N, N], refused),
-        ("fatal 10, acknowledged", Acknowledged, [alert(10), N, N, N], refused),
-        ("fatal 10 by a slow server", Offered, [S, alert(10), N, N], refused),
-        ("a warning 10 is no refusal", Offered, [Some(Answer::Alert { level: 1, code: 10 }), N, N, N], blocked),
+        (
+            "fatal 10, acknowledged",
+            Acknowledged,
+            [alert(10), N, N, N],
+            refused,
+        ),
+        (
+            "fatal 10 by a slow server",
+            Offered,
+            [S, alert(10), N, N],
+            refused,
+        ),
+        (
+            "a warning 10 is no refusal",
+            Offered,
+            [Some(Answer::Alert { level: 1, code: 10 }), N, N, N],
+            blocked,
+        ),
         ("close, alone closes too", Offered, [C, N, N, C], refused),
         ("close and reset are the same", Offered, [C, N, N, R], refused),
         ("reset, alone closes", Offered, [R, N, N, C], refused),
-        ("close at the control, alone closes", Offered, [S, C, N, C], refused),
-        ("another alert, the same alone", Offered, [alert(80), N, N, alert(80)], refused),
-        ("another alert, a third alone", Offered, [alert(80), N, N, alert(40)], blocked),
+        (
+            "close at the control, alone closes",
+            Offered,
+            [S, C, N, C],
+            refused,
+        ),
+        (
+            "another alert, the same alone",
+            Offered,
+            [alert(80), N, N, alert(80)],
+            refused,
+        ),
+        (
+            "another alert, a third alone",
+            Offered,
+            [alert(80), N, N, alert(40)],
+            blocked,
+        ),
         ("an alert, a close alone", Offered, [alert(80), N, N, C], blocked),
         ("close, alone answered: an IPS", Offered, [C, N, N, E], blocked),
         ("close, alone ignored", Offered, [C, N, N, S], blocked),
         ("close, alone never asked", Offered, [C, N, N, N], blocked),
-        ("close, extension acknowledged", Acknowledged, [C, N, N, C], blocked),
-        ("close, extension never offered", NotOffered, [C, N, N, C], blocked),
-        ("close at the control, alone answered", Offered, [S, C, N, E], blocked),
+        (
+            "close, extension acknowledged",
+            Acknowledged,
+            [C, N, N, C],
+            blocked,
+        ),
+        (
+            "close, extension never offered",
+            NotOffered,
+            [C, N, N, C],
+            blocked,
+        ),
+        (
+            "close at the control, alone answered",
+            Offered,
+            [S, C, N, E],
+            blocked,
+        ),
         ("foreign answer", Acknowledged, [OTHER, N, N, N], odd),
-        ("foreign answer to the control", Acknowledged, [S, OTHER, N, N], odd),
-        ("foreign answer on the second connection", Offered, [C, N, N, OTHER], odd),
+        (
+            "foreign answer to the control",
+            Acknowledged,
+            [S, OTHER, N, N],
+            odd,
+        ),
+        (
+            "foreign answer on the second connection",
+            Offered,
+            [C, N, N, OTHER],
+            odd,
+        ),
         ("data in mid-handshake", Acknowledged, [ODD, N, N, N], odd),
         ("data at the poke", Acknowledged, [S, S, ODD, N], odd),
-        ("silent, alert at the poke", Offered, [S, S, alert(10), N], (NotVulnerable, quiet)),
-        ("silent, close at the poke", Offered, [S, S, C, N], (NotVulnerable, quiet)),
-        ("silent, reset at the poke", Offered, [S, S, R, N], (NotVulnerable, quiet)),
-        ("silent, extension acknowledged", Acknowledged, [S, S, alert(10), N], (Inconclusive, quiet)),
+        (
+            "silent, alert at the poke",
+            Offered,
+            [S, S, alert(10), N],
+            (NotVulnerable, quiet),
+        ),
+        (
+            "silent, close at the poke",
+            Offered,
+            [S, S, C, N],
+            (NotVulnerable, quiet),
+        ),
+        (
+            "silent, reset at the poke",
+            Offered,
+            [S, S, R, N],
+            (NotVulnerable, quiet),
+        ),
+        (
+            "silent, extension acknowledged",
+            Acknowledged,
+            [S, S, alert(10), N],
+            (Inconclusive, quiet),
+        ),
         ("silent, SSLv3", NotOffered, [S, S, C, N], (Inconclusive, quiet)),
         ("silent to the end", Offered, [S, S, S, N], late),
         ("cut off after the malformed one", Offered, [S, N, N, N], late),
         ("cut off before the poke", Offered, [S, S, N, N], late),
-        ("never asked", Offered, [N, N, N, N], (Inconclusive, Reason::BranchNotAnalysed)),
+        (
+            "never asked",
+            Offered,
+            [N, N, N, N],
+            (Inconclusive, Reason::BranchNotAnalysed),
+        ),
     ];
     for (what, extension, [malformed, control, poke, alone], expected) in table {
         let mut look = blank(Contact::Answered);
@@ -214,14 +301,62 @@ fn several_attempts_come_out_as_the_worst() {
     let late = Attempt::ended(Contact::ProbeTimedOut);
     let closed = Attempt::ended(Contact::Refused);
     let table: &[(&str, Vec<&Attempt>, Verdict, Reason, u32)] = &[
-        ("one of three", vec![&fixed, &bad, &late], Vulnerable, Reason::MalformedHeartbeatAnswered, 1),
-        ("two of three", vec![&bad, &bad, &fixed], Vulnerable, Reason::MalformedHeartbeatAnswered, 2),
-        ("late spoils clean", vec![&fixed, &late], Inconclusive, Reason::ProbeTimedOut, 0),
-        ("refused spoils clean", vec![&fixed, &closed], Unreachable, Reason::Refused, 0),
-        ("the weakest proof", vec![&tls13, &fixed, &refused, &quiet], NotVulnerable, Reason::HeartbeatNotAnswered, 0),
-        ("the next", vec![&tls13, &fixed, &refused], NotVulnerable, Reason::HeartbeatRefused, 0),
-        ("and the next", vec![&tls13, &fixed], NotVulnerable, Reason::FixProved, 0),
-        ("the strongest", vec![&tls13, &tls13], NotApplicable, Reason::Tls13Only, 0),
+        (
+            "one of three",
+            vec![&fixed, &bad, &late],
+            Vulnerable,
+            Reason::MalformedHeartbeatAnswered,
+            1,
+        ),
+        (
+            "two of three",
+            vec![&bad, &bad, &fixed],
+            Vulnerable,
+            Reason::MalformedHeartbeatAnswered,
+            2,
+        ),
+        (
+            "late spoils clean",
+            vec![&fixed, &late],
+            Inconclusive,
+            Reason::ProbeTimedOut,
+            0,
+        ),
+        (
+            "refused spoils clean",
+            vec![&fixed, &closed],
+            Unreachable,
+            Reason::Refused,
+            0,
+        ),
+        (
+            "the weakest proof",
+            vec![&tls13, &fixed, &refused, &quiet],
+            NotVulnerable,
+            Reason::HeartbeatNotAnswered,
+            0,
+        ),
+        (
+            "the next",
+            vec![&tls13, &fixed, &refused],
+            NotVulnerable,
+            Reason::HeartbeatRefused,
+            0,
+        ),
+        (
+            "and the next",
+            vec![&tls13, &fixed],
+            NotVulnerable,
+            Reason::FixProved,
+            0,
+        ),
+        (
+            "the strongest",
+            vec![&tls13, &tls13],
+            NotApplicable,
+            Reason::Tls13Only,
+            0,
+        ),
     ];
     for (what, attempts, verdict, reason, vulnerable) in table {
         let mut look = blank(Contact::Answered);
@@ -257,6 +392,9 @@ fn foreign_bytes_are_counted_and_an_unknown_disclosure_is_never_clean() {
     let mut other = heartbleed();
     other.id = "CVE-2099-0001".into();
     let got = judge(&look, &other);
-    assert_eq!((got.verdict, got.reason), (Inconclusive, Reason::BranchNotAnalysed));
+    assert_eq!(
+        (got.verdict, got.reason),
+        (Inconclusive, Reason::BranchNotAnalysed)
+    );
     assert_eq!(&*got.disclosure, "CVE-2099-0001");
 }
