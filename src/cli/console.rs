@@ -6,6 +6,7 @@ use super::Globals;
 use crate::report::style::{Screen, Style};
 
 /// The two streams, and what may be done on them.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a terminal")]
 pub(crate) struct Console {
     /// Results.
     pub(crate) out: Box<dyn Write + Send>,
