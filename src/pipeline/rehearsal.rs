@@ -55,6 +55,7 @@ const FILES: &[&str] = &[
     "tracker-day1.csv",
     "tracker-day1.csv.meta.json",
     "checklist-day1.md",
+    "checklist-day1.html",
     "tracker.csv",
     "tracker.csv.meta.json",
     "keys.csv",
@@ -181,8 +182,10 @@ impl Drill<'_> {
             .map_err(Error::stdout)?;
         let dialect = Dialect::default();
         papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day1.csv"))?;
-        let list = papers::checklist(&judged, Which::default(), Layout::Markdown, None)?;
-        papers::write_file(&self.folder.join("checklist-day1.md"), list.as_bytes())?;
+        for (file, layout) in [("checklist-day1.md", Layout::Markdown), ("checklist-day1.html", Layout::Html)] {
+            let text = papers::checklist(&judged, Which::default(), layout, None)?;
+            papers::write_file(&self.folder.join(file), text.as_bytes())?;
+        }
         Ok(true)
     }
 
@@ -382,7 +385,7 @@ impl Drill<'_> {
             for (service, s) in rows.filter(|(service, _)| service.name.as_deref() == Some(full.as_str())) {
                 let state =
                     self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
-                text.push_str(&format!("  {:<22}{state}", service.display_port()));
+                text.push_str(&format!("  {:<24}{state}", service.display_port()));
                 let codes = s.regressions.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" ");
                 text.push_str(&format!("{codes}\n"));
                 for note in &s.notes {
@@ -400,7 +403,7 @@ impl Drill<'_> {
         for (service, s) in judged.evidence.services.iter().zip(&judged.assessment.services) {
             let state = self.style.paint(report::state_ink(s.state), &format!("{:<16}", s.state)).to_string();
             text.push_str(&format!(
-                "  {:<22}{state}{}\n",
+                "  {:<24}{state}{}\n",
                 service.display_port(),
                 printable(&why(service, s))
             ));
@@ -427,7 +430,8 @@ impl Drill<'_> {
         let rows = judged.evidence.incident.evidence_rows;
         self.say(&format!(
             "\nLeft in {folder}: incident.db ({rows} rows of evidence, chain head {head}),\n\
-             tracker.csv, keys.csv, checklist.md, checklist.html, and the first day's tracker-day1.csv and checklist-day1.md.\n\
+             tracker.csv, keys.csv, checklist.md, checklist.html, and of the first day\n\
+             tracker-day1.csv, checklist-day1.md and checklist-day1.html.\n\
              Look around:  allclear --incident {folder}/incident.db status\n\
              Your fleet:   allclear sweep hosts.txt\n"
         ))
