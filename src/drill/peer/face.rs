@@ -175,6 +175,10 @@ pub enum Framing {
 
 /// Everything that an endpoint shows. Made by [`Face::new`] or [`Face::bare`] and changed by its fields.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
 pub struct Face {
     /// What it is.
     pub behaviour: Behaviour,

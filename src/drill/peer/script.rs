@@ -297,7 +297,7 @@ async fn tls13(connection: Connection<'_>, face: &Face, named: bool) -> io::Resu
     let (read, write) = split(stream);
     let whole = join(io::Cursor::new(first).chain(read), write);
     let mut session = TlsAcceptor::from(Arc::new(config)).accept(whole).await?;
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; 4096];
     while session.read(&mut buffer).await? > 0 {}
     Ok(())
 }
