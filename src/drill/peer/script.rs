@@ -271,11 +271,7 @@ fn random() -> [u8; 32] {
 
 /// Hands the connection, from its first byte, to rustls limited to TLS 1.3.
 async fn tls13(connection: Connection<'_>, face: &Face, named: bool) -> io::Result<()> {
-    let identity = match (named, &face.without_sni) {
-        (false, Some(other)) => Some(other),
-        _ => face.identities.first(),
-    };
-    let Some(identity) = identity else {
+    let Some(identity) = face.identity_for_tls13(named) else {
         return connection
             .end(
                 Ending::Alert(alert::INTERNAL_ERROR),

@@ -16,6 +16,11 @@ fn identity() -> Identity {
     Identity::issue(None, "a.test", &["a.test"], at("2024-01-01"), at("2034-01-01"), 7).unwrap()
 }
 
+fn rsa_identity() -> Identity {
+    let at = |text: &str| text.parse().unwrap();
+    Identity::issue_rsa("a.test", &["a.test"], at("2024-01-01"), at("2034-01-01"), 8).unwrap()
+}
+
 async fn start(face: Face) -> Peer {
     Peer::start(LOOPBACK, face).await.unwrap()
 }

@@ -139,28 +139,41 @@ async fn a_flight_has_the_messages_of_its_suite() {
 
 #[tokio::test]
 async fn two_keys_are_shown_by_the_kind_of_suite() {
-    let (first, second, other) = (identity(), identity(), identity());
-    let peer = start(Face {
-        identities: vec![first.clone(), second.clone()],
+    let (ecdsa, rsa, other) = (identity(), rsa_identity(), identity());
+    let face = Face {
+        identities: vec![rsa.clone(), ecdsa.clone()],
         without_sni: Some(other.clone()),
-        loose: true,
+        tls13_too: true,
         ..fixed()
-    })
-    .await;
+    };
+    let peer = start(face).await;
     let table = [
-        (Offer::RsaOnly, Some("a.test"), &first),
-        (Offer::NotRsa, Some("a.test"), &second),
-        (Offer::NotRsa, None, &other),
+        (Offer::Certificates, Some("a.test"), 0x009c, &rsa),
+        (Offer::RsaOnly, Some("a.test"), 0x009c, &rsa),
+        (Offer::NotRsa, Some("a.test"), 0xc02b, &ecdsa),
+        (Offer::Certificates, None, 0xc02b, &other),
     ];
-    for (offer, sni, expected) in table {
+    for (offer, sni, suite, expected) in table {
         let hello = Hello {
             offer,
             ..Hello::first(sni)
         };
         let flight = Client::greet(peer.address(), &hello).await.1.unwrap();
         let served = [&*expected.certificate_der, &*expected.issuer_der];
-        assert_eq!(flight.chain, served, "{offer:?} {sni:?}");
+        assert_eq!(
+            (flight.suite, flight.chain),
+            (suite, served.map(<[u8]>::to_vec).to_vec()),
+            "{hello:?}"
+        );
     }
+    let (_, chain) = rustls_client(peer.address()).await;
+    assert_eq!(
+        chain[0], *ecdsa.certificate_der,
+        "TLS 1.3 takes the key that can sign"
+    );
+    // A server with an RSA key alone.
+    let got = greeted(Face::new(Behaviour::Fixed, &rsa), &hello_of(Ssl3)).await;
+    assert_eq!(got.map(|flight| flight.suite), Ok(0x002f));
 }
 
 #[tokio::test]
