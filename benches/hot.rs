@@ -7,7 +7,9 @@ use allclear::{
     assess, disclosure,
     model::{
         ids::{RowId, Sha256, SweepId},
-        observation::{Answer, Attempt, Certificate, Contact, HeartbeatExtension, Observation, TlsFacts, TlsVersion},
+        observation::{
+            Answer, Attempt, Certificate, Contact, HeartbeatExtension, Observation, TlsFacts, TlsVersion,
+        },
         policy::Policy,
         service::Service,
         sweep::{Evidence, Incident},

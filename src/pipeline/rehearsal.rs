@@ -2,6 +2,7 @@
 //! same pipeline as the real thing. Only the fleet and the clock are made up.
 
 use std::{
+    fmt::Write as _,
     io::Write,
     path::{Path, PathBuf},
     time::Duration,
@@ -182,7 +183,8 @@ impl Drill<'_> {
             .map_err(Error::stdout)?;
         let dialect = Dialect::default();
         papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day1.csv"))?;
-        for (file, layout) in [("checklist-day1.md", Layout::Markdown), ("checklist-day1.html", Layout::Html)] {
+        for (file, layout) in [("checklist-day1.md", Layout::Markdown), ("checklist-day1.html", Layout::Html)]
+        {
             let text = papers::checklist(&judged, Which::default(), layout, None)?;
             papers::write_file(&self.folder.join(file), text.as_bytes())?;
         }
@@ -385,13 +387,13 @@ impl Drill<'_> {
             for (service, s) in rows.filter(|(service, _)| service.name.as_deref() == Some(full.as_str())) {
                 let state =
                     self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
-                text.push_str(&format!("  {:<24}{state}", service.display_port()));
+                _ = write!(text, "  {:<24}{state}", service.display_port());
                 let codes = s.regressions.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" ");
-                text.push_str(&format!("{codes}\n"));
+                _ = write!(text, "{codes}\n");
                 for note in &s.notes {
-                    text.push_str(&format!("      {}\n", printable(note)));
+                    _ = write!(text, "      {}\n", printable(note));
                 }
-                text.push_str(&format!("      next: {}\n", printable(&s.next_action)));
+                _ = write!(text, "      next: {}\n", printable(&s.next_action));
             }
         }
         self.say(&text)
@@ -402,11 +404,7 @@ impl Drill<'_> {
         let mut text = String::new();
         for (service, s) in judged.evidence.services.iter().zip(&judged.assessment.services) {
             let state = self.style.paint(report::state_ink(s.state), &format!("{:<16}", s.state)).to_string();
-            text.push_str(&format!(
-                "  {:<24}{state}{}\n",
-                service.display_port(),
-                printable(&why(service, s))
-            ));
+            _ = write!(text, "  {:<24}{state}{}\n", service.display_port(), printable(&why(service, s)));
         }
         text.push('\n');
         let counts: Vec<String> = State::ALL
@@ -415,12 +413,13 @@ impl Drill<'_> {
             .filter(|(_, n)| *n > 0)
             .map(|(state, n)| format!("{n} {state}"))
             .collect();
-        text.push_str(&format!(
+        _ = write!(
+            text,
             "  {} services: {}. Foreign bytes taken from anyone's memory: {}.\n",
             judged.assessment.services.len(),
             counts.join(", "),
             judged.assessment.foreign_bytes
-        ));
+        );
         self.say(&text)
     }
 
