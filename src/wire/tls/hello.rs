@@ -106,7 +106,7 @@ impl<'a> Hello<'a> {
 
     fn groups(&self) -> &'static [u16] {
         match self.offer {
-            Offer::Short => SHORT_GROUPS,
+            Offer::Short | Offer::Anything => SHORT_GROUPS,
             _ => GROUPS,
         }
     }
@@ -244,6 +244,7 @@ mod tests {
             Offer::NotRsa,
             Offer::EcdsaOnly,
             Offer::Short,
+            Offer::Anything,
         ];
         for offer in offers {
             for version in [
@@ -278,9 +279,12 @@ mod tests {
         };
         assert!(encoded(&hello).len() < 256);
         let bare = Hello {
+            version: TlsVersion::Tls10,
+            offer: Offer::Anything,
             extensions: false,
             ..hello
         };
+        assert!(encoded(&bare).len() < 256);
         let body = body(&encoded(&bare));
         assert_eq!(
             hs::ClientHello::parse(&body).unwrap().extensions.iter().count(),
