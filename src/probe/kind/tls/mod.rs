@@ -60,7 +60,9 @@ async fn look(target: Target<'_>, context: &Context) -> Seen {
         found.add(next.certificate.clone());
         add_sample(&mut seen, next);
     }
-    if let Some(first) = first.filter(|_| context.settings.depth >= Depth::Standard) {
+    // What may have been blocked is left alone.
+    let ask_on = context.settings.depth >= Depth::Standard && seen.contact != Contact::Blocked;
+    if let Some(first) = first.filter(|_| ask_on) {
         Box::pin(found.look_for_another_kind(&first, target, context)).await;
         if context.settings.depth >= Depth::Full {
             Box::pin(found.look_without_sni(&first, target, context)).await;

@@ -211,7 +211,7 @@ async fn what_is_not_tls_is_named_where_it_can_be() {
             talk
         })
         .await;
-        let seen = server.quick().await;
+        let seen = server.brisk().await;
         assert_eq!(
             (seen.contact, seen.detail.as_deref()),
             (Contact::NotTls, *detail),
