@@ -389,11 +389,11 @@ impl Drill<'_> {
                     self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
                 _ = write!(text, "  {:<24}{state}", service.display_port());
                 let codes = s.regressions.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" ");
-                _ = write!(text, "{codes}\n");
+                _ = writeln!(text, "{codes}");
                 for note in &s.notes {
-                    _ = write!(text, "      {}\n", printable(note));
+                    _ = writeln!(text, "      {}", printable(note));
                 }
-                _ = write!(text, "      next: {}\n", printable(&s.next_action));
+                _ = writeln!(text, "      next: {}", printable(&s.next_action));
             }
         }
         self.say(&text)
@@ -404,7 +404,7 @@ impl Drill<'_> {
         let mut text = String::new();
         for (service, s) in judged.evidence.services.iter().zip(&judged.assessment.services) {
             let state = self.style.paint(report::state_ink(s.state), &format!("{:<16}", s.state)).to_string();
-            _ = write!(text, "  {:<24}{state}{}\n", service.display_port(), printable(&why(service, s)));
+            _ = writeln!(text, "  {:<24}{state}{}", service.display_port(), printable(&why(service, s)));
         }
         text.push('\n');
         let counts: Vec<String> = State::ALL
