@@ -4,7 +4,10 @@
 use super::session::Missed;
 use crate::{
     model::observation::{Contact, TlsVersion},
-    wire::tls::{alert, hello::Hello, suites::Offer},
+    wire::{
+        greeting::Greeting,
+        tls::{alert, hello::Hello, suites::Offer},
+    },
 };
 
 /// What to try on the next connection.
@@ -164,6 +167,8 @@ pub(super) fn contact_of(missed: Missed) -> (Contact, Option<String>) {
         Missed::NoConnection(contact) => (contact, None),
         Missed::Closed => (Contact::ClosedEarly, None),
         Missed::TimedOut => (Contact::ProbeTimedOut, None),
+        // An SSL 2.0 server is OpenSSL as likely as not: nothing that may be called clean.
+        Missed::NotTls(Some(Greeting::Ssl2)) => (Contact::HandshakeFailed, Some("SSL 2.0 only".to_owned())),
         Missed::NotTls(greeting) => (Contact::NotTls, greeting.map(|g| format!("greeting of {g}"))),
         Missed::Broken => (Contact::HandshakeFailed, None),
         Missed::Alert(code) => (Contact::HandshakeFailed, Some(format!("alert {code}"))),
@@ -322,10 +327,11 @@ mod tests {
             (&[Missed::Closed, Missed::NoConnection(Contact::Refused)], Contact::ClosedEarly, None),
             (&[Missed::TimedOut, Missed::Closed], Contact::ProbeTimedOut, None),
             (
-                &[Missed::Closed, Missed::NotTls(Some(crate::wire::greeting::Greeting::Http))],
+                &[Missed::Closed, Missed::NotTls(Some(Greeting::Http))],
                 Contact::NotTls,
                 Some("greeting of http"),
             ),
+            (&[Missed::NotTls(Some(Greeting::Ssl2))], Contact::HandshakeFailed, Some("SSL 2.0 only")),
             (&[Missed::NoConnection(Contact::NoRoute)], Contact::NoRoute, None),
         ];
         for (failures, contact, detail) in table {
