@@ -93,7 +93,7 @@ fn named(text: &str) -> BTreeSet<String> {
                         found.insert(std::mem::take(&mut word));
                     }
                     if c == ':' {
-                        word = "\u{0}".to_owned(); // swallow the rest of this path
+                        "\u{0}".clone_into(&mut word); // swallow the rest of this path
                     }
                 }
                 if c == ',' && depth == 1 {

@@ -176,7 +176,9 @@ fn due(
     first_seen: Option<Moment>,
 ) -> Timestamp {
     let hours = index.policy.due_hours.of(exposure);
-    let from = first_seen.map_or(index.disclosure.disclosed_at, |m| m.at.max(index.disclosure.disclosed_at));
+    // Nobody can be late with what nobody had looked at: the clock starts with the first look, or the incident.
+    let known = first_seen.map_or(index.evidence.incident.created_at, |m| m.at);
+    let from = known.max(index.disclosure.disclosed_at);
     from.plus_seconds(i64::from(hours) * 3600)
 }
 

@@ -13,7 +13,7 @@ use crate::{
     model::{facet::State, loading::Loaded, policy::Presume, text::printable},
     pipeline::{
         judged::{self, Choice},
-        plan::{Fate, Planned},
+        plan::{self, Fate, Planned},
         session::Session,
         settings::{Depth, Resolve, Settings},
         sweep::{Outcome, Sinks},
@@ -136,6 +136,15 @@ impl SweepArgs {
         if let Some(loaded) = &loaded {
             super::inventory::report_faults(loaded, console);
         }
+        if let Some(loaded) = &loaded {
+            // Before anything is stored: a sweep with a broken scope must not begin.
+            for entry in plan::scope(&loaded.services, &settings)?.unmatched() {
+                console.warn(&format!(
+                    "--scope or --exclude: `{}` fits no service of the inventory",
+                    printable(entry)
+                ));
+            }
+        }
         if self.dry_run {
             return dry_run(loaded, &settings, console);
         }
@@ -255,7 +264,7 @@ fn dry_run(loaded: Option<Loaded>, settings: &Settings, console: &mut Console) -
     let Some(loaded) = loaded else {
         return Err(Error::Usage("--dry-run needs an inventory".to_owned()));
     };
-    let planned = crate::pipeline::plan::list(loaded.services, settings)?;
+    let planned = plan::list(loaded.services, settings)?;
     let mut probed = 0_u64;
     for next in &planned {
         probed += u64::from(matches!(next.fate, Fate::Probe { .. }));

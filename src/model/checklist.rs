@@ -13,6 +13,8 @@ vocabulary! {
         Blocked = "blocked",
         /// Said to be done, and not yet confirmed.
         Claimed = "claimed",
+        /// A sweep saw it done, and another has to confirm it.
+        Seen = "seen-once",
         /// Done.
         Done = "done",
         /// Said to be done, and seen not to be.

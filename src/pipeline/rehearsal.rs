@@ -413,9 +413,9 @@ impl Drill<'_> {
             .filter(|(_, n)| *n > 0)
             .map(|(state, n)| format!("{n} {state}"))
             .collect();
-        _ = write!(
+        _ = writeln!(
             text,
-            "  {} services: {}. Foreign bytes taken from anyone's memory: {}.\n",
+            "  {} services: {}. Foreign bytes taken from anyone's memory: {}.",
             judged.assessment.services.len(),
             counts.join(", "),
             judged.assessment.foreign_bytes

@@ -6,7 +6,7 @@
 //!                    calibration against in-process endpoints ------^ (holds every verdict back)
 //! ```
 
-use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -84,9 +84,9 @@ pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
         resolver: Resolver::system(),
         last: match prepared.settings.resolve {
             Resolve::Last => reader.last_addresses()?,
-            Resolve::Live => std::collections::BTreeMap::default(),
+            Resolve::Live => std::collections::BTreeMap::new(),
         },
-        observed: if prepared.resumed { reader.observed(prepared.sweep)? } else { Default::default() },
+        observed: if prepared.resumed { reader.observed(prepared.sweep)? } else { BTreeSet::new() },
     })
 }
 

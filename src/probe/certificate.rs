@@ -86,8 +86,9 @@ fn serial_text(integer: &[u8]) -> Option<String> {
         }
     }
     let hex = data_encoding::HEXLOWER.encode(&magnitude);
+    // Whole octets, as certificate authorities print them: a search for it must find it.
     let digits = hex.trim_start_matches('0');
-    let digits = if digits.is_empty() { "0" } else { digits };
+    let digits = &hex[hex.len() - (digits.len().max(1).div_ceil(2) * 2)..];
     Some(format!("{}0x{digits}", if negative { "-" } else { "" }))
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fleet::settled;
+use super::fleet::lets_go_on;
 use crate::model::{checklist::Line, ids::RowId};
 
 /// A line and the positions of the lines that come first.
@@ -42,7 +42,7 @@ impl Drafts {
     /// was seen to close the leak proves the fix, so then the fix's paperwork holds up nothing.
     pub(super) fn leak_closed(&self, row: &RowId) -> impl Iterator<Item = usize> + use<> {
         let stop = self.stop.get(row).copied().unwrap_or_default();
-        let proved = stop.restart.and_then(|i| self.all.get(i)).is_some_and(|d| settled(d.line.state));
+        let proved = stop.restart.and_then(|i| self.all.get(i)).is_some_and(|d| lets_go_on(d.line.state));
         let fix = if proved { None } else { stop.fix };
         [stop.find_out, fix, stop.restart].into_iter().flatten()
     }

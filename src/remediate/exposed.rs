@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    fleet::{Fleet, leaked, said, settled},
+    fleet::{Fleet, leaked, lets_go_on, said, settled},
     words::{attest_facet, count, shell, tick, ticks, verify},
 };
 use crate::model::{
@@ -67,6 +67,7 @@ impl<'a> Plan<'a> {
         match first_of(&states, &[LineState::Contradicted, LineState::TooEarly]) {
             Some(state) => state,
             None if states.iter().all(|s| settled(*s)) => LineState::Done,
+            None if states.iter().all(|s| lets_go_on(*s)) => LineState::Seen,
             None => LineState::Claimed,
         }
     }
@@ -110,7 +111,7 @@ impl<'a> Plan<'a> {
                 format!("still served by {still}{left}")
             }
             LineState::TooEarly => "no endpoint serves it, but the new key was made while the service still leaked: it is exposed as well, make another".to_owned(),
-            LineState::Claimed => "no endpoint served it when last seen; one more look confirms it".to_owned(),
+            LineState::Seen | LineState::Claimed => "no endpoint served it when last seen; one more look confirms it".to_owned(),
             _ => "no endpoint serves it any more".to_owned(),
         }
     }
@@ -241,7 +242,7 @@ impl<'a> Plan<'a> {
     fn revoke_state(&self, all_closed: bool) -> LineState {
         let states = self.states(&self.rows, FacetKind::Revoked);
         let bad = first_of(&states, &[LineState::Contradicted, LineState::TooEarly]);
-        let claimed = states.contains(&LineState::Claimed);
+        let claimed = states.iter().any(|s| matches!(s, LineState::Seen | LineState::Claimed));
         match (all_closed, bad) {
             (_, Some(state)) => state,
             (true, None) => {

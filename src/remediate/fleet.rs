@@ -13,6 +13,7 @@ use crate::model::{
     service::{Service, TlsStack},
     sweep::Evidence,
     time::Timestamp,
+    verdict::Grade,
 };
 
 /// Everything that planning looks up.
@@ -131,7 +132,7 @@ impl<'a> Fleet<'a> {
         let facet = service.facets.get(kind);
         line.state = self.facet_state(service, kind);
         line.grade = facet.grade;
-        if matches!(line.state, LineState::Done | LineState::Claimed) {
+        if matches!(line.state, LineState::Done | LineState::Seen | LineState::Claimed) {
             line.done_at = facet.at;
         }
         let claim = self.claim(&service.row_id, kind);
@@ -140,7 +141,9 @@ impl<'a> Fleet<'a> {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
             seen.push(said(&claim.by, claim.effective(), claim.reference.as_deref()));
-        } else if let (LineState::Done | LineState::Claimed, Some(at)) = (line.state, facet.at) {
+        } else if let (LineState::Done | LineState::Seen | LineState::Claimed, Some(at)) =
+            (line.state, facet.at)
+        {
             seen.push(format!("seen by allclear, {}", at.short()));
         }
         seen.extend(facet.justification.clone());
@@ -148,14 +151,14 @@ impl<'a> Fleet<'a> {
             seen.extend(service.waiver.as_ref().map(waived));
         }
         let minimum = self.assessment.policy.minimum_grades.of(kind);
-        if line.state == LineState::Claimed && facet.value == FacetValue::Done {
+        if matches!(line.state, LineState::Seen | LineState::Claimed) && facet.value == FacetValue::Done {
             let have = facet.grade.map_or("no grade".to_owned(), |g| g.to_string());
             seen.push(format!("the policy wants {minimum}, and this is {have}"));
         }
         line.evidence_seen = sentence(&seen);
     }
 
-    /// Where a facet's line stands. Done below the minimum grade counts as said, not as done, unless
+    /// Where a facet's line stands. Done below the minimum grade counts as seen or as said, not as done, unless
     /// the headline state shows that assessment has accepted it.
     pub(super) fn facet_state(&self, service: &ServiceAssessment, kind: FacetKind) -> LineState {
         let facet = service.facets.get(kind);
@@ -173,6 +176,7 @@ impl<'a> Fleet<'a> {
             FacetValue::NotApplicable => LineState::NotApplicable,
             FacetValue::Waived => LineState::Waived,
             _ if service.state == State::Waived => LineState::Waived,
+            FacetValue::Done if facet.grade.is_some_and(|g| g >= Grade::E2) => LineState::Seen,
             FacetValue::Done | FacetValue::Claimed => LineState::Claimed,
             FacetValue::Contradicted => LineState::Contradicted,
             FacetValue::TooEarly => LineState::TooEarly,
@@ -206,7 +210,13 @@ pub(super) fn is_appliance(service: &Service, kind: &ServiceType) -> bool {
     }
 }
 
-/// Whether a line in that state holds up no other.
+/// Whether a line in that state holds up no other: one that a sweep saw done once does not either, since the
+/// leak was seen closed.
+pub(super) const fn lets_go_on(state: LineState) -> bool {
+    settled(state) || matches!(state, LineState::Seen)
+}
+
+/// Whether nothing more is to be done or confirmed on a line in that state.
 pub(super) const fn settled(state: LineState) -> bool {
     matches!(state, LineState::Done | LineState::NotApplicable | LineState::Waived)
 }

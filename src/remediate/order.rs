@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     draft::{Draft, Drafts},
-    fleet::{Fleet, settled},
+    fleet::{Fleet, lets_go_on},
     words::{tick, ticks},
 };
 use crate::model::{
@@ -69,10 +69,10 @@ fn add_type_edges(fleet: &Fleet<'_>, drafts: &mut Drafts) {
     }
 }
 
-/// A line that is open waits while anything before it is not settled.
+/// A line that is open waits while anything before it is neither settled nor seen done.
 fn mark_blocked(all: &mut [Draft]) {
     let known: Vec<(String, String, bool)> =
-        all.iter().map(|d| (d.line.id.clone(), named(&d.line), settled(d.line.state))).collect();
+        all.iter().map(|d| (d.line.id.clone(), named(&d.line), lets_go_on(d.line.state))).collect();
     for draft in all {
         let first: Vec<&(String, String, bool)> =
             draft.blockers.iter().filter_map(|i| known.get(*i)).collect();

@@ -342,6 +342,7 @@ const fn state_text(state: LineState) -> &'static str {
         LineState::Open => "to do",
         LineState::Blocked => "waits",
         LineState::Claimed => "claimed, not confirmed yet",
+        LineState::Seen => "seen done once, another look must confirm it",
         LineState::Done => "done",
         LineState::Contradicted => "contradicted: said to be done, seen not to be",
         LineState::TooEarly => "too early: do it again",

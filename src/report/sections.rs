@@ -169,7 +169,7 @@ pub(super) fn faults(view: &View<'_>, screen: &Screen) -> Vec<String> {
         SweepState::Finished => {}
         SweepState::Failed => lines.push(format!("Sweep {} failed: no verdict of it counts.", sweep.id)),
         SweepState::Running | SweepState::Interrupted => {
-            lines.push(format!("Sweep {} did not finish: {}", sweep.id, screen.command("sweep --resume")))
+            lines.push(format!("Sweep {} did not finish: {}", sweep.id, screen.command("sweep --resume")));
         }
     }
     if sweep.bad_rows > 0 {

@@ -52,7 +52,6 @@ fn asked(
 type Row = (&'static str, HeartbeatExtension, [Option<Answer>; 4], (Verdict, Reason));
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_ladder_by_designs_table() {
     const OTHER: Option<Answer> = Some(Answer::Other { len: 7 });
     const ODD: Option<Answer> = Some(Answer::Unexpected { content_type: 23 });

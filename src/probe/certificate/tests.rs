@@ -39,12 +39,12 @@ fn facts_are_read_as_they_stand() {
 #[test]
 fn serials_are_safe_of_sign_and_zeros() {
     let table: &[(&[u8], Option<&str>)] = &[
-        (&[0], Some("0x0")),
+        (&[0], Some("0x00")),
         (&[0x00, 0x8f], Some("0x8f")),
-        (&[0x0f, 0x00], Some("0xf00")),
+        (&[0x0f, 0x00], Some("0x0f00")),
         (&[0x80], Some("-0x80")),
-        (&[0xff], Some("-0x1")),
-        (&[0xff, 0x00], Some("-0x100")),
+        (&[0xff], Some("-0x01")),
+        (&[0xff, 0x00], Some("-0x0100")),
         (&[], None),
         (&[1; 65], None),
     ];
