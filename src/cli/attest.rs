@@ -67,7 +67,8 @@ impl AttestArgs {
         if let Some(facet) = self.facet {
             if facet == FacetKind::Verified {
                 return Err(Error::Usage(
-                    "nobody can attest `verified`: it follows from a later sweep (allclear verify)".to_owned(),
+                    "nobody can attest `verified`: it follows from a later sweep (allclear verify)"
+                        .to_owned(),
                 ));
             }
             return Ok(Statement::FacetDone { facet });
@@ -79,7 +80,9 @@ impl AttestArgs {
             return Ok(Statement::NotAffected { justification });
         }
         if self.decommissioned {
-            return Ok(Statement::Decommissioned { address: self.address });
+            return Ok(Statement::Decommissioned {
+                address: self.address,
+            });
         }
         Ok(Statement::Withdraw { facet: None })
     }
@@ -114,13 +117,22 @@ pub(super) fn say(claims: &[Claim], console: &mut Console) -> Result<(), Error> 
             Statement::FacetDone { facet } => format!("{facet} done"),
             Statement::SecretIs { state } => format!("{state}"),
             Statement::NotAffected { justification } => format!("not affected ({justification})"),
-            Statement::Waive { facet: Some(facet), until } => format!("{facet} waived until {}", until.date()),
+            Statement::Waive {
+                facet: Some(facet),
+                until,
+            } => format!("{facet} waived until {}", until.date()),
             Statement::Waive { facet: None, until } => format!("waived until {}", until.date()),
-            Statement::Decommissioned { address: Some(address) } => format!("{address} decommissioned"),
+            Statement::Decommissioned {
+                address: Some(address),
+            } => format!("{address} decommissioned"),
             Statement::Decommissioned { address: None } => "decommissioned".to_owned(),
             Statement::Withdraw { .. } => "earlier claims withdrawn".to_owned(),
         };
-        let line = format!("recorded: {subject}: {what}, by {}, grade {}", claim.by, claim.grade());
+        let line = format!(
+            "recorded: {subject}: {what}, by {}, grade {}",
+            claim.by,
+            claim.grade()
+        );
         writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
     }
     Ok(())

@@ -42,11 +42,15 @@ impl ChecklistArgs {
         let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
         let template = match &self.template {
             None => None,
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
-                Error::Input(format!("cannot read the template {}: {e}", path.display()))
-            })?),
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|e| Error::Input(format!("cannot read the template {}: {e}", path.display())))?,
+            ),
         };
-        let which = papers::Which { owner: self.owner.as_deref(), service: self.service.as_deref() };
+        let which = papers::Which {
+            owner: self.owner.as_deref(),
+            service: self.service.as_deref(),
+        };
         let kind = match self.format {
             Format::Md => papers::Layout::Markdown,
             Format::Html => papers::Layout::Html,

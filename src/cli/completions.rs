@@ -30,10 +30,11 @@ impl ManArgs {
     #[expect(clippy::unused_self, reason = "every subcommand runs the same way")]
     pub(super) fn run(&self, console: &mut Console) -> Result<Exit, Error> {
         let mut text = Vec::new();
-        clap_mangen::Man::new(command()).render(&mut text).map_err(Error::stdout)?;
+        clap_mangen::Man::new(command())
+            .render(&mut text)
+            .map_err(Error::stdout)?;
         for sub in command().get_subcommands() {
-            let name = format!("allclear-{}", sub.get_name());
-            let page = clap_mangen::Man::new(sub.clone().name(name));
+            let page = clap_mangen::Man::new(sub.clone().bin_name(format!("allclear {}", sub.get_name())));
             page.render_synopsis_section(&mut text).map_err(Error::stdout)?;
             page.render_description_section(&mut text).map_err(Error::stdout)?;
             page.render_options_section(&mut text).map_err(Error::stdout)?;

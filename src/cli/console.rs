@@ -2,6 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::Globals;
+use crate::report::style::{Screen, Style};
+
 /// The two streams, and what may be done on them.
 pub struct Console {
     /// Results.
@@ -45,6 +48,16 @@ impl Console {
         }
     }
 
+    /// The terminal for views of `report`.
+    pub fn screen(&self, globals: &Globals) -> Screen {
+        let default = globals.incident.as_os_str() == "incident.db";
+        Screen {
+            width: self.width,
+            style: Style { color: self.color_out },
+            incident: (!default).then(|| globals.incident.display().to_string()),
+        }
+    }
+
     /// Says something that is not a result. A message that cannot be written must not stop the work.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
@@ -60,6 +73,9 @@ impl Console {
 
 impl std::fmt::Debug for Console {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Console").field("quiet", &self.quiet).field("width", &self.width).finish_non_exhaustive()
+        f.debug_struct("Console")
+            .field("quiet", &self.quiet)
+            .field("width", &self.width)
+            .finish_non_exhaustive()
     }
 }

@@ -24,6 +24,12 @@ pub struct DrillArgs {
 impl DrillArgs {
     pub(super) fn run(&self, _globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let stop = super::sweep::stop_signal()?;
-        rehearsal::run(&self.folder, &mut console.out, console.width, console.color_out, stop)
+        rehearsal::run(
+            &self.folder,
+            &mut console.out,
+            console.width,
+            console.color_out,
+            stop,
+        )
     }
 }

@@ -44,23 +44,32 @@ enum By {
 }
 
 fn parse_kind(text: &str) -> Result<&'static str, String> {
-    papers::kinds()
-        .find(|kind| *kind == text)
-        .ok_or_else(|| format!("`{text}` is not an export; known: {}", papers::kinds().collect::<Vec<_>>().join(", ")))
+    papers::kinds().find(|kind| *kind == text).ok_or_else(|| {
+        format!(
+            "`{text}` is not an export; known: {}",
+            papers::kinds().collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 impl ExportArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
-        let dialect =
-            Dialect { tsv: self.tsv, excel: self.excel, raw: self.csv_raw, multiline: self.multiline };
+        let dialect = Dialect {
+            tsv: self.tsv,
+            excel: self.excel,
+            raw: self.csv_raw,
+            multiline: self.multiline,
+        };
         if self.csv_raw {
             console.warn(
                 "warning: --csv-raw leaves text of servers unguarded: a spreadsheet may run it as a formula",
             );
         }
         match (&self.output, self.by) {
-            (None, _) => papers::export(&judged, self.kind, dialect, &mut console.out)?,
+            (None, _) => {
+                papers::export(&judged, self.kind, dialect, &mut console.out)?;
+            }
             (Some(path), None) => {
                 papers::export_file(&judged, self.kind, dialect, path)?;
                 console.note(&format!("wrote {}", path.display()));

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use super::{Console, Globals};
 use crate::{
     error::{Error, Exit},
-    inventory::{self, Input, Options},
     model::{loading::Loaded, wrap::Wrap},
+    pipeline::source::{self, Input, Options},
     report,
 };
 
@@ -70,7 +70,9 @@ fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
     if text == "auto" {
         return Ok(WrapChoice(None));
     }
-    text.parse().map(|wrap| WrapChoice(Some(wrap))).map_err(|e: crate::model::UnknownWord| e.to_string())
+    text.parse()
+        .map(|wrap| WrapChoice(Some(wrap)))
+        .map_err(|e: crate::model::UnknownWord| e.to_string())
 }
 
 impl Files {
@@ -83,7 +85,7 @@ impl Files {
             allow_huge: scoped,
             wrap: self.wrap.0,
         };
-        Ok(inventory::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)?)
+        source::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)
     }
 
     /// The default ports.
@@ -104,7 +106,10 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
                 .lock()
                 .read_to_end(&mut text)
                 .map_err(|e| Error::Input(format!("standard input cannot be read: {e}")))?;
-            Ok(Input::Text { name: "-".to_owned(), text })
+            Ok(Input::Text {
+                name: "-".to_owned(),
+                text,
+            })
         })
         .collect()
 }
@@ -120,7 +125,9 @@ impl InventoryArgs {
 
 fn need_some(files: &Files) -> Result<(), Error> {
     if files.inventories.is_empty() {
-        return Err(Error::Usage("name an inventory, or `-` for standard input".to_owned()));
+        return Err(Error::Usage(
+            "name an inventory, or `-` for standard input".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -130,8 +137,9 @@ fn list(files: &Files, jsonl: bool, console: &mut Console) -> Result<Exit, Error
     let loaded = files.load(true)?;
     report_faults(&loaded, console);
     if jsonl {
+        let secrets = report::inventory::secrets_by_service(&loaded.secrets);
         for service in &loaded.services {
-            let line = report::inventory::list_jsonl(service, &loaded.secrets);
+            let line = report::inventory::list_jsonl(service, &secrets);
             writeln!(console.out, "{line}").map_err(Error::stdout)?;
         }
     } else {
@@ -145,7 +153,7 @@ fn check(files: &Files, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
     let loaded = files.load(true)?;
     report::inventory::check_text(&loaded, &mut console.out).map_err(Error::stdout)?;
-    let fault = !loaded.bad.is_empty() || !loaded.disagreements.is_empty();
+    let fault = loaded.faults() > 0;
     Ok(if fault { Exit::BadInput } else { Exit::Done })
 }
 
@@ -156,7 +164,9 @@ pub(super) fn report_faults(loaded: &Loaded, console: &mut Console) {
     }
     if !loaded.bad.is_empty() {
         let (bad, good) = (loaded.bad.len(), loaded.services.len());
-        console.warn(&format!("{bad} bad rows were left out; the other rows gave {good} services"));
+        console.warn(&format!(
+            "{bad} bad rows were left out; the other rows gave {good} services"
+        ));
     }
     for disagreement in &loaded.disagreements {
         console.note(&disagreement.to_string());

@@ -58,7 +58,13 @@ pub struct Cli {
 #[derive(Debug, clap::Args)]
 pub struct Globals {
     /// The incident file: one SQLite file with all evidence
-    #[arg(long, global = true, env = "ALLCLEAR_INCIDENT", default_value = "incident.db", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "ALLCLEAR_INCIDENT",
+        default_value = "incident.db",
+        value_name = "FILE"
+    )]
     incident: PathBuf,
     /// Policy and limits; without it, allclear.toml beside the inventory or the incident file is read
     #[arg(long, global = true, value_name = "FILE")]
@@ -98,7 +104,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print(); // nothing is left to say it with
-            return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() });
+            return ExitCode::from(if error.use_stderr() {
+                Exit::Usage.code()
+            } else {
+                Exit::Done.code()
+            });
         }
     };
     let mut console = Console::of_process(cli.globals.color, cli.globals.quiet, cli.globals.verbose);
@@ -106,7 +116,11 @@ pub fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(console.err, "allclear: {}", crate::model::text::printable_lines(&error.to_string()));
+            let _ = writeln!(
+                console.err,
+                "allclear: {}",
+                crate::model::text::printable_lines(&error.to_string())
+            );
             ExitCode::from(error.exit().code())
         }
     }
@@ -138,7 +152,10 @@ pub(crate) fn command() -> clap::Command {
 
 /// The command line as it was typed, for the record. Secrets never travel by flag.
 pub(crate) fn command_line() -> String {
-    std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    std::env::args_os()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl Globals {

@@ -48,7 +48,10 @@ impl Shown {
             }
             Kind::Bar(bar, Mutex::new(0))
         } else {
-            Kind::Plain(Mutex::new(Plain { last: Instant::now(), named: 0 }))
+            Kind::Plain(Mutex::new(Plain {
+                last: Instant::now(),
+                named: 0,
+            }))
         };
         Self { kind }
     }

@@ -21,12 +21,17 @@ pub struct StatusArgs {
 impl StatusArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
-        let text = if self.json {
-            report::status::json(&judged.evidence, &judged.assessment)
-        } else {
-            report::status::text(&judged.evidence, &judged.assessment, console.width, console.color_out)
-        };
-        writeln!(console.out, "{}", text.trim_end()).map_err(Error::stdout)?;
+        let screen = console.screen(globals);
+        let out = &mut console.out;
+        judged
+            .view(&judged.changes(None), |view| {
+                if self.json {
+                    report::status::json(view, out)
+                } else {
+                    report::status::text(view, &screen, out)
+                }
+            })
+            .map_err(Error::stdout)?;
         Ok(Exit::Done)
     }
 }

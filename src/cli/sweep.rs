@@ -10,17 +10,15 @@ use crate::{
     clock::Clock,
     config::{self, Found},
     error::{Error, Exit},
-    model::{facet::State, policy::Presume, text::printable},
+    model::{facet::State, loading::Loaded, policy::Presume, text::printable},
     pipeline::{
         judged::{self, Choice},
         plan::{Fate, Planned},
-        settings::{Resolve, Settings},
-        source::{self, Prepared},
-        sweep::{self, Outcome, Sinks},
+        session::Session,
+        settings::{Depth, Resolve, Settings},
+        sweep::{Outcome, Sinks},
     },
-    probe::Depth,
     report,
-    store::{Reader, Store},
 };
 
 /// Sweep an inventory: who is vulnerable, who is not, who cannot be told
@@ -91,11 +89,16 @@ pub struct LimitArgs {
 impl LimitArgs {
     /// Puts what was typed over the configuration over the defaults.
     pub fn apply(&self, settings: &mut Settings, config: &config::Limits) -> Result<(), Error> {
-        settings.concurrency = self.concurrency.or(config.concurrency).unwrap_or(settings.concurrency);
+        settings.concurrency = self
+            .concurrency
+            .or(config.concurrency)
+            .unwrap_or(settings.concurrency);
         settings.rate = self.rate.or(config.rate).unwrap_or(settings.rate);
         settings.per_host = self.per_host.or(config.per_host).unwrap_or(settings.per_host);
         if settings.concurrency == 0 || settings.per_host == 0 {
-            return Err(Error::Usage("--concurrency and --per-host must be at least 1".to_owned()));
+            return Err(Error::Usage(
+                "--concurrency and --per-host must be at least 1".to_owned(),
+            ));
         }
         settings.timeout = self.timeout;
         settings.probe_timeout = self.probe_timeout;
@@ -126,7 +129,8 @@ impl SweepArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         if self.files.inventories.is_empty() && !self.resume {
             return Err(Error::Usage(
-                "name an inventory (a CSV or a list of hosts), `-` for standard input, or --resume".to_owned(),
+                "name an inventory (a CSV or a list of hosts), `-` for standard input, or --resume"
+                    .to_owned(),
             ));
         }
         let found = self.config(globals)?;
@@ -141,11 +145,11 @@ impl SweepArgs {
         if self.dry_run {
             return self.dry_run(loaded, settings, console);
         }
-        let clock = Clock::System;
-        let (mut store, prepared) = self.prepare(globals, loaded, settings, &clock, console)?;
-        let outcome = run_with_progress(&mut store, globals, &prepared, &clock, self.jsonl, console)?;
-        drop(store);
-        self.conclude(globals, &prepared, &outcome, &found, console)
+        let session = self.session(globals, loaded.as_ref(), settings, console)?;
+        drop(loaded); // from here on the incident file holds it
+        let services = session.prepared().services;
+        let outcome = run_with_progress(session, self.jsonl, console)?;
+        self.conclude(globals, services, &outcome, &found, console)
     }
 
     fn config(&self, globals: &Globals) -> Result<Found, Error> {
@@ -158,7 +162,10 @@ impl SweepArgs {
 
     fn settings(&self, globals: &Globals, found: &Found) -> Result<Settings, Error> {
         let limits = &found.config.limits;
-        let mut settings = Settings { policy: found.config.policy.clone(), ..Settings::default() };
+        let mut settings = Settings {
+            policy: found.config.policy.clone(),
+            ..Settings::default()
+        };
         self.limits.apply(&mut settings, limits)?;
         if let Some(presume) = self.presume {
             settings.policy.presume = presume;
@@ -170,48 +177,51 @@ impl SweepArgs {
         settings.ports = self.files.port_numbers();
         settings.wrap = self.files.wrap.0;
         settings.exclude = expand_excludes(limits.exclude.iter().chain(&self.exclude))?;
-        settings.scope = self.scope.as_deref().map(read).transpose()?;
-        if !globals.disclosure.is_empty() {
-            let named = globals.disclosure.iter().map(|name| crate::disclosure::find(name));
-            settings.disclosures =
-                named.map(|d| d.map(|d| d.id.to_string())).collect::<Result<_, _>>()?;
-        }
+        settings.scope = match &self.scope {
+            Some(path) => Some((path.display().to_string(), read(path)?)),
+            None => None,
+        };
+        settings.set_disclosures(&globals.disclosure)?;
         Ok(settings)
     }
 
-    fn prepare(
+    fn session(
         &self,
         globals: &Globals,
-        loaded: Option<crate::model::loading::Loaded>,
+        loaded: Option<&Loaded>,
         settings: Settings,
-        clock: &Clock,
         console: &mut Console,
-    ) -> Result<(Store, Prepared), Error> {
+    ) -> Result<Session, Error> {
         let incident = &globals.incident;
-        if self.resume {
-            let store = Store::open(incident)?;
-            let prepared = source::resume(&Reader::open(incident)?, loaded.as_ref())?;
-            console.note(&format!("Resuming sweep {} of {} services.", prepared.sweep, prepared.services));
-            return Ok((store, prepared));
-        }
-        let Some(loaded) = loaded else {
-            return Err(Error::Usage("name an inventory".to_owned()));
+        let session = match loaded {
+            _ if self.resume => Session::resume(incident, loaded)?,
+            Some(loaded) => Session::begin(
+                incident,
+                None,
+                loaded,
+                settings,
+                &super::command_line(),
+                &Clock::System,
+            )?,
+            None => return Err(Error::Usage("name an inventory".to_owned())),
         };
-        if loaded.services.is_empty() {
-            return Err(Error::Input("the inventory holds no service".to_owned()));
-        }
-        let mut store = Store::create_or_open(incident, clock.now(), None)?;
-        for notice in store.notices() {
+        for notice in session.notices() {
             console.note(notice);
         }
-        let prepared = source::from_inventory(&mut store, &loaded, settings, &super::command_line(), clock)?;
-        Ok((store, prepared))
+        if self.resume {
+            let prepared = session.prepared();
+            console.note(&format!(
+                "Resuming sweep {} of {} services.",
+                prepared.sweep, prepared.services
+            ));
+        }
+        Ok(session)
     }
 
     fn conclude(
         &self,
         globals: &Globals,
-        prepared: &Prepared,
+        services: u64,
         outcome: &Outcome,
         found: &Found,
         console: &mut Console,
@@ -219,7 +229,7 @@ impl SweepArgs {
         if outcome.interrupted {
             console.warn(&format!(
                 "Interrupted: {} of {} services have their row and are kept. Go on with: allclear sweep --resume",
-                outcome.counts.done, prepared.services
+                outcome.counts.done, services
             ));
             return Ok(Exit::Interrupted);
         }
@@ -227,27 +237,34 @@ impl SweepArgs {
         if let (Some(policy), Some(presume)) = (&mut policy, self.presume) {
             policy.presume = presume;
         }
-        let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy };
+        let choice = Choice {
+            disclosure: globals.disclosure.first().cloned(),
+            policy,
+        };
         let judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
-        let text = report::summary::text(
-            &judged.evidence,
-            &judged.assessment,
-            &judged.changes(None),
-            console.width,
-            if self.jsonl { console.color_err } else { console.color_out },
-        );
-        if self.jsonl {
-            console.note(text.trim_end()); // standard output belongs to the rows
+        let mut screen = console.screen(globals);
+        let out = if self.jsonl {
+            screen.style.color = console.color_err; // standard output belongs to the rows
+            &mut console.err
         } else {
-            console.out.write_all(text.as_bytes()).map_err(Error::stdout)?;
+            &mut console.out
+        };
+        if !(self.jsonl && console.quiet) {
+            judged
+                .view(&judged.changes(None), |view| report::summary::write(view, &screen, out))
+                .map_err(Error::stdout)?;
         }
-        let failed = judged.assessment.services.iter().any(|s| self.fail_on.contains(&s.state));
+        let failed = judged
+            .assessment
+            .services
+            .iter()
+            .any(|s| self.fail_on.contains(&s.state));
         Ok(if failed { Exit::Open } else { Exit::Done })
     }
 
     fn dry_run(
         &self,
-        loaded: Option<crate::model::loading::Loaded>,
+        loaded: Option<Loaded>,
         settings: Settings,
         console: &mut Console,
     ) -> Result<Exit, Error> {
@@ -277,25 +294,24 @@ fn dry_line(planned: &Planned) -> String {
         Fate::Skip(skip) => format!("skip ({skip})"),
         Fate::NoAddress(why) => format!("no-address ({why})"),
     };
-    format!("{fate}\t{address}\t{}\t{}\t{}\t{}", service.port, service.transport, service.wrap, service.display_name())
+    format!(
+        "{fate}\t{address}\t{}\t{}\t{}\t{}",
+        service.port,
+        service.transport,
+        service.wrap,
+        service.display_name()
+    )
 }
 
-/// Runs a prepared sweep with progress on standard error and a stop by Ctrl-C or SIGTERM.
-pub(super) fn run_with_progress(
-    store: &mut Store,
-    globals: &Globals,
-    prepared: &Prepared,
-    clock: &Clock,
-    jsonl: bool,
-    console: &mut Console,
-) -> Result<Outcome, Error> {
+/// Runs a sweep with progress on standard error and a stop by Ctrl-C or SIGTERM.
+fn run_with_progress(session: Session, jsonl: bool, console: &mut Console) -> Result<Outcome, Error> {
     let progress = Shown::new(console.quiet, console.animate);
     let sinks = Sinks {
         jsonl: jsonl.then_some(&mut *console.out),
         progress: &progress,
         stop: stop_signal()?,
     };
-    let outcome = sweep::run(store, &globals.incident, prepared, clock, sinks);
+    let outcome = session.run(&Clock::System, sinks);
     progress.finish();
     outcome
 }
@@ -331,7 +347,10 @@ async fn interrupted() {
     }
 }
 
-#[expect(clippy::exit, reason = "the user asked twice; what is committed is safe at any moment")]
+#[expect(
+    clippy::exit,
+    reason = "the user asked twice; what is committed is safe at any moment"
+)]
 fn end_at_once() {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }

@@ -67,9 +67,12 @@ impl clap::builder::TypedValueParser for FilterParser {
         _arg: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<Filter, clap::Error> {
-        parse_filter(&value.to_string_lossy()).map(Filter).map_err(|message| {
-            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n")).with_cmd(cmd)
-        })
+        parse_filter(&value.to_string_lossy())
+            .map(Filter)
+            .map_err(|message| {
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n"))
+                    .with_cmd(cmd)
+            })
     }
 }
 
@@ -109,21 +112,23 @@ impl VerifyArgs {
         });
         progress.finish();
         let verified = verified?;
-        let j = &verified.judged;
-        let view = report::verify::View {
-            evidence: &j.evidence,
-            assessment: &j.assessment,
-            changes: &verified.changes,
-            rows: &verified.rows,
-            gate: self.gate,
-            result: verified.gate,
-        };
-        let text = if self.json {
-            report::verify::json(&view)
-        } else {
-            report::verify::text(&view, console.width, console.color_out)
-        };
-        writeln!(console.out, "{}", text.trim_end()).map_err(Error::stdout)?;
+        let screen = console.screen(globals);
+        let out = &mut console.out;
+        let gate = report::verify::Gate { name: self.gate.as_str(), result: verified.gate.as_str() };
+        verified
+            .judged
+            .view(&verified.changes, |view| {
+                let view = view.filtered(report::Filter {
+                    rows: Some(verified.rows.iter().cloned().collect()),
+                    ..report::Filter::default()
+                });
+                if self.json {
+                    report::verify::json(&view, gate, out)
+                } else {
+                    report::verify::text(&view, gate, &screen, out)
+                }
+            })
+            .map_err(Error::stdout)?;
         if verified.interrupted {
             console.warn("Interrupted: what was seen is kept. Run the same command again.");
             return Ok(Exit::Interrupted);

@@ -1,1 +1,32 @@
-//! Inventories: from files that people have to services and secrets with file and line.
+//! Inventories: from files that people have to services and secrets, each with its file and line.
+//!
+//! Loading reads every row, expands port lists and CIDRs, gives each service its row id, merges rows
+//! about one service, and keeps every bad row and disagreement beside the result: nothing is dropped
+//! in silence. What may be touched is [`scope`]'s; names become addresses in [`resolve`].
+//!
+//! It does not probe, store or print; standard input is read by the caller.
+
+mod error;
+mod format;
+mod fuzzing;
+mod host;
+mod intake;
+mod load;
+mod merge;
+mod notices;
+mod records;
+pub mod resolve;
+pub mod scope;
+mod secrets;
+mod table;
+mod wraps;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use format::names as formats;
+pub use fuzzing::fuzz;
+pub use load::{Input, Options, digest, load};
+
+pub use crate::model::loading::{BadRow, Disagreement, Loaded, Notice, NoticeKind};

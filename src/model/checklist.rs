@@ -26,7 +26,8 @@ vocabulary! {
     }
 }
 
-/// One thing to do.
+/// One thing to do. In `title`, `why`, `steps`, `blocked_by_text`, `tool_checks`, `evidence_wanted` and
+/// `evidence_seen`, text between backticks is a name or a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// Stable id: the row id or secret id, a slash, and the code, such as `svc-2wyf2llav7a7/B1`.
@@ -41,11 +42,13 @@ pub struct Line {
     pub services: Vec<RowId>,
     /// Their names with port, for people, in the same order.
     pub service_names: Vec<String>,
+    /// Who answers for each of them, in the same order.
+    pub service_owners: Vec<Option<String>>,
     /// The secret's id; absent for lines about a service itself.
     pub secret: Option<String>,
     /// Where it is kept. Never a value.
     pub location: Option<String>,
-    /// Who does it.
+    /// Who does it; absent when the owners of several services have to act, or when nobody is known.
     pub owner: Option<String>,
     /// Why it is on the list: the evidence, in one sentence.
     pub why: String,
@@ -57,11 +60,12 @@ pub struct Line {
     pub overlap: bool,
     /// Ids of lines that come first.
     pub blocked_by: Vec<String>,
-    /// The same, said for people.
+    /// Those of them that are not done yet, said for people.
     pub blocked_by_text: Vec<String>,
     /// What allclear checks by itself; absent when it cannot.
     pub tool_checks: Option<String>,
-    /// What a person must attest, as a command to copy; absent when the tool sees it alone.
+    /// What a person must attest, as commands to copy, one a line; lines with `#` say what the next
+    /// command is for. Absent when the tool sees it alone.
     pub attest: Option<String>,
     /// What counts as evidence.
     pub evidence_wanted: String,
@@ -86,4 +90,17 @@ pub struct Checklist {
     pub owner: Option<String>,
     /// Tier by tier, and within a tier by service.
     pub lines: Vec<Line>,
+}
+
+/// A service that gives no line, and why nothing is owed on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NothingOwed {
+    /// The service.
+    pub row_id: RowId,
+    /// Its name with port, for people.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why, in one sentence.
+    pub why: String,
 }

@@ -187,3 +187,29 @@ vocabulary! {
         R10 = "R10",
     }
 }
+
+vocabulary! {
+    /// How far a fleet must have come for `verify` to be content (DESIGN: exit codes).
+    Gate, "gate" {
+        /// Nothing leaks, as far as the last look saw, and nothing is unknown.
+        Closed = "closed",
+        /// And no exposed or presumed key is served.
+        Rekeyed = "rekeyed",
+        /// And everything is verified, not affected, waived or gone.
+        Verified = "verified",
+    }
+}
+
+vocabulary! {
+    /// What a gate says, from best to worst.
+    GateResult, "gate result" {
+        /// Every service asked for is past it.
+        Holds = "holds",
+        /// Nothing is known to be open, and not everything is known.
+        Incomplete = "incomplete",
+        /// Something is known to be open.
+        Open = "open",
+        /// Something went backwards.
+        Regressed = "regressed",
+    }
+}

@@ -8,6 +8,7 @@ pub mod checklist;
 pub mod claim;
 pub mod facet;
 pub mod ids;
+pub mod loading;
 pub mod observation;
 pub mod policy;
 pub mod secret;

@@ -10,6 +10,7 @@ use crate::{
         assessment::{Assessment, Change, ServiceAssessment},
         checklist::Line,
         ids::{RowId, SweepId},
+        observation::Observation,
         policy::Policy,
         sweep::Evidence,
         time::Timestamp,
@@ -17,6 +18,7 @@ use crate::{
     },
     pipeline::source::settings_of,
     remediate,
+    report::{self, View},
     store::Reader,
 };
 
@@ -91,12 +93,11 @@ impl Judged {
         remediate::checklist(&self.evidence, &self.assessment)
     }
 
-    /// Judges one observation, for exports that list every one.
-    pub fn judge(
-        &self,
-        observation: &crate::model::observation::Observation,
-    ) -> crate::model::verdict::Judgement {
-        assess::judge(observation, &self.assessment.disclosure)
+    /// Lends what reports are views of.
+    pub fn view<T>(&self, changes: &[Change], f: impl FnOnce(&View<'_>) -> T) -> T {
+        let judge = |observation: &Observation| assess::judge(observation, &self.assessment.disclosure);
+        let judged = [report::Judged { assessment: &self.assessment, judge: &judge, changes }];
+        f(&View::new(&self.evidence, &judged))
     }
 
     /// Every service's conclusion by its row id.

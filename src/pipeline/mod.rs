@@ -10,6 +10,7 @@ pub mod plan;
 pub mod record;
 pub mod rehearsal;
 pub mod select;
+pub mod session;
 pub mod settings;
 pub mod source;
 pub mod sweep;

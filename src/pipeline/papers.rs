@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     model::checklist::Checklist,
     remediate,
-    report::{self, csv::Dialect, exports::View},
+    report::{self, Export, Filter, csv::Dialect, meta::Written},
 };
 
 /// Whose checklist.
@@ -33,7 +33,11 @@ pub enum Layout {
 
 /// The names of all exports.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    report::exports::EXPORTS.iter().map(|e| e.name)
+    report::EXPORTS.iter().map(|e| e.name)
+}
+
+fn kind_of(name: &str) -> Result<&'static Export, Error> {
+    report::export(name).ok_or_else(|| Error::Usage(format!("`{name}` is not an export")))
 }
 
 /// A checklist as text.
@@ -56,76 +60,91 @@ fn lists(judged: &Judged, which: Which<'_>) -> Result<Vec<Checklist>, Error> {
     let none = |_: &crate::model::ids::RowId| None;
     let lines = judged.lines();
     if let Some(wanted) = which.service {
-        let selection = Selection { services: vec![wanted.to_owned()], ..Selection::default() };
+        let selection = Selection {
+            services: vec![wanted.to_owned()],
+            ..Selection::default()
+        };
         let chosen = selection.of(&judged.evidence.services, &none)?;
-        let lines = chosen.iter().flat_map(|s| remediate::for_service(&lines, &s.row_id)).collect();
+        let lines = chosen
+            .iter()
+            .flat_map(|s| remediate::for_service(&lines, &s.row_id))
+            .collect();
         return Ok(vec![Checklist { owner: None, lines }]);
     }
     if let Some(owner) = which.owner {
-        let selection = Selection { owners: vec![owner.to_owned()], ..Selection::default() };
+        let selection = Selection {
+            owners: vec![owner.to_owned()],
+            ..Selection::default()
+        };
         selection.of(&judged.evidence.services, &none)?;
         let mut lists = remediate::by_owner(lines);
         lists.retain(|l| l.owner.as_deref() == Some(owner));
         if lists.is_empty() {
-            lists.push(Checklist { owner: Some(owner.to_owned()), lines: Vec::new() });
+            lists.push(Checklist {
+                owner: Some(owner.to_owned()),
+                lines: Vec::new(),
+            });
         }
         return Ok(lists);
     }
     Ok(remediate::by_owner(lines))
 }
 
-/// Writes one export.
-pub fn export(judged: &Judged, kind: &str, dialect: Dialect, out: &mut dyn Write) -> Result<(), Error> {
-    with_view(judged, |view| {
-        report::exports::write(kind, view, dialect, out).map_err(Error::stdout)
-    })
+/// Writes one export; returns the number of its rows.
+pub fn export(judged: &Judged, kind: &str, dialect: Dialect, out: &mut dyn Write) -> Result<u64, Error> {
+    let kind = kind_of(kind)?;
+    judged.view(&judged.changes(None), |view| (kind.write)(view, dialect, out)).map_err(Error::stdout)
 }
 
-/// Writes one export to a file, and beside it `FILE.meta.json` with what was left out and what was covered.
+/// Writes one export to a file, and beside it `FILE.meta.json`: what was left out, what was covered.
 pub fn export_file(judged: &Judged, kind: &str, dialect: Dialect, path: &Path) -> Result<(), Error> {
     let mut bytes = Vec::new();
-    export(judged, kind, dialect, &mut bytes)?;
+    let rows = export(judged, kind, dialect, &mut bytes)?;
     write_file(path, &bytes)?;
-    let meta = with_view(judged, |view| Ok(report::meta::json(kind, view, &[])))?;
-    write_file(&meta_path(path), meta.as_bytes())
+    write_meta(judged, Filter::default(), kind, dialect, rows, path)
 }
 
-/// Writes one file an owner; returns their paths.
+/// Writes one file an owner, each with its own `FILE.meta.json`; returns their paths.
 pub fn export_by_owner(
     judged: &Judged,
     kind: &str,
     dialect: Dialect,
     path: &Path,
 ) -> Result<Vec<PathBuf>, Error> {
-    let parts = with_view(judged, |view| {
-        report::exports::by_owner(kind, view, dialect).map_err(|source| Error::Io {
-            action: "write",
-            path: path.to_path_buf(),
-            source,
-        })
-    })?;
+    let export = kind_of(kind)?;
+    let parts = judged
+        .view(&judged.changes(None), |view| report::split::by_owner(export, view, dialect))
+        .map_err(|source| Error::Io { action: "write", path: path.to_path_buf(), source })?;
     let stem = path.file_stem().map_or_else(|| kind.to_owned(), |s| s.to_string_lossy().into_owned());
     let ending = path.extension().map_or_else(|| "csv".to_owned(), |e| e.to_string_lossy().into_owned());
     let mut written = Vec::new();
-    for (slug, bytes) in parts {
-        let file = path.with_file_name(format!("{stem}-{slug}.{ending}"));
-        write_file(&file, &bytes)?;
+    for part in parts {
+        let file = path.with_file_name(format!("{stem}-{}.{ending}", part.slug));
+        write_file(&file, &part.bytes)?;
+        let filter = Filter { owner: Some(part.owner.clone().unwrap_or_default()), service: None };
+        write_meta(judged, filter, kind, dialect, part.rows, &file)?;
         written.push(file);
     }
-    let meta = with_view(judged, |view| Ok(report::meta::json(kind, view, &["split by owner".to_owned()])))?;
-    write_file(&meta_path(path), meta.as_bytes())?;
     Ok(written)
 }
 
-fn with_view<T>(judged: &Judged, f: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-    let changes = judged.changes(None);
-    let judge = |o: &crate::model::observation::Observation| judged.judge(o);
-    f(&View {
-        evidence: &judged.evidence,
-        assessment: &judged.assessment,
-        judge: &judge,
-        changes: &changes,
-    })
+fn write_meta(
+    judged: &Judged,
+    filter: Filter,
+    kind: &str,
+    dialect: Dialect,
+    rows: u64,
+    path: &Path,
+) -> Result<(), Error> {
+    let file = path.display().to_string();
+    let mut bytes = Vec::new();
+    judged
+        .view(&[], |view| {
+            let written = Written { kind, file: &file, rows, dialect };
+            report::meta::write(&view.filtered(filter), &written, &mut bytes)
+        })
+        .map_err(Error::stdout)?;
+    write_file(&meta_path(path), &bytes)
 }
 
 fn meta_path(path: &Path) -> PathBuf {
@@ -137,7 +156,11 @@ fn meta_path(path: &Path) -> PathBuf {
 /// Writes a file whole: beside the target first, then renamed over it, so that a reader or a crash
 /// never meets half of it.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    let failed = |source| Error::Io {
+        action: "write",
+        path: path.to_path_buf(),
+        source,
+    };
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".part-{}", std::process::id()));
     let part = path.with_file_name(name);

@@ -15,6 +15,7 @@ use super::settings::Settings;
 use crate::{
     error::Error,
     inventory::{
+        Input,
         resolve::Resolver,
         scope::{Scope, is_fragile},
     },
@@ -153,13 +154,25 @@ impl Planner {
     }
 }
 
+/// What the settings allow to be touched.
+pub fn scope(services: &[Service], settings: &Settings) -> Result<Scope, Error> {
+    let file = settings
+        .scope
+        .as_ref()
+        .map(|(name, text)| Input::Text { name: name.clone(), text: text.clone().into_bytes() });
+    Ok(Scope::new(services, file.as_ref(), &settings.exclude)?)
+}
+
 /// The exact list of what a sweep would contact, in inventory order, for `--dry-run`.
 pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>, Error> {
-    let order: HashMap<RowId, usize> =
-        services.iter().enumerate().map(|(n, s)| (s.row_id.clone(), n)).collect();
+    let order: HashMap<RowId, usize> = services
+        .iter()
+        .enumerate()
+        .map(|(n, s)| (s.row_id.clone(), n))
+        .collect();
     let planner = Planner {
-        scope: Scope::new(&services, settings.scope.as_deref(), &settings.exclude)?,
-        resolver: Resolver::new(),
+        scope: scope(&services, settings)?,
+        resolver: Resolver::system(),
         last: BTreeMap::new(),
         observed: HashSet::new(),
     };

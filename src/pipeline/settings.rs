@@ -5,9 +5,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::probe::Depth;
 use crate::{
+    disclosure,
+    error::Error,
     model::{policy::Policy, wrap::Wrap},
-    probe::Depth,
 };
 
 /// Everything that a sweep needs to know besides its services.
@@ -34,8 +36,8 @@ pub struct Settings {
     pub wrap: Option<Wrap>,
     /// Addresses, networks and names that are left alone.
     pub exclude: Vec<String>,
-    /// The text of the scope file.
-    pub scope: Option<String>,
+    /// The scope file's name and text.
+    pub scope: Option<(String, String)>,
     /// The local address to connect from.
     pub source: Option<IpAddr>,
     /// From where this sweep looks.
@@ -56,6 +58,19 @@ pub enum Resolve {
     Live,
     /// The addresses of the last sweep that had any; the resolver for names without.
     Last,
+}
+
+impl Settings {
+    /// Takes disclosures by id or alias; none given keeps what is set.
+    pub fn set_disclosures(&mut self, names: &[String]) -> Result<(), Error> {
+        if !names.is_empty() {
+            let found = names.iter().map(|name| disclosure::find(name));
+            self.disclosures = found
+                .map(|d| d.map(|d| d.id.to_string()))
+                .collect::<Result<_, _>>()?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for Settings {

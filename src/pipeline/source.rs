@@ -1,21 +1,21 @@
 //! Where a sweep's services come from: inventories, the incident file itself, or the sweep that was
 //! cut off. Whatever the source, the services stand in the incident file before the first probe.
 
-use std::collections::HashSet;
-
 use crate::{
     clock::Clock,
     error::Error,
     inventory,
-    model::{
-        ids::{RowId, SweepId},
-        loading::Loaded,
-        service::Service,
-        sweep::Sweep,
-    },
+    model::{ids::SweepId, loading::Loaded, service::Service, sweep::Sweep},
     pipeline::settings::Settings,
     store::{NewSweep, Reader, Store},
 };
+
+pub use crate::inventory::{Input, Options};
+
+/// Loads inventories and secrets: services, bad rows, disagreements, notices. Contacts nothing.
+pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Loaded, Error> {
+    Ok(inventory::load(inputs, secrets, options)?)
+}
 
 /// A sweep that is ready to run.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub fn from_inventory(
     let new = new_sweep(&settings, command_line, clock, digest, loaded.bad.len() as u64)?;
     let sweep = store.begin_sweep(&new)?;
     store.put_services(sweep, &mut loaded.services.iter())?;
-    store.put_secrets(&loaded.secrets)?;
+    store.put_secrets(sweep, &loaded.secrets)?;
     Ok(Prepared {
         sweep,
         settings,
@@ -101,15 +101,6 @@ pub fn resume(reader: &Reader, loaded: Option<&Loaded>) -> Result<Prepared, Erro
 pub fn settings_of(sweep: &Sweep) -> Result<Settings, Error> {
     serde_json::from_value(sweep.settings.clone())
         .map_err(|e| Error::Internal(format!("the settings of sweep {} cannot be read: {e}", sweep.id)))
-}
-
-/// Row ids that were not asked for, for messages that say how much was left out.
-pub fn left_out<'a>(all: &'a [Service], chosen: &[&Service]) -> Vec<&'a RowId> {
-    let chosen: HashSet<&RowId> = chosen.iter().map(|s| &s.row_id).collect();
-    all.iter()
-        .map(|s| &s.row_id)
-        .filter(|id| !chosen.contains(id))
-        .collect()
 }
 
 fn new_sweep(

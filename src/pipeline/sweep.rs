@@ -11,7 +11,7 @@ use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    plan::{Fate, Planned, Planner},
+    plan::{self, Fate, Planned, Planner},
     record::{Counts, Progress, Recorder, state_of},
     settings::{Resolve, Settings},
     source::Prepared,
@@ -22,7 +22,7 @@ use crate::{
     disclosure,
     drill::peer,
     error::Error,
-    inventory::{resolve::Resolver, scope::Scope},
+    inventory::resolve::Resolver,
     model::{
         ids::SweepId,
         observation::{Contact, Observation, Skip},
@@ -81,12 +81,8 @@ pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
         })?;
     }
     Ok(Planner {
-        scope: Scope::new(
-            &services,
-            prepared.settings.scope.as_deref(),
-            &prepared.settings.exclude,
-        )?,
-        resolver: Resolver::new(),
+        scope: plan::scope(&services, &prepared.settings)?,
+        resolver: Resolver::system(),
         last: match prepared.settings.resolve {
             Resolve::Last => reader.last_addresses()?,
             Resolve::Live => std::collections::BTreeMap::default(),
@@ -144,7 +140,7 @@ pub fn run(
     runtime.shutdown_timeout(Duration::from_millis(100));
     let recorded = recorded.unwrap_or_else(|_| Err(Error::Internal("the recorder ended early".to_owned())));
     let failed_calibration = matches!(recorded, Err(Error::Calibration(_)));
-    store.record_calibration(prepared.sweep, !failed_calibration)?;
+    store.record_calibration(prepared.sweep, !failed_calibration, clock.now())?;
     let interrupted = ended == Ended::Stopped;
     store.finish_sweep(
         prepared.sweep,

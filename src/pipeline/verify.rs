@@ -5,9 +5,9 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use super::{
     judged::{self, Choice, Judged},
     select::Selection,
+    session::Session,
     settings::Settings,
-    source,
-    sweep::{self, Outcome, Sinks},
+    sweep::{Outcome, Sinks},
 };
 use crate::{
     assess,
@@ -19,7 +19,6 @@ use crate::{
         ids::{RowId, SweepId},
         service::Service,
     },
-    store::Store,
 };
 
 /// Between a look and the one that confirms it.
@@ -72,16 +71,9 @@ pub fn verify<'s>(
     let mut sweeps = Vec::new();
     let mut interrupted = false;
     if let Some(settings) = &question.settings {
-        let mut store = Store::open(incident)?;
         let mut once = |services: &[&Service]| -> Result<Outcome, Error> {
-            let prepared = source::from_stored(
-                &mut store,
-                services,
-                settings.clone(),
-                question.command_line,
-                clock,
-            )?;
-            sweep::run(&mut store, incident, &prepared, clock, sinks())
+            let session = Session::again(incident, services, settings.clone(), question.command_line, clock)?;
+            session.run(clock, sinks())
         };
         let first = once(&chosen)?;
         sweeps.push(first.sweep);
@@ -117,10 +109,12 @@ pub fn verify<'s>(
 /// Whether one more clean look is all that a grade still lacks.
 fn lacks_a_second_look(judged: &Judged, service: &ServiceAssessment) -> bool {
     let minimum = &judged.assessment.policy.minimum_grades;
-    [FacetKind::Restarted, FacetKind::Rekeyed].into_iter().any(|kind| {
-        let facet = service.facets.get(kind);
-        facet.value == FacetValue::Done && !facet.satisfied(minimum.of(kind))
-    })
+    [FacetKind::Restarted, FacetKind::Rekeyed]
+        .into_iter()
+        .any(|kind| {
+            let facet = service.facets.get(kind);
+            facet.value == FacetValue::Done && !facet.satisfied(minimum.of(kind))
+        })
 }
 
 fn pause(clock: &Clock) {

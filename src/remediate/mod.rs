@@ -1,1 +1,49 @@
-//! Rotation: order, blast radius, checklist lines. Pure.
+//! Rotation: what is still owed after a disclosure, by whom, and in which order. Pure.
+//!
+//! [`checklist`] turns an assessment into lines, [`by_owner`] hands them to the people who act, and
+//! [`implied_secrets`] names what services of a type hold although nobody listed it. The order rules
+//! (no restart before the fix, no new key before the restart, no revocation before every endpoint
+//! has left the key, internal secrets before those of users, passwords last) are edges between
+//! lines, so a line says what it waits for and never stands before it.
+//!
+//! It does not judge evidence: states come from `assess`. It does not lay anything out: that is
+//! `report`. What it knows about service and secret types is data, in `service_types.toml` and
+//! `secret_types.toml`.
+//!
+//! Codes beside those of the secret table: `A0` find out, `A1` install the fix, `A2` restart, `B1r`
+//! revoke the old certificates, `C0` a secret of a type that the table does not know.
+
+mod draft;
+mod fleet;
+mod implied;
+mod keys;
+mod order;
+mod owners;
+mod prove;
+mod secrets;
+mod stop;
+mod types;
+mod unknown;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::{assessment::Assessment, checklist::Line, sweep::Evidence};
+
+pub use implied::implied_secrets;
+pub use owners::{by_owner, for_service, nothing_owed};
+pub use types::{SecretType, ServiceType, Types, TypesError};
+
+/// Every line of the whole fleet, in working order: tier by tier, and within a tier what others wait
+/// for first, then by owner (lines without one last), name and port. The same evidence gives the
+/// same lines.
+pub fn checklist(evidence: &Evidence, assessment: &Assessment) -> Vec<Line> {
+    let fleet = fleet::Fleet::new(evidence, assessment, Types::embedded());
+    let mut drafts = draft::Drafts::default();
+    stop::lines(&fleet, &mut drafts);
+    keys::lines(&fleet, &mut drafts);
+    secrets::lines(&fleet, &mut drafts);
+    prove::lines(&fleet, &mut drafts);
+    order::arrange(&fleet, drafts)
+}

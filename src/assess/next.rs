@@ -1,0 +1,254 @@
+//! What to do next, in one sentence that a tired person can act on, and what has to come first.
+//!
+//! The order rules of REMEDIATION 1.7 speak here: no restart before the patch, no new key before the
+//! restart, no revocation before every endpoint has left the key. Words only; nothing is decided.
+
+use crate::model::{
+    facet::{FacetKind, FacetValue, State},
+    service::TlsStack,
+    verdict::Reason,
+};
+
+use super::{
+    facets::View,
+    history::{Class, Endpoint},
+    state::Headline,
+};
+
+/// How many row ids a sentence names before it only counts.
+const NAMED: usize = 5;
+
+/// The sentence for a service.
+pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
+    let marks = &headline.marks;
+    match headline.state {
+        State::Regressed | State::Contradicted | State::Exposed if marks.picture.bad > 0 => {
+            while_bad(view, headline)
+        }
+        State::Regressed => {
+            "An exposed key is served again: put the new key back, and find the host or image that brought the old one."
+                .to_owned()
+        }
+        State::Contradicted if marks.keys.denies_claim => {
+            "New keys were claimed, and a later look still found one that was in reach: install a new key on every address, then sweep again."
+                .to_owned()
+        }
+        State::Contradicted | State::Exposed => {
+            "Said to be gone, and it still answers: switch it off, or withdraw the claim.".to_owned()
+        }
+        State::Unknown => unknown(headline),
+        State::PatchedNotRestarted => "Restart everything that still maps the old library.".to_owned(),
+        State::RekeyedTooEarly => {
+            "The new key was made while the service still leaked: make another one, and serve it on every address."
+                .to_owned()
+        }
+        State::ClosedKeyAtRisk | State::PresumedAffected => rekey(headline),
+        State::RekeyedOldNotRevoked => {
+            "Have the certificates on the old keys revoked (reason keyCompromise), once nothing serves them any more, and attest it with a reference."
+                .to_owned()
+        }
+        State::SecretsPending => secrets(headline),
+        State::AwaitingVerification => awaiting(view, headline),
+        State::Stale => "Sweep it again: it was verified, and has not been looked at for too long.".to_owned(),
+        State::Verified => "Nothing: every facet is done and a later sweep confirmed it.".to_owned(),
+        State::NotAffected => "Nothing: the question does not arise here.".to_owned(),
+        State::Waived => waived(view),
+        State::Decommissioned if marks.revoked.is_settled() && marks.secrets.is_settled() => {
+            "Nothing: it is gone.".to_owned()
+        }
+        State::Decommissioned => {
+            "It is gone; its old certificates and linked secrets are still to be revoked and rotated.".to_owned()
+        }
+    }
+}
+
+fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
+    let bad: Vec<&Endpoint<'_>> = view
+        .endpoints()
+        .filter(|e| view.track.class(e, view.said) == Class::Bad)
+        .collect();
+    let mut left = bad.iter().filter(|e| view.track.has_left(e));
+    if let Some(endpoint) = left.next().filter(|_| bad.iter().all(|e| view.track.has_left(e))) {
+        return format!(
+            "{} was vulnerable when last seen ({}), and its name no longer leads there: sweep it by address, or attest that this address is decommissioned.",
+            place(endpoint),
+            endpoint.last.seen.at.short()
+        );
+    }
+    let mut where_ = bad.iter().take(NAMED).map(|e| place(e)).collect::<Vec<_>>().join(", ");
+    if bad.len() > NAMED {
+        where_ = format!("{where_} and {} more", bad.len() - NAMED);
+    }
+    let again = match headline.state {
+        State::Regressed => "Vulnerable again at ",
+        State::Contradicted => "Said to be done, and still vulnerable at ",
+        _ => "Vulnerable at ",
+    };
+    if headline.marks.patched.value == FacetValue::Claimed {
+        return format!("{again}{where_} when last seen; said to be patched since: restart it, then sweep again.");
+    }
+    format!("{again}{where_}: {}", fix(stack(view)))
+}
+
+fn stack(view: &View<'_, '_>) -> TlsStack {
+    view.index
+        .evidence
+        .services
+        .get(view.service)
+        .map_or(TlsStack::Unknown, crate::model::service::Service::tls_stack)
+}
+
+const fn fix(stack: TlsStack) -> &'static str {
+    match stack {
+        TlsStack::OpensslDynamic => {
+            "install the fixed OpenSSL package, then restart every process that uses it, then sweep again."
+        }
+        TlsStack::OpensslStatic => {
+            "rebuild it against a fixed OpenSSL and deploy the build (a package upgrade does not reach it), then sweep again."
+        }
+        TlsStack::OpensslIndirect => {
+            "upgrade the runtime or library that brings OpenSSL in, restart, then sweep again."
+        }
+        TlsStack::Appliance => {
+            "install the maker's fixed firmware, or take it off the network until there is one, then sweep again."
+        }
+        TlsStack::Provider => {
+            "ask the provider for a dated statement that it is fixed, then sweep again; the key stays yours to replace."
+        }
+        TlsStack::Openssl | TlsStack::Other | TlsStack::Unknown => {
+            "install the fixed TLS library (rebuild where it is linked in), restart, then sweep again."
+        }
+    }
+}
+
+fn unknown(headline: &Headline) -> String {
+    let Some((_, reason)) = headline.marks.picture.worst else {
+        return "Never looked at: sweep it.".to_owned();
+    };
+    let text = match reason {
+        Reason::DnsFailed => "Its name has no address: correct the inventory, or attest that it is decommissioned.",
+        Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut => {
+            "Not reached: sweep it from a place that can reach it, or attest that it is decommissioned."
+        }
+        Reason::Fragile => {
+            "Not probed, since it is marked fragile: ask its maker whether it is affected, and attest the answer."
+        }
+        Reason::OutOfScope | Reason::Excluded => {
+            "Not probed, since it is excluded or out of scope: have whoever may sweep it do so."
+        }
+        Reason::Blocked => "Something in between ate the probe: sweep it from inside.",
+        Reason::WrapMismatch | Reason::StarttlsRefused | Reason::WrapUnsupported => {
+            "TLS was not found in the way that the inventory says: correct the wrap, then sweep again."
+        }
+        Reason::LocalError | Reason::Interrupted => "The sweep did not get to it: run it again.",
+        Reason::RateLimited => "It asked for patience: sweep it again later.",
+        _ => "No verdict could be had: sweep it again, with longer limits or from another place.",
+    };
+    text.to_owned()
+}
+
+fn rekey(headline: &Headline) -> String {
+    let keys = &headline.marks.keys;
+    if keys.blind && !keys.serves_risky {
+        return "Which key it serves is not known, and it was in reach: install a new one, and sweep again so that it is seen."
+            .to_owned();
+    }
+    if headline.state == State::PresumedAffected {
+        return "Clean, but it may have leaked before it was patched: make a new key and certificate and serve them on every address."
+            .to_owned();
+    }
+    "Clean now, and a key that was in reach is still served: make a new key (not only a new certificate) and serve it on every address."
+        .to_owned()
+}
+
+fn secrets(headline: &Headline) -> String {
+    if headline.marks.secrets.value == FacetValue::TooEarly {
+        return "A linked secret was rotated while the leak was still open: rotate it once more.".to_owned();
+    }
+    "Rotate the linked secrets, see that the old ones are refused, and attest it.".to_owned()
+}
+
+fn awaiting(view: &View<'_, '_>, headline: &Headline) -> String {
+    let marks = &headline.marks;
+    let minimum = &view.index.policy.minimum_grades;
+    let lacks = marks
+        .five()
+        .into_iter()
+        .find(|(kind, mark)| !mark.satisfies(minimum.of(*kind)));
+    let Some((kind, mark)) = lacks else {
+        return "Everything is done once: sweep it again to confirm.".to_owned();
+    };
+    let need = minimum.of(kind);
+    let has = mark
+        .grade
+        .map_or_else(|| "no evidence".to_owned(), |grade| format!("grade {grade}"));
+    let how = match kind {
+        FacetKind::Patched => "attest the fixed version with a reference",
+        FacetKind::Restarted | FacetKind::Rekeyed => "sweep it again",
+        FacetKind::Revoked => {
+            "wait until the old certificates expire or their revocation is seen, or lower the minimum in the policy"
+        }
+        FacetKind::Secrets | FacetKind::Verified => "attest it with a reference",
+    };
+    format!("The facet `{kind}` has {has} and needs {need}: {how}.")
+}
+
+fn waived(view: &View<'_, '_>) -> String {
+    let end = view
+        .said
+        .waived(None, view.now)
+        .or_else(|| view.said.waived(Some(FacetKind::Verified), view.now));
+    end.map_or_else(
+        || "Nothing until the waiver ends.".to_owned(),
+        |(_, until)| format!("Nothing until the waiver ends ({}).", until.short()),
+    )
+}
+
+fn place(endpoint: &Endpoint<'_>) -> String {
+    endpoint
+        .address
+        .map_or_else(|| "its address".to_owned(), |a| a.to_string())
+}
+
+/// What must come first. `sharing` are other services that serve one of its keys at risk.
+pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[String]) -> Vec<String> {
+    let marks = &headline.marks;
+    let mut list = Vec::new();
+    if headline.state.is_finished() {
+        return list;
+    }
+    let bad = marks.picture.bad > 0;
+    if bad && matches!(marks.patched.value, FacetValue::Open | FacetValue::Contradicted) {
+        list.push("No restart before the fixed version is installed.".to_owned());
+    }
+    let owes_keys = !marks.rekeyed.is_settled();
+    if owes_keys && !marks.restarted.is_settled() {
+        list.push("No new key before the fixed code runs on every address.".to_owned());
+    }
+    if !marks.revoked.is_settled() {
+        if owes_keys {
+            list.push("No revocation before every address has left the old keys.".to_owned());
+        }
+        list.extend(sharing.iter().take(NAMED).cloned());
+        if sharing.len() > NAMED {
+            list.push(format!(
+                "{} more services still serve the old keys.",
+                sharing.len() - NAMED
+            ));
+        }
+    }
+    let linked = view
+        .index
+        .secrets_of
+        .get(view.service)
+        .map_or(&[][..], Vec::as_slice);
+    let waits = |number: &u32| {
+        view.secrets
+            .get(*number as usize)
+            .is_some_and(|s| s.in_reach && !s.closed && !s.leaking.is_empty())
+    };
+    if linked.iter().any(waits) {
+        list.push("No new secrets before every service that holds them has stopped leaking.".to_owned());
+    }
+    list
+}

@@ -1,0 +1,73 @@
+//! From one observation to one judgement, by disclosure.
+//!
+//! A later disclosure is one file with a `judge` of this shape and one line in [`RULES`]. Nothing in
+//! here knows about other observations, claims or time: what a service owes is for the other files.
+
+use crate::model::{
+    observation::{Contact, Observation},
+    verdict::{Disclosure, Grade, Judgement, Reason, Verdict},
+};
+
+use super::heartbleed;
+
+/// What a rule finds in one observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) verdict: Verdict,
+    pub(super) reason: Reason,
+    pub(super) grade: Grade,
+    pub(super) vulnerable: u32,
+    pub(super) tried: u32,
+}
+
+/// The judgement of one disclosure.
+pub(super) type Rule = fn(&Observation) -> Finding;
+
+/// Every disclosure that this build can judge, by its primary id.
+pub(super) const RULES: &[(&str, Rule)] = &[("CVE-2014-0160", heartbleed::judge)];
+
+/// The rule of a disclosure; one that says `branch-not-analysed` where there is none.
+pub(super) fn rule(disclosure: &Disclosure) -> Rule {
+    RULES
+        .iter()
+        .find(|(id, _)| *id == &*disclosure.id)
+        .map_or(not_analysed, |(_, rule)| *rule)
+}
+
+fn not_analysed(observation: &Observation) -> Finding {
+    Finding {
+        verdict: Verdict::Inconclusive,
+        reason: Reason::BranchNotAnalysed,
+        grade: Grade::E2,
+        vulnerable: 0,
+        tried: tried(observation),
+    }
+}
+
+/// Attempts made: those that asked, and at least one where anything was contacted at all.
+pub(super) fn tried(observation: &Observation) -> u32 {
+    let contacted = !matches!(
+        observation.contact,
+        Contact::Skipped | Contact::DnsFailed | Contact::LocalError | Contact::Interrupted
+    );
+    u32::try_from(observation.attempts.len())
+        .unwrap_or(u32::MAX)
+        .max(u32::from(contacted))
+}
+
+/// Judges one observation against one disclosure: the whole verdict table of DESIGN.
+///
+/// A single look from the network is grade E2. A disclosure without a rule in this build is
+/// `inconclusive`, `branch-not-analysed`: unknown is never clean.
+pub fn judge(observation: &Observation, disclosure: &Disclosure) -> Judgement {
+    let finding = rule(disclosure)(observation);
+    Judgement {
+        disclosure: disclosure.id.clone(),
+        verdict: finding.verdict,
+        reason: finding.reason,
+        grade: finding.grade,
+        vulnerable: finding.vulnerable,
+        tried: finding.tried,
+        foreign_bytes: observation.foreign_bytes(),
+    }
+}

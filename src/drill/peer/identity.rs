@@ -1,0 +1,241 @@
+//! Keys and certificates of the endpoints: ECDSA on P-256, issued by a private authority that lives as long
+//! as the process and that nobody trusts.
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData as _, SerialNumber,
+};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use time::OffsetDateTime;
+
+use crate::{
+    drill::Error,
+    model::{
+        ids::{Sha256, Spki},
+        time::Timestamp,
+    },
+};
+
+/// The common name of the authority that issues every certificate here.
+pub const AUTHORITY: &str = "Drill CA";
+
+/// A key and a certificate on it. Cloning shares both.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, DER.
+    pub certificate_der: Arc<[u8]>,
+    /// The authority's certificate, DER; served behind the leaf.
+    pub issuer_der: Arc<[u8]>,
+    /// The private key, PKCS #8 DER.
+    pub key_der: Arc<[u8]>,
+    /// SHA-256 of the certificate's SubjectPublicKeyInfo.
+    pub spki: Spki,
+    /// The public point, uncompressed: 65 bytes.
+    pub(super) point: Arc<[u8]>,
+}
+
+/// Shows the key's hash, never the key.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("spki", &self.spki)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Issues a certificate: on the key of another identity, or on a new one. `names` are DNS names or
+    /// addresses for subjectAltName; the validity is cut to whole seconds, as X.509 has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Issue`] when a name cannot stand in a certificate.
+    pub fn issue(
+        key: Option<&Identity>,
+        subject_cn: &str,
+        names: &[&str],
+        not_before: Timestamp,
+        not_after: Timestamp,
+        serial: u64,
+    ) -> Result<Identity, Error> {
+        let failed = |reason: String| Error::Issue {
+            subject: subject_cn.to_owned(),
+            reason,
+        };
+        let authority = AUTHORITY_OF_PROCESS
+            .as_ref()
+            .map_err(|reason| failed(reason.clone()))?;
+        let attempt = || {
+            let key = key_pair(key)?;
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = CertificateParams::new(names)?;
+            params.distinguished_name = common_name(subject_cn);
+            params.not_before = date(not_before);
+            params.not_after = date(not_after);
+            params.serial_number = Some(serial_number(serial));
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            params.use_authority_key_identifier_extension = true;
+            let certificate = params.signed_by(&key, authority)?;
+            Ok(Identity {
+                certificate_der: Arc::from(certificate.der().as_ref()),
+                issuer_der: Arc::from(authority.der().as_ref()),
+                key_der: Arc::from(key.serialized_der()),
+                spki: Sha256::of(&key.subject_public_key_info()),
+                point: Arc::from(key.public_key_raw()),
+            })
+        };
+        attempt().map_err(|error: rcgen::Error| failed(error.to_string()))
+    }
+}
+
+static AUTHORITY_OF_PROCESS: LazyLock<Result<CertifiedIssuer<'static, KeyPair>, String>> =
+    LazyLock::new(|| authority().map_err(|error| error.to_string()));
+
+fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = common_name(AUTHORITY);
+    params.not_before = rcgen::date_time_ymd(2010, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2049, 1, 1);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?)
+}
+
+fn key_pair(key: Option<&Identity>) -> Result<KeyPair, rcgen::Error> {
+    match key {
+        None => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        Some(identity) => KeyPair::from_pkcs8_der_and_sign_algo(
+            &PrivatePkcs8KeyDer::from(&*identity.key_der),
+            &PKCS_ECDSA_P256_SHA256,
+        ),
+    }
+}
+
+fn common_name(cn: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, cn);
+    name
+}
+
+fn date(at: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(at.micros().div_euclid(1_000_000))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// The number's bytes without leading zeros: DER knows one form of an integer only.
+fn serial_number(serial: u64) -> SerialNumber {
+    let bytes: Vec<u8> = serial.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
+    SerialNumber::from(if bytes.is_empty() { vec![0] } else { bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use x509_parser::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn certificates_say_what_was_asked_for() {
+        let names = ["www1.drill.test", "127.83.0.1"];
+        let identity = Identity::issue(
+            None,
+            "www1.drill.test",
+            &names,
+            at("2013-06-01"),
+            at("2033-06-01T12:00:00.5Z"),
+            0x5300_0001,
+        )
+        .unwrap();
+        let (rest, leaf) = X509Certificate::from_der(&identity.certificate_der).unwrap();
+        assert!(rest.is_empty());
+        assert_eq!(leaf.subject().to_string(), "CN=www1.drill.test");
+        assert_eq!(leaf.issuer().to_string(), "CN=Drill CA");
+        assert_eq!(leaf.serial, 0x5300_0001_u64.into());
+        assert_eq!(
+            leaf.validity().not_before.timestamp(),
+            at("2013-06-01").micros() / 1_000_000
+        );
+        assert_eq!(
+            leaf.validity().not_after.timestamp(),
+            at("2033-06-01T12:00:00Z").micros() / 1_000_000
+        );
+        let alternative = leaf.subject_alternative_name().unwrap().unwrap();
+        assert_eq!(alternative.value.general_names.len(), 2);
+        assert_eq!(Sha256::of(leaf.public_key().raw), identity.spki);
+        assert_eq!(identity.point.len(), 65);
+        let (_, issuer) = X509Certificate::from_der(&identity.issuer_der).unwrap();
+        assert_eq!(issuer.subject().to_string(), "CN=Drill CA");
+        assert!(issuer.is_ca());
+    }
+
+    #[test]
+    fn a_reissue_keeps_the_key_and_a_new_identity_does_not() {
+        let issue = |key: Option<&Identity>, serial| {
+            Identity::issue(
+                key,
+                "a.test",
+                &["a.test"],
+                at("2020-01-01"),
+                at("2030-01-01"),
+                serial,
+            )
+            .unwrap()
+        };
+        let first = issue(None, 1);
+        let again = issue(Some(&first), 2);
+        let other = issue(None, 3);
+        assert_eq!(first.spki, again.spki);
+        assert_ne!(first.certificate_der, again.certificate_der);
+        assert_ne!(first.spki, other.spki);
+        assert_eq!(
+            first.issuer_der, other.issuer_der,
+            "one authority for the process"
+        );
+    }
+
+    #[test]
+    fn a_name_that_cannot_stand_in_a_certificate_is_an_error() {
+        let table = ["ümlaut.test", "日本"];
+        for name in table {
+            let got = Identity::issue(None, "a.test", &[name], at("2020-01-01"), at("2030-01-01"), 1);
+            assert!(matches!(got, Err(Error::Issue { .. })), "name: {name}");
+        }
+    }
+
+    #[test]
+    fn every_time_and_serial_can_be_issued() {
+        let table = [
+            (
+                Timestamp::from_micros(i64::MIN),
+                Timestamp::from_micros(i64::MAX),
+                0,
+            ),
+            (at("1969-12-31"), at("1950-01-01"), u64::MAX),
+            (at("2049-12-31"), at("2050-01-01"), 0x80),
+        ];
+        for (from, until, serial) in table {
+            let identity = Identity::issue(None, "", &[], from, until, serial).unwrap();
+            let (_, leaf) = X509Certificate::from_der(&identity.certificate_der).unwrap();
+            assert_eq!(leaf.serial, serial.into(), "serial: {serial}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let identity = Identity::issue(None, "a.test", &[], at("2020-01-01"), at("2030-01-01"), 1).unwrap();
+        assert_eq!(
+            format!("{identity:?}"),
+            format!("Identity {{ spki: {:?}, .. }}", identity.spki)
+        );
+    }
+}

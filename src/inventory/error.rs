@@ -1,0 +1,96 @@
+//! What stops loading as a whole. A bad row alone is no error: it is counted beside the good ones.
+
+use std::{io, sync::Arc};
+
+use crate::model::{loading::BadRow, text::Printable};
+
+/// An input that cannot be used; exit code 5.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file is missing, a directory, or not ours to read.
+    #[error("{}: cannot be read: {source}", Printable(file))]
+    Unreadable {
+        /// The file as it was named.
+        file: Arc<str>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file as a whole is refused; the place says where the reason stands.
+    #[error("{}:{line}:{column}: {}", Printable(file), Printable(message))]
+    Refused {
+        /// The file as it was named.
+        file: Arc<str>,
+        /// The line, from 1.
+        line: u32,
+        /// The byte column, from 1.
+        column: u32,
+        /// Why, and what was expected.
+        message: String,
+    },
+    /// No row at all: sweeping nothing must not look like an all clear.
+    #[error(
+        "{}: holds no row; expected a host on each line, or a CSV with a header and rows",
+        Printable(file)
+    )]
+    Empty {
+        /// The file as it was named.
+        file: Arc<str>,
+    },
+    /// Every row of a file is bad. All bad rows of all files are in here.
+    #[error("{}", bad_rows(&format!("{}: every row is bad", Printable(file)), bad))]
+    WhollyBad {
+        /// The first file of which every row is bad.
+        file: Arc<str>,
+        /// Every bad row, in reading order.
+        bad: Vec<BadRow>,
+    },
+    /// Some rows are bad and `--strict` was given.
+    #[error("{}", bad_rows("bad rows, and --strict was given", bad))]
+    Strict {
+        /// Every bad row, in reading order.
+        bad: Vec<BadRow>,
+    },
+    /// A scope or exclusion that cannot be read as a whole: half a scope would touch what it should not.
+    #[error("{}", bad_rows("the scope cannot be used", bad))]
+    BadScope {
+        /// Every bad line.
+        bad: Vec<BadRow>,
+    },
+    /// `--format` names a format that this build does not read yet.
+    #[error("--format {name}: not built yet; this build reads: {built}")]
+    FormatNotBuilt {
+        /// The name.
+        name: String,
+        /// What can be read, comma separated.
+        built: String,
+    },
+    /// `--format` names nothing that is known.
+    #[error("--format {}: no such format; this build reads: {built}", Printable(name))]
+    UnknownFormat {
+        /// The name.
+        name: String,
+        /// What can be read, comma separated.
+        built: String,
+    },
+}
+
+impl Error {
+    /// Every bad row that the error is about; empty where it is about something else.
+    pub fn bad_rows(&self) -> &[BadRow] {
+        match self {
+            Self::WhollyBad { bad, .. } | Self::Strict { bad } | Self::BadScope { bad } => bad,
+            _ => &[],
+        }
+    }
+}
+
+/// A heading and every bad row on a line of its own, so that nobody has to correct a file row by row.
+fn bad_rows(heading: &str, bad: &[BadRow]) -> String {
+    let mut text = format!("{heading} ({} in all)", bad.len());
+    for row in bad {
+        text.push_str("\n  ");
+        text.push_str(&row.to_string());
+    }
+    text
+}

@@ -1,0 +1,216 @@
+//! The way from inputs to [`Loaded`], and the digest by which an inventory is known again.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use super::{
+    Error,
+    format::{self, TextFile},
+    intake::Intake,
+    notices, secrets,
+};
+use crate::model::{
+    ids::Sha256,
+    loading::Loaded,
+    secret::Secret,
+    service::{Declared, Service},
+    wrap::Wrap,
+};
+
+/// The largest file that is read, in bytes.
+const FILE_LIMIT: u64 = 1 << 30;
+
+/// How to load.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The format of every inventory input (`--format`); absent: by its content.
+    pub format: Option<String>,
+    /// Any bad row is an error (`--strict`).
+    pub strict: bool,
+    /// Ports of hosts and CIDRs without one (`--ports`); empty: 443.
+    pub default_ports: Vec<u16>,
+    /// More than 2^20 addresses are meant: a `--scope` was given. 2^24 services are the most in any case.
+    pub allow_huge: bool,
+    /// The wrap of rows that declare none (`--wrap`); absent: the port decides.
+    pub wrap: Option<Wrap>,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    Path(PathBuf),
+    /// A text that was read already, such as standard input.
+    Text {
+        /// What to call it in messages; `-` for standard input.
+        name: String,
+        /// Its bytes.
+        text: Vec<u8>,
+    },
+}
+
+impl Input {
+    /// What messages call it.
+    pub(super) fn name(&self) -> Arc<str> {
+        match self {
+            Self::Path(path) => path.to_string_lossy().into(),
+            Self::Text { name, .. } => name.as_str().into(),
+        }
+    }
+
+    /// Lends its text without a byte order mark.
+    pub(super) fn with_text<T>(&self, f: impl FnOnce(&TextFile<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let name = self.name();
+        let owned;
+        let bytes = match self {
+            Self::Text { text, .. } => text,
+            Self::Path(path) => {
+                owned = read_file(path).map_err(|source| Error::Unreadable {
+                    file: Arc::clone(&name),
+                    source,
+                })?;
+                &owned
+            }
+        };
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let file = TextFile { name, text };
+        if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+            return Err(file.refused(1, 1, "this is UTF-16; save the file as UTF-8".to_owned()));
+        }
+        f(&file)
+    }
+}
+
+fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = File::open(path)?;
+    let size = file.metadata().map_or(0, |m| m.len().min(FILE_LIMIT));
+    text.reserve(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > FILE_LIMIT {
+        return Err(io::Error::other(format!(
+            "larger than {FILE_LIMIT} bytes; split it"
+        )));
+    }
+    Ok(text)
+}
+
+/// Loads inventories, and secrets files that were named as such. An inventory whose header shows a
+/// secrets file is taken as one.
+///
+/// Bad rows are kept in the result and stop nothing, unless `strict` is set or every row of a file
+/// is bad; then all of them, from all files, are in the error. Errors map to exit code 5.
+pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Loaded, Error> {
+    let format = options.format.as_deref().map(format::by_name).transpose()?;
+    let mut intake = Intake::new(options);
+    let mut wholly_bad = None;
+    for input in inputs {
+        let file = input.with_text(|file| {
+            let format = format.map_or_else(|| format::by_content(file), Ok)?;
+            (format.read)(file, &mut intake).map(|()| Arc::clone(&file.name))
+        })?;
+        check_file(&mut intake, file, &mut wholly_bad, true)?;
+    }
+    for input in secrets {
+        let file =
+            input.with_text(|file| secrets::read(file, &mut intake).map(|()| Arc::clone(&file.name)))?;
+        check_file(&mut intake, file, &mut wholly_bad, false)?;
+    }
+    let (mut loaded, index) = intake.finish();
+    if let Some(file) = wholly_bad {
+        return Err(Error::WhollyBad {
+            file,
+            bad: loaded.bad,
+        });
+    }
+    if options.strict && !loaded.bad.is_empty() {
+        return Err(Error::Strict { bad: loaded.bad });
+    }
+    secrets::resolve(&mut loaded, &index);
+    notices::add(&mut loaded, &index);
+    Ok(loaded)
+}
+
+/// Looks at what one file gave: no row at all, or not one good row.
+fn check_file(
+    intake: &mut Intake<'_>,
+    file: Arc<str>,
+    wholly_bad: &mut Option<Arc<str>>,
+    needs_rows: bool,
+) -> Result<(), Error> {
+    let (rows, bad) = intake.end_of_file();
+    if rows == 0 && needs_rows {
+        return Err(Error::Empty { file });
+    }
+    if rows > 0 && rows == bad {
+        wholly_bad.get_or_insert(file);
+    }
+    Ok(())
+}
+
+/// SHA-256 over an expanded inventory: equal for the same services and secrets in any order and from
+/// any files, different as soon as anything that was declared differs. Implied secrets do not count.
+pub fn digest(services: &[Service], secrets: &[Secret]) -> Sha256 {
+    let mut declared = HashMap::new();
+    let mut parts: Vec<Sha256> = services
+        .iter()
+        .map(|service| digest_of_service(service, &mut declared))
+        .collect();
+    parts.extend(
+        secrets
+            .iter()
+            .filter(|secret| !secret.implied)
+            .map(digest_of_secret),
+    );
+    parts.sort_unstable();
+    let bytes: Vec<u8> = parts.iter().flat_map(|part| *part.bytes()).collect();
+    Sha256::of(&bytes)
+}
+
+fn digest_of_service<'s>(
+    service: &'s Service,
+    known: &mut HashMap<*const Declared, (&'s Declared, Sha256)>,
+) -> Sha256 {
+    // Many services share one: the borrow held beside the digest keeps the pointer its own.
+    let (_, declared) = known.entry(Arc::as_ptr(&service.declared)).or_insert_with(|| {
+        let mut sorted = Declared::clone(&service.declared);
+        sorted.tags.sort_unstable();
+        (&service.declared, digest_of("declared", &sorted))
+    });
+    let mut addresses = service.addresses.to_vec();
+    addresses.sort_unstable();
+    let reached = (
+        service.port,
+        service.transport,
+        service.wrap,
+        service.wrap_declared,
+        &service.sni,
+    );
+    digest_of(
+        "service",
+        &(&service.row_id, &service.name, addresses, reached, &*declared),
+    )
+}
+
+fn digest_of_secret(secret: &Secret) -> Sha256 {
+    let (mut services, mut unresolved) = (secret.services.clone(), secret.unresolved.clone());
+    services.sort_unstable();
+    unresolved.sort_unstable();
+    let about = (
+        &secret.owner,
+        &secret.location,
+        &secret.issued_at,
+        &secret.runbook,
+    );
+    digest_of("secret", &(&secret.id, &secret.kind, services, unresolved, about))
+}
+
+/// JSON is the canonical form: every field is delimited, so no two values run into one another.
+fn digest_of(what: &str, value: &impl serde::Serialize) -> Sha256 {
+    Sha256::of(&serde_json::to_vec(&(what, value)).unwrap_or_default())
+}

@@ -1,0 +1,283 @@
+//! The secrets CSV: names, places and dates of secrets. Never a value: a file with a column for one
+//! is refused whole, and no message here repeats a cell, since somebody may have put one into it.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{
+    Error,
+    format::TextFile,
+    host::{Host, parse_host, parse_port, quoted, split_port},
+    intake::Intake,
+    records::{Next, Records},
+    table::{self, Header},
+};
+use crate::model::{
+    ids::RowId,
+    loading::{Loaded, Notice, NoticeKind},
+    secret::Secret,
+    service::{Service, Source},
+};
+
+/// The columns of the contract.
+const COLUMNS: &[&str] = &[
+    "secret_id",
+    "type",
+    "services",
+    "owner",
+    "location",
+    "issued_at",
+    "runbook",
+];
+
+/// Reads a file that was named with `--secrets`.
+pub(super) fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
+    let mut records = Records::new(file.text);
+    let Some(header) = Header::read(file, &mut records)? else {
+        return Err(Error::Empty {
+            file: Arc::clone(&file.name),
+        });
+    };
+    if header.position("secret_id").is_none() {
+        let message = format!("the header has no `secret_id`; expected {}", COLUMNS.join(","));
+        return Err(file.refused(records.first_line(), 1, message));
+    }
+    read_rows(file, &header, &mut records, intake)
+}
+
+/// Reads the rows below a header that has `secret_id`.
+pub(super) fn read_rows(
+    file: &TextFile<'_>,
+    header: &Header,
+    records: &mut Records<'_>,
+    intake: &mut Intake<'_>,
+) -> Result<(), Error> {
+    for (key, name) in header
+        .keys
+        .iter()
+        .zip(&header.names)
+        .filter(|(key, _)| !key.is_empty())
+    {
+        if !COLUMNS.contains(&key.as_str()) {
+            intake.loaded.notices.push(Notice {
+                kind: NoticeKind::IgnoredColumn,
+                message: format!(
+                    "column {} has no place in a secrets file and is not kept",
+                    quoted(name)
+                ),
+                source: Some(source(file, records.first_line())),
+            });
+        }
+    }
+    loop {
+        match records.advance() {
+            Next::End => return Ok(()),
+            Next::Broken(place, message) => {
+                intake.count_row();
+                intake.bad(&file.name, place.line, place.column, message);
+            }
+            Next::Record => {
+                intake.count_row();
+                take(file, header, records, intake);
+            }
+        }
+    }
+}
+
+fn source(file: &TextFile<'_>, line: u32) -> Source {
+    Source {
+        format: table::FORMAT.into(),
+        file: Arc::clone(&file.name),
+        line,
+    }
+}
+
+fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake: &mut Intake<'_>) {
+    let ours = |key: &str| COLUMNS.contains(&key) && key != "runbook" && key != "location";
+    let fields = match table::fields(records, header, ours) {
+        Ok(fields) => fields,
+        Err(unfit) => return unfit.report(&file.name, records, intake),
+    };
+    match secret(header, &fields, source(file, records.first_line())) {
+        Ok(secret) => {
+            let Some(first) = intake.new_secret(&secret) else {
+                intake.loaded.secrets.push(secret);
+                return;
+            };
+            let message = format!(
+                "secret_id {} is at {first} already; expected each once",
+                quoted(&secret.id)
+            );
+            let place = records.place(header.position("secret_id").unwrap_or(0));
+            intake.bad(&file.name, place.line, place.column, message);
+        }
+        Err((column, message)) => {
+            let place = records.place(header.position(column).unwrap_or(0));
+            intake.bad(&file.name, place.line, place.column, message);
+        }
+    }
+}
+
+fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&'static str, String)> {
+    let get = |key: &str| {
+        header
+            .position(key)
+            .and_then(|at| fields.get(at).copied())
+            .unwrap_or_default()
+    };
+    let own = |key: &str| Some(get(key).to_owned()).filter(|text| !text.is_empty());
+    let id = own("secret_id").ok_or((
+        "secret_id",
+        "secret_id is empty; expected a name for the secret".to_owned(),
+    ))?;
+    let kind = own("type").ok_or((
+        "type",
+        "type is empty; expected a code such as C7, or a word of your own".to_owned(),
+    ))?;
+    let issued_at = match get("issued_at") {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            (
+                "issued_at",
+                "issued_at is not a time; expected a date such as 2026-11-22, or RFC 3339".to_owned(),
+            )
+        })?),
+    };
+    let mut unresolved: Vec<String> = Vec::new();
+    for entry in get("services")
+        .split(';')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+    {
+        if !unresolved.iter().any(|known| known == entry) {
+            unresolved.push(entry.to_owned());
+        }
+    }
+    Ok(Secret {
+        id,
+        kind: if is_code(&kind) {
+            kind.to_ascii_uppercase()
+        } else {
+            kind
+        },
+        services: Vec::new(),
+        unresolved, // until `resolve` has seen every service
+        owner: own("owner"),
+        location: own("location"),
+        issued_at,
+        runbook: own("runbook"),
+        implied: false,
+        source: Some(source),
+    })
+}
+
+/// A code of the table of secrets: a tier's letter and a number.
+fn is_code(kind: &str) -> bool {
+    let mut bytes = kind.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| matches!(b.to_ascii_uppercase(), b'A'..=b'F'))
+        && kind.len() > 1
+        && bytes.all(|b| b.is_ascii_digit())
+}
+
+/// What an entry of `services` asks for, where it is no id.
+#[derive(PartialEq, Eq, Hash)]
+enum Wanted {
+    Name(String),
+    Address(IpAddr),
+}
+
+/// Replaces what secrets name by row ids, once every service is known. One pass over the services,
+/// however many secrets there are.
+pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
+    let entries = loaded.secrets.iter().flat_map(|secret| &secret.unresolved);
+    let wanted: HashSet<Wanted> = entries.filter_map(|entry| Some(parse(entry)?.0)).collect();
+    let found = if wanted.is_empty() {
+        HashMap::new()
+    } else {
+        find(&loaded.services, &wanted)
+    };
+    for secret in &mut loaded.secrets {
+        let named = !secret.unresolved.is_empty();
+        let mut services = BTreeSet::new();
+        secret.unresolved.retain(|entry| {
+            let ids = ids_of(entry, index, &found);
+            let unknown = ids.is_empty();
+            services.extend(ids);
+            unknown
+        });
+        secret.services = services.into_iter().collect();
+        let mut notice = |kind, message| {
+            loaded.notices.push(Notice {
+                kind,
+                message,
+                source: secret.source.clone(),
+            });
+        };
+        let id = quoted(&secret.id);
+        for entry in &secret.unresolved {
+            let message = format!(
+                "secret {id} names {}, which is no id, name or name:port of the inventory",
+                quoted(entry)
+            );
+            notice(NoticeKind::UnresolvedService, message);
+        }
+        if !named {
+            let message = format!("secret {id} names no service, so nothing tells what exposed it");
+            notice(NoticeKind::SecretWithoutService, message);
+        }
+    }
+}
+
+/// Services by what secrets call them: row id and port.
+type Found = HashMap<Wanted, Vec<(RowId, u16)>>;
+
+fn find(services: &[Service], wanted: &HashSet<Wanted>) -> Found {
+    let mut found: Found = HashMap::new();
+    for service in services {
+        let name = service.name.as_deref().map(|name| Wanted::Name(name.to_owned()));
+        let addresses = service.addresses.iter().map(|&address| Wanted::Address(address));
+        for host in name
+            .into_iter()
+            .chain(addresses)
+            .filter(|host| wanted.contains(host))
+        {
+            found
+                .entry(host)
+                .or_default()
+                .push((service.row_id.clone(), service.port));
+        }
+    }
+    found
+}
+
+/// A `name`, `name:port`, address, `address:port` or `[v6]:port`.
+fn parse(entry: &str) -> Option<(Wanted, Option<u16>)> {
+    let (host, port) = split_port(entry);
+    let port = port.map(parse_port).transpose().ok()?;
+    let wanted = match parse_host(host).ok()? {
+        Host::Name(name) => Wanted::Name(name),
+        Host::Address(address) => Wanted::Address(address),
+    };
+    Some((wanted, port))
+}
+
+/// The row ids that an entry names: an id names one, a host names every service on it.
+fn ids_of(entry: &str, index: &HashMap<RowId, usize>, found: &Found) -> Vec<RowId> {
+    if let Some((row_id, _)) = index.get_key_value(&RowId::declared(entry)) {
+        return vec![row_id.clone()];
+    }
+    let Some((wanted, port)) = parse(entry) else {
+        return Vec::new();
+    };
+    let services = found.get(&wanted).map(Vec::as_slice).unwrap_or_default();
+    services
+        .iter()
+        .filter(|(_, p)| port.is_none_or(|port| port == *p))
+        .map(|(row_id, _)| row_id.clone())
+        .collect()
+}

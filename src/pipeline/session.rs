@@ -1,0 +1,89 @@
+//! One sweep with the incident file held open for it: begin or resume, then run.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    settings::Settings,
+    source::{self, Prepared},
+    sweep::{self, Outcome, Sinks},
+};
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::{loading::Loaded, service::Service},
+    store::{Reader, Store},
+};
+
+/// A sweep that is ready to run, and the only writer of its incident file.
+#[derive(Debug)]
+pub struct Session {
+    store: Store,
+    incident: PathBuf,
+    prepared: Prepared,
+}
+
+impl Session {
+    /// Begins a sweep over what inventories declare; makes the incident file where there is none.
+    pub fn begin(
+        incident: &Path,
+        name: Option<&str>,
+        loaded: &Loaded,
+        settings: Settings,
+        command_line: &str,
+        clock: &Clock,
+    ) -> Result<Self, Error> {
+        if loaded.services.is_empty() {
+            return Err(Error::Input("the inventory holds no service".to_owned()));
+        }
+        let mut store = Store::create_or_open(incident, clock.now(), name)?;
+        let prepared = source::from_inventory(&mut store, loaded, settings, command_line, clock)?;
+        Ok(Self {
+            store,
+            incident: incident.to_path_buf(),
+            prepared,
+        })
+    }
+
+    /// Begins a sweep over services that the incident file knows.
+    pub fn again(
+        incident: &Path,
+        services: &[&Service],
+        settings: Settings,
+        command_line: &str,
+        clock: &Clock,
+    ) -> Result<Self, Error> {
+        let mut store = Store::open(incident)?;
+        let prepared = source::from_stored(&mut store, services, settings, command_line, clock)?;
+        Ok(Self {
+            store,
+            incident: incident.to_path_buf(),
+            prepared,
+        })
+    }
+
+    /// Takes up the sweep that was cut off; the same inventory may be given again.
+    pub fn resume(incident: &Path, loaded: Option<&Loaded>) -> Result<Self, Error> {
+        let store = Store::open(incident)?;
+        let prepared = source::resume(&Reader::open(incident)?, loaded)?;
+        Ok(Self {
+            store,
+            incident: incident.to_path_buf(),
+            prepared,
+        })
+    }
+
+    /// What the user should know about the incident file.
+    pub fn notices(&self) -> &[String] {
+        self.store.notices()
+    }
+
+    /// The sweep.
+    pub const fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Runs it and lets go of the incident file.
+    pub fn run(mut self, clock: &Clock, sinks: Sinks<'_>) -> Result<Outcome, Error> {
+        sweep::run(&mut self.store, &self.incident, &self.prepared, clock, sinks)
+    }
+}

@@ -1,0 +1,310 @@
+//! Tier A, stop the leak: find out (A0), install the fix (A1), restart (A2). One of each per service
+//! at most. New keys are not its business.
+
+use super::{
+    draft::{Drafts, Stop},
+    fleet::{Fleet, has_history, is_appliance, leaked, sentence, waived},
+    types::ServiceType,
+    unknown,
+    words::{attest_facet, seen, shell, tick, ticks, verify},
+};
+use crate::model::{
+    assessment::{EndpointAssessment, ServiceAssessment},
+    checklist::{Line, LineState},
+    facet::{FacetKind, FacetValue, State},
+    secret::Tier,
+    service::{Service, TlsStack},
+    verdict::Verdict,
+    wrap::Transport,
+};
+
+/// How far ahead a proposed waiver ends.
+const WAIVER_SECONDS: i64 = 30 * 24 * 3600;
+
+pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
+    for (service, judged) in fleet.judged() {
+        let mut stop = Stop::default();
+        let undecided = judged
+            .endpoints
+            .iter()
+            .any(|e| !e.verdict.is_clean() && e.verdict != Verdict::Vulnerable);
+        let waived_unknown = judged.state == State::Waived && !has_history(judged) && undecided;
+        if judged.state == State::Unknown || waived_unknown {
+            stop.find_out = Some(drafts.push(find_out(fleet, service, judged), []));
+        }
+        if leaked(judged) && judged.state != State::Decommissioned {
+            let owed = |kind| judged.facets.get(kind).value != FacetValue::NotApplicable;
+            if owed(FacetKind::Patched) {
+                stop.fix = Some(drafts.push(fix(fleet, service, judged), []));
+            }
+            if owed(FacetKind::Restarted) {
+                stop.restart = Some(drafts.push(restart(fleet, service, judged), stop.fix));
+            }
+        }
+        drafts.stop.insert(service.row_id.clone(), stop);
+    }
+}
+
+fn own_line(fleet: &Fleet<'_>, service: &Service, code: &str, title: &str) -> Line {
+    fleet.line(
+        format!("{}/{code}", service.row_id),
+        Tier::A,
+        code,
+        title,
+        vec![service.row_id.clone()],
+    )
+}
+
+fn find_out(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
+    let mut line = own_line(fleet, service, "A0", "Find out");
+    let open = judged.endpoints.iter().filter(|e| !e.verdict.is_clean());
+    let worst = open.clone().max_by_key(|e| e.current);
+    let (why, steps) = unknown::advice(
+        judged
+            .reason
+            .filter(|_| worst.is_none())
+            .or(worst.map(|e| e.reason)),
+    );
+    let places: Vec<String> = open.filter_map(|e| e.address).map(|a| a.to_string()).collect();
+    let at = if places.is_empty() || places.len() == judged.endpoints.len() {
+        String::new()
+    } else {
+        format!(" (at {})", ticks(&places))
+    };
+    line.why = format!("Nobody knows whether it is affected{at}: {why}. Unknown is never clean.");
+    line.steps = steps.iter().map(|s| (*s).to_owned()).collect();
+    line.tool_checks = Some(format!("A look that decides: `{}`.", verify(&service.row_id)));
+    let id = shell(service.row_id.as_str());
+    let until = fleet.assessment.now.plus_seconds(WAIVER_SECONDS).date();
+    line.attest = Some(format!(
+        "# either: it cannot have the hole, and this shows it\n\
+         allclear attest --service {id} --not-affected vulnerable_code_not_present --reference DOC\n\
+         # or: it is gone for good\n\
+         allclear attest --service {id} --decommissioned --reference TICKET\n\
+         # or: it is accepted as it is, until then\n\
+         allclear waive --service {id} --until {until} --reason \"...\""
+    ));
+    line.evidence_wanted =
+        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone."
+            .to_owned();
+    let claimed_gone = judged
+        .claim
+        .as_ref()
+        .filter(|c| c.what.starts_with("decommission"));
+    if judged.state == State::Waived {
+        line.state = LineState::Waived;
+        line.evidence_seen = judged.waiver.as_ref().map(waived);
+        line.done_by = judged.waiver.as_ref().map(|w| w.by.clone());
+        line.done_at = judged.waiver.as_ref().map(|w| w.at);
+    } else if let Some(claim) = claimed_gone {
+        line.state = LineState::Claimed;
+        line.done_by = Some(claim.by.clone());
+        line.done_at = Some(claim.at);
+        let sweeps = fleet.assessment.policy.decommission_sweeps;
+        line.evidence_seen = Some(format!(
+            "said to be gone by {}; proved when {sweeps} sweeps in a row cannot reach it",
+            claim.by
+        ));
+    }
+    line
+}
+
+fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
+    let kind = fleet.kind(service);
+    let (title, steps) = if is_appliance(service, kind) {
+        ("Install the maker's fix", appliance_steps())
+    } else {
+        match service.tls_stack() {
+            TlsStack::Provider => ("Get the provider's statement", provider_steps()),
+            TlsStack::OpensslStatic => ("Rebuild with the fixed library", static_steps()),
+            TlsStack::Other => ("Install the fixed version", other_steps()),
+            stack => ("Install the fixed version", package_steps(stack)),
+        }
+    };
+    let mut line = own_line(fleet, service, "A1", title);
+    line.why = evidence(judged);
+    line.steps = steps;
+    if judged.presumed && judged.last_bad.is_none() {
+        line.steps.push(format!(
+            "If it never had the hole, show that instead: `allclear attest --service {} --not-affected vulnerable_code_not_present --reference DOC`.",
+            shell(service.row_id.as_str())
+        ));
+    }
+    line.tool_checks = Some(
+        "Not from the network: it cannot see packages. The restart below shows whether the fix is in use."
+            .to_owned(),
+    );
+    line.attest = Some(attest_facet(&service.row_id, "patched"));
+    line.evidence_wanted =
+        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date."
+            .to_owned();
+    line.impact = Some("None by itself; the old code goes on running until the restart.".to_owned());
+    fleet.fill(&mut line, judged, FacetKind::Patched);
+    line
+}
+
+fn package_steps(stack: TlsStack) -> Vec<String> {
+    let mut steps = vec![
+        "Debian, Ubuntu: `sudo apt-get update && sudo apt-get install --only-upgrade openssl 'libssl*'`; Red Hat and kin: `sudo dnf upgrade openssl openssl-libs`.".to_owned(),
+        "Compare what is installed now with the advisory of the distribution: `dpkg -l 'libssl*'` or `rpm -q openssl-libs`. An upgrade that found nothing to do may only mean that the mirror is behind; the upstream version alone says nothing, since fixes are backported.".to_owned(),
+    ];
+    match stack {
+        TlsStack::OpensslDynamic => {}
+        TlsStack::OpensslIndirect => steps.push(
+            "It reaches OpenSSL through another library or runtime: check whether that one carries its own copy, and upgrade it too.".to_owned(),
+        ),
+        _ => steps.push(
+            "Nobody said how it is linked. If its process maps no `libssl` (`sudo grep -l libssl /proc/[0-9]*/maps`), it carries its own copy: then it must be rebuilt, and the package alone fixes nothing.".to_owned(),
+        ),
+    }
+    steps
+}
+
+fn static_steps() -> Vec<String> {
+    [
+        "The library is linked in: upgrading the system's package changes nothing here.",
+        "Rebuild it against the fixed library, and write the build id or digest and the date into the ticket.",
+        "Roll the new build out to every host, image and autoscaling template that carries the old one.",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn other_steps() -> Vec<String> {
+    [
+        "It does not use the system's OpenSSL: find the advisory of the library or runtime that it does use, and install what that names as fixed.",
+        "Compare what is installed now with that advisory.",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn appliance_steps() -> Vec<String> {
+    [
+        "Get the maker's statement with a date: affected, not affected, or fixed in which firmware.",
+        "Install the fixed firmware. If there is none, take its TLS port off every network that does not need it.",
+        "Keep the statement and the firmware version in the ticket.",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn provider_steps() -> Vec<String> {
+    [
+        "Ask the provider for a statement with a date: when your endpoints ran fixed code. \"We are patched\" without a date is not enough.",
+        "Their fix does not replace your key or your secrets: the lines below are still yours.",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
+    let kind = fleet.kind(service);
+    let appliance = is_appliance(service, kind);
+    let provider = service.tls_stack() == TlsStack::Provider;
+    let title = match (appliance, provider) {
+        (true, _) => "Restart the device",
+        (_, true) => "See the provider's fix in use",
+        _ => "Restart everything that maps the old library",
+    };
+    let mut line = own_line(fleet, service, "A2", title);
+    line.why = format!("{} The old code runs until the process ends.", evidence(judged));
+    line.steps = if appliance {
+        vec!["Restart the device after the firmware is installed, and check that it came back with the new version.".to_owned()]
+    } else if provider {
+        vec!["Nothing to restart on your side; ask the provider if the hole is still seen.".to_owned()]
+    } else {
+        restart_steps(service, kind)
+    };
+    line.impact = (!provider && !kind.drops.is_empty()).then(|| kind.drops.clone());
+    line.tool_checks = Some(format!(
+        "Clean looks at every address ({} at least) after the last bad one: `{}`.",
+        fleet.assessment.policy.minimum_grades.restarted,
+        verify(&service.row_id)
+    ));
+    line.evidence_wanted = "Every address clean in two sweeps or from two vantages.".to_owned();
+    fleet.fill(&mut line, judged, FacetKind::Restarted);
+    line
+}
+
+fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
+    let mut steps = vec![
+        "Only after the fix is installed: a restart of the old code can put the key into fresh memory, where it leaks sooner.".to_owned(),
+    ];
+    steps.extend(
+        kind.test
+            .as_ref()
+            .map(|t| format!("Check its configuration first: `{t}`.")),
+    );
+    steps.push(match &kind.units {
+        Some([debian, red_hat]) if debian == red_hat => {
+            format!("Restart, do not reload (a reload may keep the old library mapped): `sudo systemctl restart {debian}`.")
+        }
+        Some([debian, red_hat]) => format!(
+            "Restart, do not reload (a reload may keep the old library mapped). Debian, Ubuntu: `sudo systemctl restart {debian}`; Red Hat and kin: `sudo systemctl restart {red_hat}`."
+        ),
+        None => {
+            let flags = if service.transport == Transport::Udp { "-lunp" } else { "-ltnp" };
+            format!(
+                "Find what listens, and restart it, not reload it (a reload may keep the old library mapped): `sudo ss {flags} 'sport = :{}'`.",
+                service.port
+            )
+        }
+    });
+    steps.push(
+        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned(),
+    );
+    steps.push(
+        "Do it on every host and address behind the name; one old backend is enough to leak.".to_owned(),
+    );
+    steps
+}
+
+/// Which endpoint, what was seen, when last: one sentence or two.
+pub(super) fn evidence(judged: &ServiceAssessment) -> String {
+    let mut parts = Vec::new();
+    let bad: Vec<&EndpointAssessment> = judged
+        .endpoints
+        .iter()
+        .filter(|e| e.verdict == Verdict::Vulnerable)
+        .collect();
+    if let Some(worst) = bad.iter().max_by_key(|e| e.at) {
+        let mut places: Vec<String> = bad
+            .iter()
+            .filter_map(|e| e.address)
+            .map(|a| a.to_string())
+            .collect();
+        places.sort();
+        places.dedup();
+        let place = if places.is_empty() {
+            "An endpoint".to_owned()
+        } else {
+            ticks(&places)
+        };
+        let of = if bad.len() < judged.endpoints.len() {
+            format!(", {} of {} endpoints", bad.len(), judged.endpoints.len())
+        } else {
+            String::new()
+        };
+        parts.push(format!(
+            "{place} {} ({}, {}{of})",
+            seen(worst.reason),
+            worst.sweep,
+            worst.at.short()
+        ));
+    } else if let Some(at) = judged.last_bad {
+        parts.push(format!("Seen vulnerable until {}", at.short()));
+    } else if judged.presumed {
+        parts.push(
+            "Clean at its first look, and presumed to have leaked before: its certificate is older than the disclosure"
+                .to_owned(),
+        );
+    } else {
+        parts.push(format!("Its state is {}", judged.state));
+    }
+    if !judged.regressions.is_empty() {
+        let codes: Vec<String> = judged.regressions.iter().map(|r| tick(r.as_str())).collect();
+        parts.push(format!("it went backwards ({})", codes.join(", ")));
+    }
+    sentence(&parts).map_or(String::new(), |s| format!("{s}."))
+}

@@ -1,0 +1,91 @@
+//! What to do about a service that nobody could judge, by the reason why. Words alone.
+
+use crate::model::verdict::Reason;
+
+/// Why the answer is missing, as a sentence about the service, and the first steps towards it.
+pub(super) fn advice(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
+    match reason {
+        None => (
+            "nobody has looked at it yet",
+            &["Let allclear look from a place that reaches it."],
+        ),
+        Some(Reason::Fragile) => (
+            "it is marked fragile, so allclear did not ask it the question: such devices have hung when probed",
+            &[
+                "Get a statement with a date from its maker: which firmware is affected, and which is fixed.",
+                "Compare it with the firmware that the device shows, and keep both in the ticket.",
+                "If nobody can say: take its TLS port off every network that does not need it, and waive it with an end.",
+            ],
+        ),
+        Some(Reason::ProbeTimedOut) => (
+            "it accepts connections and then says nothing: a tarpit, a filter in between, or a service that hangs",
+            &[
+                "Look again from the same network segment, where no filter stands in between.",
+                "If it is a tarpit by design, write down where that is documented.",
+            ],
+        ),
+        Some(Reason::ConnectTimedOut | Reason::NoRoute) => (
+            "it could not be reached from where allclear looked",
+            &[
+                "Look again from a network that reaches it.",
+                "If it is gone for good, record that; the sweeps that follow must not find it either.",
+            ],
+        ),
+        Some(Reason::Refused) => (
+            "its port is closed: stopped for now, moved, or gone",
+            &[
+                "If it is only stopped, start it on a fixed version and look again; it is not clean because it is down.",
+                "If it moved, correct the inventory. If it is gone for good, record that.",
+            ],
+        ),
+        Some(Reason::DnsFailed) => (
+            "its name has no address",
+            &[
+                "Correct the name in the inventory, or ask from inside where the name is known.",
+                "If the service is gone for good, record that; the name staying gone is part of the proof.",
+            ],
+        ),
+        Some(Reason::HandshakeFailed) => (
+            "it speaks TLS and no handshake came about",
+            &[
+                "Find out what it insists on (a server name, a client certificate, a suite) and look again.",
+                "If it cannot be asked from outside, compare the version on the host with the advisory.",
+            ],
+        ),
+        Some(
+            Reason::ClosedEarly | Reason::Blocked | Reason::UnexpectedAnswer | Reason::HeartbeatNotAnswered,
+        ) => (
+            "its answer decides nothing, perhaps because a device in between eats the question",
+            &[
+                "Look again from inside, past any intrusion prevention or balancer.",
+                "If it stays unclear, compare the version on the host with the advisory.",
+            ],
+        ),
+        Some(Reason::StarttlsRefused | Reason::WrapMismatch | Reason::WrapUnsupported | Reason::NotTls) => (
+            "TLS could not be reached in the way the inventory says",
+            &[
+                "Check `wrap` and `port` in the inventory against what the service speaks, and look again.",
+                "If allclear cannot speak it, compare the version on the host with the advisory.",
+            ],
+        ),
+        Some(Reason::RateLimited) => (
+            "it asked for patience and was not asked again",
+            &["Look again later, or from an address that it does not limit."],
+        ),
+        Some(Reason::LocalError | Reason::Interrupted) => (
+            "the look was cut short on allclear's side",
+            &["Look again; `allclear sweep --resume` goes on where it stopped."],
+        ),
+        Some(Reason::OutOfScope | Reason::Excluded) => (
+            "it lies outside what allclear may touch",
+            &[
+                "Widen the scope if you may, and look again.",
+                "If it must not be probed, compare the version on the host with the advisory.",
+            ],
+        ),
+        Some(_) => (
+            "the evidence decides nothing",
+            &["Compare the version and build on the host with the advisory of its distribution or maker."],
+        ),
+    }
+}

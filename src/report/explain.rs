@@ -1,0 +1,126 @@
+//! The closed lists in plain words, short enough for one line of a terminal beside their code.
+
+use crate::model::{
+    facet::{Regression, State},
+    verdict::Reason,
+};
+
+/// A reason, said of the service: `it …`.
+pub const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::MalformedHeartbeatAnswered => "leaks memory to malformed heartbeats",
+        Reason::FixProved => "ignores malformed heartbeats: fixed",
+        Reason::HeartbeatRefused => "refuses heartbeats",
+        Reason::Blocked => "a filter on the way may hide it",
+        Reason::UnexpectedAnswer => "answered a heartbeat with other bytes than ours",
+        Reason::HeartbeatNotAnswered => "answers no heartbeat at all",
+        Reason::Tls13Only => "speaks TLS 1.3 only, which cannot have the hole",
+        Reason::NotTls => "is open and does not speak TLS",
+        Reason::WrapMismatch => "greets with another protocol than declared",
+        Reason::StackNotAffected => "its TLS library never had the hole",
+        Reason::PackageAffected => "its package is affected, by its distribution",
+        Reason::VersionAffected => "its version is in the affected range",
+        Reason::FeaturePresent => "the affected code is in its binary",
+        Reason::FeatureAbsent => "the affected code is not in its binary",
+        Reason::PackageFixed => "its package is fixed, by its distribution",
+        Reason::VersionNotAffected => "its version is outside the affected range",
+        Reason::WrapUnsupported => "allclear cannot speak its protocol yet",
+        Reason::BranchNotAnalysed => "nobody has analysed its release branch",
+        Reason::RowUnconfirmed => "the catalogue's entry is not confirmed",
+        Reason::SymbolsUnavailable => "its binary's symbols could not be read",
+        Reason::BackportLikely => "its version may carry the fix as a backport",
+        Reason::BannerOnly => "only a banner is known, which proves nothing",
+        Reason::HandshakeFailed => "no TLS handshake came about",
+        Reason::ProbeTimedOut => "took the connection and stayed silent",
+        Reason::ClosedEarly => "closed the connection before TLS",
+        Reason::StarttlsRefused => "does not offer STARTTLS",
+        Reason::RateLimited => "asked to be contacted less often",
+        Reason::LocalError => "this machine ran out of files or ports",
+        Reason::Interrupted => "the sweep was stopped before its turn",
+        Reason::Refused => "refuses connections on this port",
+        Reason::NoRoute => "no route to it from here",
+        Reason::ConnectTimedOut => "did not take the connection in time",
+        Reason::DnsFailed => "its name has no address",
+        Reason::Fragile => "marked fragile, so it was not asked",
+        Reason::OutOfScope => "outside the scope, so it was not contacted",
+        Reason::Excluded => "excluded, so it was not contacted",
+    }
+}
+
+/// A state: what it means for whoever has to act.
+pub const fn state(state: State) -> &'static str {
+    match state {
+        State::Regressed => "was closed, and went backwards",
+        State::Contradicted => "said to be done, seen not to be",
+        State::Exposed => "the hole is open: patch, then restart",
+        State::Unknown => "could not be judged: not clean",
+        State::PatchedNotRestarted => "old code still runs: restart",
+        State::RekeyedTooEarly => "new key made while it leaked: make another",
+        State::ClosedKeyAtRisk => "hole closed; still serves an exposed key",
+        State::PresumedAffected => "clean now, may have leaked before: new key",
+        State::RekeyedOldNotRevoked => "new key; revoke the old certificate",
+        State::SecretsPending => "its secrets are still to be rotated",
+        State::AwaitingVerification => "all done once; a later sweep must confirm",
+        State::Stale => "verified, and not seen for too long",
+        State::Verified => "done and confirmed",
+        State::NotAffected => "cannot have the hole",
+        State::Waived => "accepted by a person, with an end",
+        State::Decommissioned => "gone",
+    }
+}
+
+/// A regression.
+pub const fn regression(code: Regression) -> &'static str {
+    match code {
+        Regression::R1 => "vulnerable again",
+        Regression::R2 => "an exposed key is served again",
+        Regression::R3 => "new certificate on an exposed key",
+        Regression::R4 => "mixed: some addresses are old",
+        Regression::R5 => "an old secret is accepted",
+        Regression::R6 => "a revoked certificate is served",
+        Regression::R7 => "new endpoint of a verified service",
+        Regression::R8 => "verified, and not seen for too long",
+        Regression::R9 => "its waiver has run out",
+        Regression::R10 => "clean probe, old library on the host",
+    }
+}
+
+/// A gate's result, as in `verify --json`.
+pub fn gate(result: &str) -> &'static str {
+    match result {
+        "holds" => "nothing that it asks for is open",
+        "open" => "something that it asks for is still open",
+        "incomplete" => "nothing is known to be open, and not everything could be judged",
+        "regressed" => "something that was closed went backwards",
+        _ => "see the changes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_fits_on_a_line_with_its_code_and_no_two_read_alike() {
+        let mut seen = BTreeSet::new();
+        for &r in Reason::ALL {
+            let words = reason(r);
+            assert!(seen.insert(words), "`{words}` stands for two reasons");
+            let shown = 8 + words.len() + 3 + r.as_str().len();
+            assert!(shown <= 80, "{r} takes {shown} columns");
+        }
+    }
+
+    #[test]
+    fn every_state_fits_beside_its_name() {
+        for &s in State::ALL {
+            assert!(state(s).len() <= 43, "{s}: {}", state(s).len());
+        }
+        assert!(
+            !state(State::Unknown).starts_with("clean"),
+            "unknown is never clean"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! `secrets.csv`: every secret with how far its rotation has come. Names, places and dates; never a value.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
+
+use crate::model::{
+    assessment::SecretAssessment,
+    claim::{Claim, Statement, Subject},
+    facet::FacetKind,
+    ids::RowId,
+    secret::{Secret, SecretState, Tier},
+    time::Timestamp,
+};
+
+use super::{
+    Export, View,
+    csv::{Cell, Dialect, Sheet, list},
+};
+
+/// The registry's entry.
+pub const EXPORT: Export = Export {
+    name: "secrets",
+    about: "every secret in reach: owner, state, what it waits for",
+    header,
+    write,
+};
+
+fn header() -> Vec<&'static str> {
+    "secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note"
+        .split(',')
+        .collect()
+}
+
+/// Writes header and rows, by owner and id. `new_issued` is what was attested, else the inventory's date
+/// where it lies after the last bad look: an older date is not a new secret. `due` is the earliest date of its services; `ticket` and
+/// `note` are people's.
+pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Result<u64> {
+    let mut sheet = Sheet::new(out, dialect, &header())?;
+    let judged = worst_by_id(view);
+    let claims = claims_by_id(&view.evidence.claims);
+    let due = due_by_row(view);
+    let mut secrets: Vec<&Secret> = view.evidence.secrets.iter().filter(|s| wanted(view, s)).collect();
+    secrets.sort_by(|a, b| (&a.owner, &a.id).cmp(&(&b.owner, &b.id)));
+    for secret in secrets {
+        let entry = judged.get(secret.id.as_str()).copied();
+        let said = claims.get(secret.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let services = secret.services.iter().map(RowId::as_str);
+        let last_bad = entry.and_then(|e| e.last_bad);
+        let declared = secret
+            .issued_at
+            .filter(|&at| last_bad.is_some_and(|bad| at > bad));
+        let issued = last_said(said, SecretState::NewIssued).or(declared);
+        sheet.row([
+            Cell::text(&*secret.id),
+            Cell::text(&*secret.kind),
+            Cell::maybe(tier(&secret.kind)),
+            Cell::text(list(services.chain(secret.unresolved.iter().map(String::as_str)))),
+            Cell::text(secret.owner.as_deref().unwrap_or_default()),
+            Cell::maybe(entry.map(|e| e.state)),
+            Cell::maybe(issued),
+            Cell::maybe(last_said(said, SecretState::OldRefused)),
+            Cell::text(entry.map(evidence).unwrap_or_default()),
+            Cell::text(entry.map(|e| list(&e.blocked_by)).unwrap_or_default()),
+            Cell::tool(""),
+            Cell::maybe(secret.services.iter().filter_map(|r| due.get(r)).min()),
+            Cell::tool(""),
+        ])?;
+    }
+    sheet.finish()
+}
+
+/// A secret belongs to its owner; without one to the owners of its services; without those to nobody,
+/// so that every secret is in some owner's part.
+fn wanted(view: &View<'_>, secret: &Secret) -> bool {
+    if view.filter.service.is_some() {
+        return secret.services.iter().any(|r| view.wants(r));
+    }
+    let Some(wanted) = view.filter.owner.as_deref().map(str::trim) else {
+        return true;
+    };
+    let own = secret.owner.as_deref().map(str::trim).filter(|o| !o.is_empty());
+    let mut of_services = secret.services.iter().filter_map(|r| view.service(r)?.owner());
+    match own {
+        Some(own) => own == wanted,
+        None if wanted.is_empty() => of_services.next().is_none(),
+        None => of_services.any(|o| o.trim() == wanted),
+    }
+}
+
+/// Each secret under the disclosure by which most is owed.
+fn worst_by_id<'a>(view: &View<'a>) -> HashMap<&'a str, &'a SecretAssessment> {
+    let mut worst: HashMap<&str, &SecretAssessment> = HashMap::new();
+    for judged in view.judged {
+        for secret in &judged.assessment.secrets {
+            let owed = |s: &SecretAssessment| (s.in_reach && !s.closed, s.in_reach);
+            let better = worst
+                .get(secret.id.as_str())
+                .is_none_or(|s| owed(secret) > owed(s));
+            if better {
+                worst.insert(&secret.id, secret);
+            }
+        }
+    }
+    worst
+}
+
+/// The claims about each secret that were not withdrawn, in the order recorded.
+fn claims_by_id(claims: &[Claim]) -> HashMap<&str, Vec<&Claim>> {
+    let mut by_id: HashMap<&str, Vec<&Claim>> = HashMap::new();
+    for claim in claims {
+        let Subject::Secret(id) = &claim.subject else {
+            continue;
+        };
+        let said = by_id.entry(id).or_default();
+        match claim.statement {
+            Statement::Withdraw {
+                facet: None | Some(FacetKind::Secrets),
+            } => said.clear(),
+            _ => said.push(claim),
+        }
+    }
+    by_id
+}
+
+fn last_said(said: &[&Claim], wanted: SecretState) -> Option<Timestamp> {
+    let is = |c: &&&Claim| matches!(c.statement, Statement::SecretIs { state } if state == wanted);
+    said.iter().rev().find(is).map(|c| c.effective())
+}
+
+fn tier(kind: &str) -> Option<Tier> {
+    let (letter, number) = kind.split_at_checked(1)?;
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    letter.to_ascii_uppercase().parse().ok().filter(|_| numbered)
+}
+
+fn evidence(entry: &SecretAssessment) -> String {
+    match (&entry.claim, entry.in_reach) {
+        (Some(claim), _) => {
+            let reference = claim.reference.as_deref().map(|r| format!(", {r}"));
+            format!("{} by {}{}", claim.what, claim.by, reference.unwrap_or_default())
+        }
+        (None, false) => "no service on its path was exposed or presumed so".to_owned(),
+        (None, true) => String::new(),
+    }
+}
+
+/// The earliest date of each service over all disclosures.
+fn due_by_row<'a>(view: &View<'a>) -> HashMap<&'a RowId, Timestamp> {
+    let mut due: HashMap<&RowId, Timestamp> = HashMap::new();
+    for service in view.judged.iter().flat_map(|j| &j.assessment.services) {
+        if let Some(date) = service.due {
+            let earliest = due.entry(&service.row_id).or_insert(date);
+            *earliest = (*earliest).min(date);
+        }
+    }
+    due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tier_is_read_off_a_code_and_never_guessed() {
+        let table = [
+            ("C7", Some(Tier::C)),
+            ("c10", Some(Tier::C)),
+            ("B1", Some(Tier::B)),
+            ("database", None),
+            ("D", None),
+            ("Z1", None),
+            ("é1", None),
+            ("", None),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(tier(kind), expected, "kind: {kind:?}");
+        }
+    }
+}

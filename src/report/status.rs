@@ -1,0 +1,204 @@
+//! `status`: one screen of text, and the same as JSON (`allclear.status/1`, DESIGN).
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+use crate::model::{
+    assessment::Coverage,
+    facet::{Facet, FacetValue, Facets, Regression, State},
+    ids::{RowId, Spki, SweepId},
+    time::Timestamp,
+    verdict::{DisclosureId, Grade, Reason, Verdict},
+};
+
+use super::{
+    Row, View, json, lists, sections,
+    style::{Ink, Screen},
+    tally::{self, Tally},
+};
+
+/// The schema's name and version.
+pub const SCHEMA: &str = "allclear.status/1";
+
+const SCREEN_LINES: usize = 40;
+
+/// Writes one screen: never more than 40 lines, so that the first of them stays in sight.
+pub fn text(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+    lines(view, screen)
+        .iter()
+        .try_for_each(|line| writeln!(out, "{line}"))
+}
+
+fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
+    let tally = Tally::of(view.rows());
+    let mut head = sections::headline(view, &tally, screen);
+    head.extend(sections::warning(view, &tally, screen, 4));
+    head.extend(sections::context(view, &tally, screen));
+    head.extend(sections::faults(view, screen));
+    head.push(String::new());
+
+    let mut tail = Vec::new();
+    let reasons = lists::by_reason(&tally.unknown, Ink::Warn, false);
+    if !reasons.is_empty() {
+        tail.push("Why unknown:".to_owned());
+        tail.extend(lists::groups(&reasons, screen, 3));
+    }
+    tail.push(String::new());
+    tail.extend(lists::owners(&tally, screen, 5));
+    tail.extend(sections::overdue(&tally, screen));
+    tail.extend(sections::foreign_bytes(view, screen));
+    tail.extend(sections::next(view, &tally, screen));
+
+    let budget = SCREEN_LINES.saturating_sub(head.len() + tail.len());
+    let states = lists::by_state(&tally.rows, true);
+    head.extend(lists::groups(&states, screen, budget));
+    head.extend(tail);
+    head
+}
+
+/// Writes one object on one line.
+pub fn json(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    json::write(&Body::of(view), out)?;
+    writeln!(out)
+}
+
+/// The object of `status --json`; `verify --json` adds to it.
+#[derive(Serialize)]
+pub(super) struct Body<'a> {
+    schema: &'static str,
+    incident: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<SweepId>,
+    coverage: CoverageBody,
+    counts: BTreeMap<State, u64>,
+    services: Vec<ServiceBody<'a>>,
+}
+
+impl<'a> Body<'a> {
+    /// The object of a view. `counts` has every state, in order; services are in the tracker's order.
+    pub(super) fn of(view: &View<'a>) -> Self {
+        let rows = view.rows();
+        let Coverage {
+            known,
+            probed,
+            unknown,
+        } = tally::coverage(view);
+        Self {
+            schema: SCHEMA,
+            incident: &view.evidence.incident.name,
+            sweep: view.judged.iter().filter_map(|j| j.assessment.sweep).max(),
+            coverage: CoverageBody {
+                known,
+                probed,
+                unknown,
+            },
+            counts: tally::states(&rows),
+            services: rows.into_iter().map(ServiceBody::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CoverageBody {
+    known: u64,
+    probed: u64,
+    unknown: u64,
+}
+
+#[derive(Serialize)]
+struct ServiceBody<'a> {
+    row_id: &'a RowId,
+    disclosure: &'a DisclosureId,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    facets: FacetsBody<'a>,
+    spki_before: &'a [Spki],
+    spki_now: &'a [Spki],
+    key_shared_with: &'a [RowId],
+    next_action: &'a str,
+    blocked_by: &'a [String],
+    regressions: &'a [Regression],
+}
+
+impl<'a> ServiceBody<'a> {
+    fn of(row: Row<'a>) -> Self {
+        let entry = row.entry;
+        Self {
+            row_id: &entry.row_id,
+            disclosure: &entry.disclosure,
+            name: row.name(),
+            port: row.service.map(|s| s.port),
+            owner: row.owner(),
+            state: entry.state,
+            verdict: entry.verdict,
+            reason: entry.reason,
+            facets: FacetsBody::of(&entry.facets),
+            spki_before: &entry.spki_before,
+            spki_now: &entry.spki_now,
+            key_shared_with: &entry.key_shared_with,
+            next_action: &entry.next_action,
+            blocked_by: &entry.blocked_by,
+            regressions: &entry.regressions,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FacetsBody<'a> {
+    patched: FacetBody<'a>,
+    restarted: FacetBody<'a>,
+    rekeyed: FacetBody<'a>,
+    revoked: FacetBody<'a>,
+    secrets: FacetBody<'a>,
+    verified: FacetBody<'a>,
+}
+
+impl<'a> FacetsBody<'a> {
+    fn of(facets: &'a Facets) -> Self {
+        Self {
+            patched: FacetBody::of(&facets.patched),
+            restarted: FacetBody::of(&facets.restarted),
+            rekeyed: FacetBody::of(&facets.rekeyed),
+            revoked: FacetBody::of(&facets.revoked),
+            secrets: FacetBody::of(&facets.secrets),
+            verified: FacetBody::of(&facets.verified),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FacetBody<'a> {
+    value: FacetValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grade: Option<Grade>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    justification: Option<&'a str>,
+}
+
+impl<'a> FacetBody<'a> {
+    fn of(facet: &'a Facet) -> Self {
+        Self {
+            value: facet.value,
+            grade: facet.grade,
+            at: facet.at,
+            until: facet.until,
+            justification: facet.justification.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! `tracker.csv`: one row per service and disclosure, the sheet that the security lead works with
+//! (REMEDIATION 3.1).
+//!
+//! Not the import: that is told here which columns are people's ([`Owner::Human`]), which version a row
+//! has ([`versions`]) and how the guard comes off (`csv::unguard`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
+};
+
+use crate::model::{
+    facet::FacetKind,
+    ids::{RowId, Sha256},
+    observation::Certificate,
+    service::Service,
+    verdict::DisclosureId,
+};
+
+use super::{
+    Export, Row, View,
+    csv::{Cell, Dialect, Sheet, list},
+};
+
+/// The schema's name and version, in the first column of every row.
+pub const SCHEMA: &str = "allclear.tracker/1";
+
+/// The registry's entry.
+pub const EXPORT: Export = Export {
+    name: "tracker",
+    about: "one row per service: state, facets, keys, owner, dates",
+    header,
+    write,
+};
+
+/// Whose a column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// People's: taken back by `tracker import`.
+    Human,
+    /// The tool's: part of the row's version, ignored on import.
+    Tool,
+    /// The tool's, and not part of the row's version.
+    Volatile,
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name in the header.
+    pub name: &'static str,
+    /// Whose it is.
+    pub owner: Owner,
+    value: fn(&Context<'_>) -> Cell<'static>,
+}
+
+struct Context<'a> {
+    row: Row<'a>,
+    incident: &'a str,
+    version: String,
+}
+
+const fn human(name: &'static str, value: fn(&Context<'_>) -> Cell<'static>) -> Column {
+    Column {
+        name,
+        owner: Owner::Human,
+        value,
+    }
+}
+
+const fn tool(name: &'static str, value: fn(&Context<'_>) -> Cell<'static>) -> Column {
+    Column {
+        name,
+        owner: Owner::Tool,
+        value,
+    }
+}
+
+const fn volatile(name: &'static str, value: fn(&Context<'_>) -> Cell<'static>) -> Column {
+    Column {
+        name,
+        owner: Owner::Volatile,
+        value,
+    }
+}
+
+/// Every column, in the order of the header. New ones only at the end.
+pub const COLUMNS: &[Column] = &[
+    tool("schema", |_| Cell::tool(SCHEMA)),
+    tool("incident", |c| {
+        text(format!("{}/{}", c.incident, c.row.entry.disclosure))
+    }),
+    tool("row_id", |c| text(c.row.entry.row_id.to_string())),
+    volatile("row_version", |c| Cell::tool(&c.version)),
+    human("owner", |c| declared(c, |d| d.owner.clone())),
+    human("team", |c| declared(c, |d| d.team.clone())),
+    human("ticket", empty),
+    human("due", |c| Cell::maybe(c.row.entry.due)),
+    human("priority", empty),
+    tool("name", |c| text(c.row.name())),
+    tool("port", |c| Cell::maybe(c.row.service.map(|s| s.port))),
+    tool("transport", |c| Cell::maybe(c.row.service.map(|s| s.transport))),
+    tool("wrap", |c| Cell::maybe(c.row.service.map(|s| s.wrap))),
+    tool("sni", |c| {
+        maybe_text(c.row.service.and_then(|s| s.sni.as_deref()))
+    }),
+    tool("service_type", |c| declared(c, |d| d.service_type.clone())),
+    tool("addresses", |c| Cell::tool(list(addresses(c)))),
+    tool("address_count", |c| Cell::tool(addresses(c).len())),
+    human("environment", |c| declared(c, |d| d.env.clone())),
+    human("exposure", |c| {
+        Cell::maybe(c.row.service.and_then(|s| s.declared.exposure))
+    }),
+    human("site", |c| declared(c, |d| d.site.clone())),
+    human("tags", |c| declared(c, |d| Some(list(&d.tags)))),
+    tool("inventory_sources", sources),
+    tool("state", |c| Cell::tool(c.row.entry.state)),
+    tool("state_since", |c| Cell::maybe(c.row.entry.state_since)),
+    volatile("age_hours", |c| Cell::maybe(c.row.age_hours())),
+    tool("patched", |c| value(c, FacetKind::Patched)),
+    tool("restarted", |c| value(c, FacetKind::Restarted)),
+    tool("rekeyed", |c| value(c, FacetKind::Rekeyed)),
+    tool("revoked", |c| value(c, FacetKind::Revoked)),
+    tool("secrets", |c| value(c, FacetKind::Secrets)),
+    tool("verified", |c| value(c, FacetKind::Verified)),
+    tool("patched_grade", |c| grade(c, FacetKind::Patched)),
+    tool("restarted_grade", |c| grade(c, FacetKind::Restarted)),
+    tool("rekeyed_grade", |c| grade(c, FacetKind::Rekeyed)),
+    tool("revoked_grade", |c| grade(c, FacetKind::Revoked)),
+    tool("secrets_grade", |c| grade(c, FacetKind::Secrets)),
+    tool("verified_grade", |c| grade(c, FacetKind::Verified)),
+    tool("verdict", |c| Cell::maybe(c.row.entry.verdict)),
+    tool("verdict_reason", |c| Cell::maybe(c.row.entry.reason)),
+    tool("vantage", |c| {
+        text(list(
+            c.row
+                .entry
+                .endpoints
+                .iter()
+                .map(|e| &*e.vantage)
+                .collect::<BTreeSet<_>>(),
+        ))
+    }),
+    tool("probes_ok", |c| Cell::tool(c.row.entry.probes_ok)),
+    tool("probes_total", |c| Cell::tool(c.row.entry.probes_total)),
+    tool("last_bad", |c| Cell::maybe(c.row.entry.last_bad)),
+    tool("first_good", |c| Cell::maybe(c.row.entry.first_good)),
+    tool("last_seen", |c| Cell::maybe(c.row.entry.last_seen)),
+    tool("first_seen", |c| Cell::maybe(c.row.entry.first_seen)),
+    tool("tls_stack", |c| {
+        Cell::maybe(c.row.service.map(Service::tls_stack))
+    }),
+    tool("version_evidence", empty), // host evidence, not yet collected
+    tool("spki_before", |c| Cell::tool(list(&c.row.entry.spki_before))),
+    tool("spki_now", |c| Cell::tool(list(&c.row.entry.spki_now))),
+    tool("key_shared_with", |c| text(list(&c.row.entry.key_shared_with))),
+    tool("cert_now", |c| Cell::maybe(certificate(c).map(|x| x.sha256))),
+    tool("issuer", |c| {
+        maybe_text(certificate(c).and_then(|x| x.issuer.as_deref()))
+    }),
+    tool("serial", |c| {
+        maybe_text(certificate(c).and_then(|x| x.serial.as_deref()))
+    }),
+    tool("not_before", |c| {
+        Cell::maybe(certificate(c).and_then(|x| x.not_before))
+    }),
+    tool("not_after", |c| {
+        Cell::maybe(certificate(c).and_then(|x| x.not_after))
+    }),
+    tool("sct_first", empty),      // certificate transparency, not yet asked
+    tool("revocation_old", empty), // OCSP and CRL, not yet asked; what people attest is in `revoked`
+    tool("revocation_reason", empty),
+    tool("revocation_checked", empty),
+    tool("secrets_total", |c| Cell::tool(c.row.entry.secrets_total)),
+    tool("secrets_done", |c| Cell::tool(c.row.entry.secrets_done)),
+    tool("next_action", |c| text(c.row.entry.next_action.clone())),
+    tool("blocked_by", |c| text(list(&c.row.entry.blocked_by))),
+    tool("regressions", |c| Cell::tool(list(&c.row.entry.regressions))),
+    human("claim", |c| {
+        maybe_text(c.row.entry.claim.as_ref().map(|x| x.what.as_str()))
+    }),
+    human("claim_by", |c| {
+        maybe_text(c.row.entry.claim.as_ref().map(|x| x.by.as_str()))
+    }),
+    human("claim_at", |c| {
+        Cell::maybe(c.row.entry.claim.as_ref().map(|x| x.at))
+    }),
+    human("waiver_reason", |c| {
+        maybe_text(c.row.entry.waiver.as_ref().and_then(|x| x.reference.as_deref()))
+    }),
+    human("waiver_by", |c| {
+        maybe_text(c.row.entry.waiver.as_ref().map(|x| x.by.as_str()))
+    }),
+    human("waiver_until", |c| {
+        Cell::maybe(c.row.entry.waiver.as_ref().and_then(|x| x.until))
+    }),
+    human("na_justification", |c| Cell::maybe(c.row.entry.justification)),
+    human("note", empty),
+];
+
+/// The header.
+pub fn header() -> Vec<&'static str> {
+    COLUMNS.iter().map(|c| c.name).collect()
+}
+
+/// Writes header and rows, by owner, name and port; returns the number of rows.
+pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Result<u64> {
+    let mut sheet = Sheet::new(out, dialect, &header())?;
+    for row in view.rows() {
+        let context = context(view, row);
+        sheet.row(COLUMNS.iter().map(|column| (column.value)(&context)))?;
+    }
+    sheet.finish()
+}
+
+/// The version that each row has now, for an import to compare with the one in its file.
+pub fn versions(view: &View<'_>) -> BTreeMap<(RowId, DisclosureId), String> {
+    view.rows()
+        .into_iter()
+        .map(|row| {
+            let key = (row.entry.row_id.clone(), row.entry.disclosure.clone());
+            (key, context(view, row).version)
+        })
+        .collect()
+}
+
+fn context<'a>(view: &View<'a>, row: Row<'a>) -> Context<'a> {
+    let mut context = Context {
+        row,
+        incident: &view.evidence.incident.name,
+        version: String::new(),
+    };
+    // Length before value, so that no two rows of different cells run together to the same bytes.
+    let mut bytes = Vec::with_capacity(1024);
+    for column in COLUMNS.iter().filter(|c| c.owner == Owner::Tool) {
+        let (Cell::Text(value) | Cell::Tool(value)) = (column.value)(&context);
+        bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(value.as_bytes());
+    }
+    context.version = Sha256::of(&bytes).short();
+    context
+}
+
+fn empty(_: &Context<'_>) -> Cell<'static> {
+    Cell::Tool("".into())
+}
+
+fn text(value: String) -> Cell<'static> {
+    Cell::Text(value.into())
+}
+
+fn maybe_text(value: Option<&str>) -> Cell<'static> {
+    text(value.unwrap_or_default().to_owned())
+}
+
+fn declared(
+    context: &Context<'_>,
+    field: fn(&crate::model::service::Declared) -> Option<String>,
+) -> Cell<'static> {
+    let value = context.row.service.and_then(|s| field(&s.declared));
+    text(value.unwrap_or_default())
+}
+
+fn addresses(context: &Context<'_>) -> BTreeSet<std::net::IpAddr> {
+    let seen = context.row.entry.endpoints.iter().filter_map(|e| e.address);
+    let declared = context
+        .row
+        .service
+        .into_iter()
+        .flat_map(|s| s.addresses.iter().copied());
+    seen.chain(declared).collect()
+}
+
+fn sources(context: &Context<'_>) -> Cell<'static> {
+    let sources = context.row.service.into_iter().flat_map(|s| s.sources.iter());
+    text(list(sources.map(|s| format!("{}:{}", s.file, s.line))))
+}
+
+fn certificate<'a>(context: &Context<'a>) -> Option<&'a Certificate> {
+    context.row.entry.certificate.as_ref()
+}
+
+fn value(context: &Context<'_>, kind: FacetKind) -> Cell<'static> {
+    Cell::tool(context.row.entry.facets.get(kind).value)
+}
+
+fn grade(context: &Context<'_>, kind: FacetKind) -> Cell<'static> {
+    Cell::maybe(context.row.entry.facets.get(kind).grade)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::sample::Sample;
+
+    use super::*;
+
+    /// Section 3.1 of the remediation document, letter for letter: other tools read by it.
+    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note";
+    const HUMAN: &str = "owner, team, ticket, due, priority, environment, exposure, site, tags, claim, claim_by, claim_at, waiver_reason, waiver_by, waiver_until, na_justification, note";
+
+    #[test]
+    fn the_header_is_the_published_one() {
+        assert_eq!(header().join(","), HEADER);
+        let human: Vec<_> = COLUMNS
+            .iter()
+            .filter(|c| c.owner == Owner::Human)
+            .map(|c| c.name)
+            .collect();
+        assert_eq!(human.join(", "), HUMAN);
+    }
+
+    #[test]
+    fn a_row_says_what_is_known_and_leaves_the_rest_empty() {
+        let sample = Sample::new();
+        sample.with(|view| {
+            let rows = crate::report::tests::parse(&EXPORT, view, Dialect::default());
+            let web = rows.iter().find(|r| r["name"] == "web01.example.test").unwrap();
+            let filled = web.iter().filter(|(_, v)| !v.is_empty());
+            let shown: Vec<String> = filled.map(|(k, v)| format!("{k}={v}")).collect();
+            insta::assert_snapshot!(shown.join("\n"), @r#"
+            address_count=2
+            addresses=192.0.2.11;192.0.2.12
+            age_hours=20
+            cert_now=sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72
+            due=2026-11-22T12:00:00.000000Z
+            environment=prod
+            exposure=public
+            first_seen=2026-11-22T00:15:00.000000Z
+            incident=incident/CVE-2014-0160
+            inventory_sources=services.csv:2
+            issuer=CN=Test CA
+            key_shared_with=svc-qr2m4e3oingv
+            last_bad=2026-11-22T14:00:00.000000Z
+            last_seen=2026-11-22T14:00:00.000000Z
+            name=web01.example.test
+            next_action=patch, then restart
+            not_after=2027-01-01T00:00:00.000000Z
+            not_before=2014-01-01T00:00:00.000000Z
+            owner=web
+            patched=open
+            port=443
+            probes_ok=1
+            probes_total=1
+            rekeyed=open
+            restarted=open
+            revoked=open
+            row_id=svc-2wyf2llav7a7
+            row_version=dd444df1
+            schema=allclear.tracker/1
+            secrets=open
+            secrets_done=0
+            secrets_total=1
+            serial=0x1e10
+            spki_before=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+            spki_now=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+            state=exposed
+            state_since=2026-11-22T00:15:00.000000Z
+            tags=dmz;rack=7
+            tls_stack=openssl-dynamic
+            transport=tcp
+            vantage=local
+            verdict=vulnerable
+            verdict_reason=malformed-heartbeat-answered
+            verified=open
+            wrap=tls
+            "#);
+            assert_eq!(web["age_hours"], "20", "whole hours since state_since");
+            for blank in ["ticket", "priority", "note", "sct_first", "version_evidence"] {
+                assert_eq!(web[blank], "", "{blank} is not invented");
+            }
+        });
+    }
+
+    #[test]
+    fn the_version_follows_the_tools_columns_and_nothing_else() {
+        let version = |change: fn(&mut Sample)| {
+            let mut sample = Sample::new();
+            change(&mut sample);
+            sample.with(|view| versions(view).into_values().next().unwrap())
+        };
+        let first = version(|_| ());
+        assert_eq!(first.len(), 8);
+        let later = version(|s| s.assessment.now = s.assessment.now.plus_seconds(7200));
+        assert_eq!(first, later, "age alone is no change");
+        let dated = version(|s| s.assessment.services[0].due = None);
+        assert_eq!(first, dated, "people's columns are no change");
+        let moved = version(|s| {
+            for service in &mut s.assessment.services {
+                service.probes_ok += 1;
+            }
+        });
+        assert_ne!(first, moved, "a tool's column is");
+    }
+}
