@@ -5,6 +5,8 @@
 //! skipped, and is a failure where `ALLCLEAR_REQUIRE_PEERS=1` or `CI=true`.
 #![allow(
     clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::naive_bytecount,
     clippy::missing_panics_doc,
     unreachable_pub,
     reason = "tests: a failed expectation is a failed test, and nothing here is anybody's library"

@@ -35,122 +35,133 @@ fn inventory(peers: &[Peer]) -> String {
     text
 }
 
-/// Starts everything that is installed. What is missing has been announced.
-fn start_all(work: &Work) -> Vec<Peer> {
-    let mut all = Vec::new();
-    let mut add = |id, name, server, identity: &Identity, expected| {
-        all.push(Peer {
+const REFUSED: &str = "not-vulnerable/heartbeat-refused";
+
+/// `openssl s_server` in its kinds: id, name that the inventory declares, options, verdict.
+const S_SERVERS: &[(&str, &str, &[&str], &str)] = &[
+    ("s_server-1.2", "", &["-tls1_2"], REFUSED),
+    ("s_server-1.3", "", &["-tls1_3"], "not-applicable/tls13-only"),
+    ("client-certificate", "", &["-tls1_2", "-Verify", "1"], REFUSED),
+    (
+        "gcm-only",
+        "",
+        &["-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384"],
+        REFUSED,
+    ),
+    // Answers a name that it does not know with alert 112; without a name it answers.
+    (
+        "sni-refused",
+        "unknown-here.test",
+        &["-tls1_2", "-servername", "other.test", "-servername_fatal"],
+        REFUSED,
+    ),
+];
+
+/// Everything that is installed; what is missing has been announced.
+struct Peers<'a> {
+    work: &'a Work,
+    all: Vec<Peer>,
+}
+
+impl Peers<'_> {
+    fn start(work: &Work) -> Vec<Peer> {
+        let mut peers = Peers {
+            work,
+            all: Vec::new(),
+        };
+        let exposed = Identity::rsa(work.folder(), "exposed");
+        let fixed = Identity::rsa(work.folder(), "fixed");
+        if let Some(node) = peers::node_vulnerable() {
+            let expected = "vulnerable/malformed-heartbeat-answered";
+            peers.add(
+                "node-0.10.0",
+                "",
+                Server::node(&node, &exposed, "{}"),
+                &exposed,
+                expected,
+            );
+        }
+        if let Some(node) = peers::node_safe() {
+            peers.add(
+                "node-0.10.2",
+                "",
+                Server::node(&node, &fixed, "{}"),
+                &fixed,
+                REFUSED,
+            );
+        }
+        if let Some(libraries) = peers::openssl102() {
+            let server = Server::openssl102(&libraries, &fixed);
+            peers.add("openssl-1.0.2q", "", server, &fixed, "not-vulnerable/fix-proved");
+        }
+        if let Some(gnutls) = peers::gnutls_serv() {
+            peers.add(
+                "gnutls-heartbeat",
+                "",
+                Server::gnutls(&gnutls, &fixed),
+                &fixed,
+                REFUSED,
+            );
+        }
+        peers.add_s_servers(&fixed);
+        peers.add_nginx(&fixed);
+        peers.all
+    }
+
+    fn add(
+        &mut self,
+        id: &'static str,
+        name: &'static str,
+        server: Server,
+        identity: &Identity,
+        expected: &'static str,
+    ) {
+        self.all.push(Peer {
             id,
             name,
             server,
             identity: identity.clone(),
             expected,
         });
-    };
-    let folder = work.folder();
-    let one = Identity::rsa(folder, "one");
-    let two = Identity::rsa(folder, "two");
-    if let Some(node) = peers::node_vulnerable() {
-        let expected = "vulnerable/malformed-heartbeat-answered";
-        add("node-0.10.0", "", Server::node(&node, &one, "{}"), &one, expected);
     }
-    if let Some(node) = peers::node_safe() {
-        add(
-            "node-0.10.2",
-            "",
-            Server::node(&node, &two, "{}"),
-            &two,
-            "not-vulnerable/heartbeat-refused",
+
+    fn add_s_servers(&mut self, identity: &Identity) {
+        let Some(openssl) = peers::openssl() else { return };
+        let (certificate, key) = (
+            identity.certificate.to_str().unwrap(),
+            identity.key.to_str().unwrap(),
         );
-    }
-    if let Some(libraries) = peers::openssl102() {
-        let server = Server::openssl102(&libraries, &two);
-        add("openssl-1.0.2q", "", server, &two, "not-vulnerable/fix-proved");
-    }
-    if let Some(gnutls) = peers::gnutls_serv() {
-        let server = Server::gnutls(&gnutls, &two);
-        add(
-            "gnutls-heartbeat",
-            "",
-            server,
-            &two,
-            "not-vulnerable/heartbeat-refused",
-        );
-    }
-    if let Some(openssl) = peers::openssl() {
-        let table: [(&str, &str, &[&str], &str); 5] = [
-            (
-                "s_server-1.2",
-                "",
-                &["-tls1_2"],
-                "not-vulnerable/heartbeat-refused",
-            ),
-            ("s_server-1.3", "", &["-tls1_3"], "not-applicable/tls13-only"),
-            (
-                "client-certificate",
-                "",
-                &["-tls1_2", "-Verify", "1"],
-                "not-vulnerable/heartbeat-refused",
-            ),
-            (
-                "gcm-only",
-                "",
-                &["-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384"],
-                "not-vulnerable/heartbeat-refused",
-            ),
-            // Answers a name that it does not know with alert 112; without a name it answers.
-            (
-                "sni-refused",
-                "unknown-here.test",
-                &["-tls1_2", "-servername", "other.test", "-servername_fatal"],
-                "not-vulnerable/heartbeat-refused",
-            ),
-        ];
-        for (id, name, options, expected) in table {
+        for (id, name, options, expected) in S_SERVERS {
             let mut options = options.to_vec();
-            let (certificate, key) = (two.certificate.to_str().unwrap(), two.key.to_str().unwrap());
             if options.contains(&"-servername") {
                 options.extend(["-cert2", certificate, "-key2", key]);
             }
-            add(
+            self.add(
                 id,
                 name,
-                Server::s_server(&openssl, &two, &options),
-                &two,
+                Server::s_server(&openssl, identity, &options),
+                identity,
                 expected,
             );
         }
     }
-    if let Some(nginx) = peers::nginx() {
+
+    fn add_nginx(&mut self, identity: &Identity) {
+        let Some(nginx) = peers::nginx() else { return };
+        let folder = self.work.folder();
         let other = Key::ecdsa(folder, "nginx-ecdsa").certify("nginx-ecdsa", "nginx.test");
-        let two_keys = format!(
-            "{}{} ssl_protocols TLSv1.2 TLSv1.3;",
-            certificate_lines(&two),
-            certificate_lines(&other)
+        let (ours, others) = (certificate_lines(identity), certificate_lines(&other));
+        let server = Server::nginx(
+            &nginx,
+            folder,
+            &[&format!("{ours}{others} ssl_protocols TLSv1.2 TLSv1.3;")],
         );
-        let server = Server::nginx(&nginx, folder, &[&two_keys]);
-        add(
-            "nginx-two-keys",
-            "",
-            server,
-            &two,
-            "not-vulnerable/heartbeat-refused",
-        );
+        self.add("nginx-two-keys", "", server, identity, REFUSED);
         // Refuses a client without a name with alert 112.
-        let named = format!(
-            "server_name named.test; {} ssl_protocols TLSv1.2;",
-            certificate_lines(&one)
-        );
+        let named = format!("server_name named.test; {ours} ssl_protocols TLSv1.2;");
         let server = Server::nginx(&nginx, folder, &["ssl_reject_handshake on;", &named]);
-        add(
-            "sni-required",
-            "named.test",
-            server,
-            &one,
-            "not-vulnerable/heartbeat-refused",
-        );
+        self.add("sni-required", "named.test", server, identity, REFUSED);
     }
-    all
 }
 
 fn certificate_lines(identity: &Identity) -> String {
@@ -183,7 +194,7 @@ fn same_certificate(reported: &Value, identity: &Identity, id: &str) {
 #[test]
 fn every_real_peer_gets_its_verdict_in_one_sweep() {
     let work = Work::new();
-    let peers = start_all(&work);
+    let peers = Peers::start(&work);
     let list = work.write("services.csv", inventory(&peers));
     let swept = work.ok(&[
         "sweep",

@@ -124,12 +124,12 @@ fn pass(client: TcpStream, target: SocketAddr, all: &Arc<Mutex<Vec<Passed>>>, in
     let (ours, theirs) = (Arc::clone(all), Arc::clone(all));
     std::thread::spawn(move || {
         copy(from_client, to_server, Duration::ZERO, |b| {
-            ours.lock().unwrap()[index].sent.extend_from_slice(b)
+            ours.lock().unwrap()[index].sent.extend_from_slice(b);
         });
     });
     std::thread::spawn(move || {
         copy(from_server, to_client, HOLD, |b| {
-            theirs.lock().unwrap()[index].answered.extend_from_slice(b)
+            theirs.lock().unwrap()[index].answered.extend_from_slice(b);
         });
     });
 }
