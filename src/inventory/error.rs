@@ -37,6 +37,9 @@ pub enum Error {
         /// The file as it was named.
         file: Arc<str>,
     },
+    /// The inputs hold secrets and not one service.
+    #[error("no input holds a service; expected a list of hosts, or a CSV with a name or an address column")]
+    NoService,
     /// Every row of a file is bad. All bad rows of all files are in here.
     #[error("{}", bad_rows(&format!("{}: every row is bad", Printable(file)), bad))]
     WhollyBad {

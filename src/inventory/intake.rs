@@ -164,21 +164,8 @@ impl<'o> Intake<'o> {
     /// Takes a row whole, or not at all.
     pub(super) fn take(&mut self, row: Row<'_>) -> Result<(), Refusal> {
         let addresses = row.addresses.map_or(1, Addresses::count);
-        if row.name.is_none() && row.addresses.is_none() {
-            return Err(Refusal::Row(
-                Part::Host,
-                "a row needs a name or an address".to_owned(),
-            ));
-        }
-        if row.name.is_some() && addresses > 1 {
-            let message = "a CIDR with a name: a name is one service; leave the name out, or write a row for each address";
-            return Err(Refusal::Row(Part::Address, message.to_owned()));
-        }
         let ports = self.ports(&row);
-        if row.id.is_some() && (addresses > 1 || ports.len() > 1) {
-            let message = "an id is one row, and this row has more than one address or port; leave the id out, or write a row for each";
-            return Err(Refusal::Row(Part::Id, message.to_owned()));
-        }
+        fits(&row, addresses, ports.len())?;
         let reached = ports
             .iter()
             .map(|&port| self.reach(&row, port))
@@ -227,7 +214,9 @@ impl<'o> Intake<'o> {
             self.add(row_id, &identity, &new);
         }
         self.addresses = self.addresses.saturating_add(addresses);
-        self.unusual_wraps(&reached, new.wrap_declared, &shared);
+        if row.wrap.is_some() {
+            self.unusual_wraps(&reached, &shared);
+        }
         Ok(())
     }
 
@@ -236,6 +225,7 @@ impl<'o> Intake<'o> {
             (false, _) => row.ports.clone(),
             (true, false) => {
                 let mut ports = self.options.default_ports.clone();
+                ports.retain(|&port| port > 0);
                 ports.sort_unstable();
                 ports.dedup();
                 ports
@@ -324,10 +314,7 @@ impl<'o> Intake<'o> {
         extra.later.push((Arc::clone(new.declared), source.clone()));
     }
 
-    fn unusual_wraps(&mut self, reached: &[(u16, Transport, Wrap)], declared: bool, sources: &[Source]) {
-        if !declared {
-            return;
-        }
+    fn unusual_wraps(&mut self, reached: &[(u16, Transport, Wrap)], sources: &[Source]) {
         for &(port, transport, wrap) in reached {
             if let Some(usual) = wraps::contradicted(port, transport, wrap) {
                 self.loaded.notices.push(Notice {
@@ -356,6 +343,26 @@ impl<'o> Intake<'o> {
         self.loaded.disagreements = merger.disagreements;
         (self.loaded, self.index)
     }
+}
+
+/// Whether a row's host, id and numbers go together.
+fn fits(row: &Row<'_>, addresses: u64, ports: usize) -> Result<(), Refusal> {
+    if row.name.is_none() && row.addresses.is_none() {
+        return Err(Refusal::Row(
+            Part::Host,
+            "a row needs a name or an address".to_owned(),
+        ));
+    }
+    if row.name.is_some() && addresses > 1 {
+        let message =
+            "a CIDR with a name: a name is one service; leave the name out, or write a row for each address";
+        return Err(Refusal::Row(Part::Address, message.to_owned()));
+    }
+    if row.id.is_some() && (addresses > 1 || ports > 1) {
+        let message = "an id is one row, and this row has more than one address or port; leave the id out, or write a row for each";
+        return Err(Refusal::Row(Part::Id, message.to_owned()));
+    }
+    Ok(())
 }
 
 /// What all services of one row share.
@@ -416,6 +423,32 @@ impl Refusal {
                     message,
                 })
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_are_where_they_are_said_to_be() {
+        let table = [
+            (false, MOST_WITHOUT_SCOPE, 1, true),
+            (false, MOST_WITHOUT_SCOPE + 1, 1, false),
+            (false, MOST_WITHOUT_SCOPE, 16, true),
+            (true, MOST_WITHOUT_SCOPE + 1, 1, true),
+            (true, MOST_ADDRESSES, 1, true),
+            (true, MOST_ADDRESSES, 2, false),
+            (true, u64::MAX, 3, false),
+        ];
+        for (allow_huge, addresses, ports, allowed) in table {
+            let options = Options {
+                allow_huge,
+                ..Options::default()
+            };
+            let got = Intake::new(&options).limit(addresses, ports);
+            assert_eq!(got.is_ok(), allowed, "{allow_huge} {addresses} {ports}");
         }
     }
 }

@@ -131,6 +131,9 @@ pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Lo
     if options.strict && !loaded.bad.is_empty() {
         return Err(Error::Strict { bad: loaded.bad });
     }
+    if loaded.services.is_empty() && !inputs.is_empty() {
+        return Err(Error::NoService);
+    }
     secrets::resolve(&mut loaded, &index);
     notices::add(&mut loaded, &index);
     Ok(loaded)

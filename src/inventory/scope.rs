@@ -54,6 +54,9 @@ impl Scope {
 
     /// Why a service must not be touched at an address, or `None` where it may be.
     ///
+    /// An excluded name keeps away from the services of that name, not from others on its address;
+    /// to keep away from a machine, exclude its address.
+    ///
     /// Without an address the answer is about the name alone, and `None` is no permission yet: ask
     /// again with each address before the first packet.
     pub fn decide(&self, service: &Service, address: Option<IpAddr>) -> Option<Skip> {

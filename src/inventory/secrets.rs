@@ -1,5 +1,6 @@
 //! The secrets CSV: names, places and dates of secrets. Never a value: a file with a column for one
-//! is refused whole, and no message here repeats a cell, since somebody may have put one into it.
+//! is refused whole, and messages repeat no cell but ids and names of services, since somebody may
+//! have put a value into any other.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},

@@ -117,6 +117,23 @@ pub struct Policy {
     pub decommission_sweeps: u32,
 }
 
+impl Policy {
+    /// The rules in one line, for reports.
+    pub fn summary(&self) -> String {
+        let grades: Vec<String> =
+            FacetKind::ALL.iter().map(|kind| format!("{kind} {}", self.minimum_grades.of(*kind))).collect();
+        format!(
+            "presumption {}; minimum grades {}; confirming sweep {} h after everything is done; stale after {} days; \
+             {} unreachable sweeps prove a decommissioning",
+            self.presume,
+            grades.join(", "),
+            self.confirm_after_hours,
+            self.stale_after_days,
+            self.decommission_sweeps
+        )
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {

@@ -85,9 +85,11 @@ fn subjects(word: &Word, judged: &judged::Judged) -> Result<Vec<Subject>, Error>
             "say what it is about: --service, --owner, --filter or --secret".to_owned(),
         ));
     }
+    let by_row = judged.by_row();
+    let state = |row: &RowId| by_row.get(row).map(|s| s.state);
     let services = word
         .selection
-        .of(&judged.evidence.services, &|row| judged.state(row))?;
+        .of(&judged.evidence.services, &state)?;
     Ok(services
         .into_iter()
         .map(|s| Subject::Service(s.row_id.clone()))

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     model::checklist::Checklist,
     remediate,
-    report::{self, Export, Filter, csv::Dialect, meta::Written},
+    report::{self, Export, Filter, checklist::Context, csv::Dialect, meta::Written},
 };
 
 /// Whose checklist.
@@ -48,11 +48,29 @@ pub fn checklist(
     template: Option<&str>,
 ) -> Result<String, Error> {
     let lists = lists(judged, which)?;
-    let context = report::checklist::Context::of(&judged.evidence, &judged.assessment);
+    let context = context(judged);
     Ok(match layout {
         Layout::Markdown => report::checklist::markdown(&lists, &context, template)?,
         Layout::Html => report::checklist::html(&lists, &context, template)?,
     })
+}
+
+fn context(judged: &Judged) -> Context {
+    let (evidence, assessment) = (&judged.evidence, &judged.assessment);
+    let d = &assessment.disclosure;
+    Context {
+        incident: evidence.incident.name.clone(),
+        disclosure: d.id.to_string(),
+        title: d.title.clone(),
+        disclosed_at: d.disclosed_at,
+        sweep: assessment.sweep,
+        generated_at: assessment.now,
+        policy: assessment.policy.summary(),
+        chain_head: evidence.incident.chain_head.to_string(),
+        first_words: d.first_words.clone(),
+        tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),
+        nothing_owed: remediate::nothing_owed(evidence, assessment, &judged.lines()),
+    }
 }
 
 /// Lines by owner, or of one owner or service.
@@ -121,7 +139,7 @@ pub fn export_by_owner(
     for part in parts {
         let file = path.with_file_name(format!("{stem}-{}.{ending}", part.slug));
         write_file(&file, &part.bytes)?;
-        let filter = Filter { owner: Some(part.owner.clone().unwrap_or_default()), service: None };
+        let filter = Filter { owner: Some(part.owner.clone().unwrap_or_default()), ..Filter::default() };
         write_meta(judged, filter, kind, dialect, part.rows, &file)?;
         written.push(file);
     }

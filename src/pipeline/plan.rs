@@ -4,7 +4,7 @@
 //! contacted is planned as such, so that no row is ever lost.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     sync::Arc,
 };
@@ -60,7 +60,7 @@ pub struct Planner {
     /// Addresses of an earlier sweep, used instead of the resolver where present.
     pub last: BTreeMap<RowId, Vec<IpAddr>>,
     /// Endpoints that this sweep has seen already, when it is resumed.
-    pub observed: HashSet<(RowId, Option<IpAddr>)>,
+    pub observed: BTreeSet<(RowId, Option<IpAddr>)>,
 }
 
 impl Planner {
@@ -93,38 +93,30 @@ impl Planner {
 
     async fn resolve_and_send(&self, service: Arc<Service>, out: &mpsc::Sender<Planned>) {
         if self.scope.decide(&service, None) == Some(Skip::Excluded) {
-            if !self.observed.contains(&(service.row_id.clone(), None)) {
-                let fate = Fate::Skip(Skip::Excluded);
-                let _ = out
-                    .send(Planned {
-                        service,
-                        address: None,
-                        fate,
-                    })
-                    .await; // closed: the sweep is stopping
-            }
+            self.send_without_address(&service, Fate::Skip(Skip::Excluded), out).await;
             return;
         }
-        let name = service.display_name();
-        match self.resolver.addresses(&name).await {
-            Ok(addresses) => {
-                self.send(&service, &addresses, out).await;
-            }
-            Err(failure) => {
-                if !self.observed.contains(&(service.row_id.clone(), None)) {
-                    let fate = match self.scope.decide(&service, None) {
-                        Some(skip) => Fate::Skip(skip),
-                        None => Fate::NoAddress(failure.to_string()),
-                    };
-                    let _ = out
-                        .send(Planned {
-                            service,
-                            address: None,
-                            fate,
-                        })
-                        .await; // closed: the sweep is stopping
+        match self.resolver.answer(&service.display_name()).await {
+            Ok(answer) => {
+                if !self.send(&service, &answer.addresses, out).await {
+                    return;
+                }
+                // An address family that could not be asked for may hide an endpoint: that is unknown.
+                if let Some(why) = answer.incomplete {
+                    self.send_without_address(&service, Fate::NoAddress(why), out).await;
                 }
             }
+            Err(failure) => {
+                self.send_without_address(&service, Fate::NoAddress(failure.to_string()), out).await;
+            }
+        }
+    }
+
+    /// Gives a service its row without an address, unless this sweep has it already.
+    async fn send_without_address(&self, service: &Arc<Service>, fate: Fate, out: &mpsc::Sender<Planned>) {
+        if !self.observed.contains(&(service.row_id.clone(), None)) {
+            let planned = Planned { service: Arc::clone(service), address: None, fate };
+            let _ = out.send(planned).await; // closed: the sweep is stopping
         }
     }
 
@@ -174,7 +166,7 @@ pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>,
         scope: scope(&services, settings)?,
         resolver: Resolver::system(),
         last: BTreeMap::new(),
-        observed: HashSet::new(),
+        observed: BTreeSet::new(),
     };
     let mut planned = super::sweep::runtime()?.block_on(async {
         let (services_in, services_out) = mpsc::channel(256);

@@ -64,20 +64,20 @@ pub trait Progress: Send + Sync {
 }
 
 /// Everything the recorder works with.
-pub struct Recorder<'a> {
+pub struct Recorder<'a, 's> {
     /// The incident file.
     pub store: &'a mut Store,
     /// What observations are judged against.
     pub disclosures: &'a [Disclosure],
     /// Where JSON lines go, if they are wanted.
-    pub jsonl: Option<&'a mut (dyn Write + Send)>,
+    pub jsonl: Option<&'s mut (dyn Write + Send)>,
     /// Who is told.
     pub progress: &'a dyn Progress,
     /// Services of this sweep.
     pub total: u64,
 }
 
-impl Recorder<'_> {
+impl Recorder<'_, '_> {
     /// Records until the channel closes. The calibration's result comes first; if it failed, nothing
     /// is recorded or shown.
     pub fn run(

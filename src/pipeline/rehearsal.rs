@@ -18,7 +18,7 @@ use super::{
     session::Session,
     settings::Settings,
     source::{self, Input, Options},
-    sweep::Sinks,
+    sweep::{self, Sinks},
 };
 use crate::{
     clock::Clock,
@@ -83,8 +83,11 @@ pub fn run(
         let _ = std::fs::remove_file(folder.join(name)); // most often there is none
     }
     let start = Clock::System.now().plus_seconds(-6 * DAY);
-    let fleet =
-        Fleet::start(start).map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;
+    // A runtime of its own: the fleet answers while each sweep has another.
+    let runtime = sweep::runtime()?;
+    let fleet = runtime
+        .block_on(Fleet::start(start))
+        .map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;
     let policy = Policy {
         confirm_after_hours: 24,
         minimum_grades: MinimumGrades {

@@ -39,7 +39,7 @@ pub fn from_inventory(
     clock: &Clock,
 ) -> Result<Prepared, Error> {
     let digest = inventory::digest(&loaded.services, &loaded.secrets);
-    let new = new_sweep(&settings, command_line, clock, digest, loaded.bad.len() as u64)?;
+    let new = new_sweep(&settings, command_line, clock, digest, (loaded.services.len() as u64, loaded.bad.len() as u64))?;
     let sweep = store.begin_sweep(&new)?;
     store.put_services(sweep, &mut loaded.services.iter())?;
     store.put_secrets(sweep, &loaded.secrets)?;
@@ -61,7 +61,7 @@ pub fn from_stored(
 ) -> Result<Prepared, Error> {
     let owned: Vec<Service> = services.iter().map(|s| (*s).clone()).collect();
     let digest = inventory::digest(&owned, &[]);
-    let new = new_sweep(&settings, command_line, clock, digest, 0)?;
+    let new = new_sweep(&settings, command_line, clock, digest, (owned.len() as u64, 0))?;
     let sweep = store.begin_sweep(&new)?;
     store.put_services(sweep, &mut owned.iter())?;
     Ok(Prepared {
@@ -108,7 +108,7 @@ fn new_sweep(
     command_line: &str,
     clock: &Clock,
     inventory: crate::model::ids::Sha256,
-    bad_rows: u64,
+    (services, bad_rows): (u64, u64),
 ) -> Result<NewSweep, Error> {
     Ok(NewSweep {
         started_at: clock.now(),
@@ -117,6 +117,7 @@ fn new_sweep(
         command_line: command_line.to_owned(),
         settings: serde_json::to_value(settings).map_err(|e| Error::Internal(e.to_string()))?,
         inventory,
+        services,
         bad_rows,
         disclosures: settings.disclosures.clone(),
     })

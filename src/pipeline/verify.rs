@@ -64,9 +64,11 @@ pub fn verify<'s>(
     sinks: &mut dyn FnMut() -> Sinks<'s>,
 ) -> Result<Verified, Error> {
     let before = judged::load(incident, question.choice, clock.now())?;
+    let by_row = before.by_row();
+    let state = |row: &RowId| by_row.get(row).map(|s| s.state);
     let chosen = question
         .selection
-        .of(&before.evidence.services, &|row| before.state(row))?;
+        .of(&before.evidence.services, &state)?;
     let rows: Vec<RowId> = chosen.iter().map(|s| s.row_id.clone()).collect();
     let mut sweeps = Vec::new();
     let mut interrupted = false;
@@ -79,11 +81,9 @@ pub fn verify<'s>(
         sweeps.push(first.sweep);
         interrupted = first.interrupted;
         let after = judged::load(incident, question.choice, clock.now())?;
-        let again: Vec<&Service> = chosen
-            .iter()
-            .copied()
-            .filter(|s| lacks_a_second_look(&after, &s.row_id))
-            .collect();
+        let by_row = after.by_row();
+        let lacking = |s: &&Service| by_row.get(&s.row_id).is_some_and(|a| lacks_a_second_look(&after, a));
+        let again: Vec<&Service> = chosen.iter().copied().filter(lacking).collect();
         if !again.is_empty() && !interrupted {
             pause(clock);
             let second = once(&again)?;

@@ -8,6 +8,7 @@
 //! To add a CSV kind, write `report/<kind>.rs` with a `pub const EXPORT` and add its name here and to
 //! [`EXPORTS`].
 
+pub mod checklist;
 pub mod csv;
 pub mod endpoint;
 pub mod explain;

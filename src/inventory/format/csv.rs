@@ -253,6 +253,7 @@ impl<'h> Services<'h> {
             self.declare(&mut declared, column, text)
                 .map_err(|why| (column, why))?;
         }
+        declared.tags.shrink_to_fit(); // a million rows may have a tag of their own each
         let declared = Arc::new(declared);
         if self.remembered.len() < REMEMBERED {
             self.remembered.insert(self.key.clone(), Arc::clone(&declared));

@@ -1,0 +1,372 @@
+//! The rotation checklist as Markdown and as one self-contained HTML page, through handlebars
+//! templates (`reports/checklist.md.hbs`, `reports/checklist.html.hbs`). It lays out what `remediate`
+//! planned and computes nothing of its own beyond counts.
+//!
+//! A user's own template gets the same data, [`View`], under the field names of these structs; the
+//! top of the default templates lists them. Strict mode is on: a misspelt name is an error, not an
+//! empty place. Everything that `{{name}}` prints is escaped for the format, and every text has lost
+//! its control characters before a template sees it. Helpers, which escape too:
+//!
+//! * `{{prose text}}`: a text of ours in which backticks mark names and commands
+//! * `{{mono text}}`: a name, shown as code
+//! * `{{command text}}`: one line inside a code block
+
+mod escape;
+
+#[cfg(test)]
+mod tests;
+
+use handlebars::Handlebars;
+use serde::Serialize;
+
+use crate::model::{
+    checklist::{Checklist, Line, LineState, NothingOwed},
+    ids::SweepId,
+    secret::Tier,
+    text::printable,
+    time::Timestamp,
+};
+
+use escape::Format;
+
+const MARKDOWN: &str = include_str!("../../reports/checklist.md.hbs");
+const HTML: &str = include_str!("../../reports/checklist.html.hbs");
+
+/// How many lines the box at the top names.
+const FIRST: usize = 12;
+/// How many services a line names; the tracker has all.
+const SERVICES: usize = 12;
+
+/// What must not be done in the wrong order, with the reason.
+const WARNINGS: [&str; 3] = [
+    "Do not restart before the fix is installed: a restart of the old code brings the key into fresh memory, where it leaks sooner.",
+    "Do not make new keys before the restart: a key made while the service still leaks is exposed as well.",
+    "Do not revoke before every endpoint serves the new key: clients would be turned away where the old one is still served.",
+];
+
+/// Why a checklist could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The template is not handlebars.
+    #[error("the checklist template cannot be read: {0}")]
+    Template(#[source] Box<handlebars::TemplateError>),
+    /// The template asks for something that is not there.
+    #[error("the checklist template cannot be filled: {0}")]
+    Render(#[source] Box<handlebars::RenderError>),
+}
+
+/// What stands around the lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The incident's name.
+    pub incident: String,
+    /// The disclosure's id.
+    pub disclosure: String,
+    /// Its title.
+    pub title: String,
+    /// When it became public.
+    pub disclosed_at: Timestamp,
+    /// The last sweep; absent before the first.
+    pub sweep: Option<SweepId>,
+    /// When this was written.
+    pub generated_at: Timestamp,
+    /// The policy in force, in one line.
+    pub policy: String,
+    /// The head of the evidence chain.
+    pub chain_head: String,
+    /// What must be known before anything else, from the disclosure.
+    pub first_words: Vec<String>,
+    /// The version of the tool.
+    pub tool: String,
+    /// Services on which nothing is owed, with the reason.
+    pub nothing_owed: Vec<NothingOwed>,
+}
+
+/// What a template gets. Times are `2026-11-22 14:00` in UTC.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// The incident's name.
+    pub incident: String,
+    /// The disclosure's id.
+    pub disclosure: String,
+    /// Its title.
+    pub title: String,
+    /// When it became public.
+    pub disclosed_at: String,
+    /// The last sweep; empty before the first.
+    pub sweep: String,
+    /// When this was written.
+    pub generated_at: String,
+    /// The policy in force.
+    pub policy: String,
+    /// The head of the evidence chain.
+    pub chain_head: String,
+    /// What must be known first.
+    pub first_words: Vec<String>,
+    /// What must not be done in the wrong order.
+    pub warnings: Vec<String>,
+    /// The version of the tool.
+    pub tool: String,
+    /// One list per owner.
+    pub lists: Vec<ListView>,
+    /// Services on which nothing is owed.
+    pub nothing_owed: Vec<NothingOwedView>,
+}
+
+/// The lines of one owner.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    /// The owner; empty where nobody is known.
+    pub owner: String,
+    /// Lines in all.
+    pub total: usize,
+    /// Lines that are done, not owed or waived.
+    pub settled: usize,
+    /// Lines that can be worked on now, the first few.
+    pub first: Vec<LineView>,
+    /// How many more there are.
+    pub first_more: usize,
+    /// All lines, tier by tier; tiers without lines are left out.
+    pub tiers: Vec<TierView>,
+}
+
+/// The lines of one tier.
+#[derive(Debug, Serialize)]
+pub struct TierView {
+    /// `A` to `F`.
+    pub tier: String,
+    /// Its name.
+    pub title: String,
+    /// Its lines, in working order.
+    pub lines: Vec<LineView>,
+}
+
+/// One line. Optional texts are empty where there is nothing to say.
+#[derive(Clone, Debug, Serialize)]
+pub struct LineView {
+    /// Its id.
+    pub id: String,
+    /// Its code, such as `B1`.
+    pub code: String,
+    /// What to do (prose).
+    pub title: String,
+    /// The services it concerns with port, the first few (names).
+    pub services: Vec<String>,
+    /// How many more there are.
+    pub services_more: usize,
+    /// Who does it.
+    pub owner: String,
+    /// The secret's id.
+    pub secret: String,
+    /// Where it is kept.
+    pub location: String,
+    /// The state's word, such as `too-early`.
+    pub state: String,
+    /// The state in words.
+    pub state_text: String,
+    /// Whether nothing more is to be done: done or not owed.
+    pub ticked: bool,
+    /// Why it is on the list (prose).
+    pub why: String,
+    /// What to do, step by step (prose).
+    pub steps: Vec<String>,
+    /// What breaks while it is done (prose).
+    pub impact: String,
+    /// Whether old and new can be valid together; only said for secrets and keys.
+    pub overlap: String,
+    /// What is still waited for (prose).
+    pub waits_for: Vec<String>,
+    /// Ids of all lines that come first.
+    pub blocked_by: Vec<String>,
+    /// What allclear checks by itself (prose).
+    pub tool_checks: String,
+    /// Commands with which a person attests it, and comments that begin with `#`.
+    pub attest: Vec<String>,
+    /// What counts as evidence (prose).
+    pub evidence_wanted: String,
+    /// What is there (prose).
+    pub evidence_seen: String,
+    /// Its grade, E0 to E4.
+    pub grade: String,
+    /// Who did it.
+    pub done_by: String,
+    /// When.
+    pub done_at: String,
+    /// The owner's own instructions.
+    pub runbook: String,
+}
+
+/// A service on which nothing is owed.
+#[derive(Debug, Serialize)]
+pub struct NothingOwedView {
+    /// Its name with port.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why (prose).
+    pub why: String,
+}
+
+/// The checklists as GitHub-flavoured Markdown, by the default template or one's own.
+pub fn markdown(lists: &[Checklist], context: &Context, template: Option<&str>) -> Result<String, Error> {
+    render(lists, context, template.unwrap_or(MARKDOWN), Format::Markdown)
+}
+
+/// The checklists as one HTML page without scripts or outside parts, by the default template or one's own.
+pub fn html(lists: &[Checklist], context: &Context, template: Option<&str>) -> Result<String, Error> {
+    render(lists, context, template.unwrap_or(HTML), Format::Html)
+}
+
+fn render(lists: &[Checklist], context: &Context, template: &str, format: Format) -> Result<String, Error> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    escape::register(&mut registry, format);
+    registry
+        .register_template_string("checklist", template)
+        .map_err(|e| Error::Template(Box::new(e)))?;
+    registry
+        .render("checklist", &view(lists, context))
+        .map_err(|e| Error::Render(Box::new(e)))
+}
+
+fn view(lists: &[Checklist], context: &Context) -> View {
+    View {
+        incident: clean(&context.incident),
+        disclosure: clean(&context.disclosure),
+        title: clean(&context.title),
+        disclosed_at: context.disclosed_at.short(),
+        sweep: context.sweep.map_or_else(String::new, |s| s.to_string()),
+        generated_at: context.generated_at.short(),
+        policy: clean(&context.policy),
+        chain_head: clean(&context.chain_head),
+        first_words: context.first_words.iter().map(|w| clean(w)).collect(),
+        warnings: WARNINGS.map(str::to_owned).to_vec(),
+        tool: clean(&context.tool),
+        lists: lists.iter().map(list_view).collect(),
+        nothing_owed: context.nothing_owed.iter().map(nothing_owed_view).collect(),
+    }
+}
+
+fn list_view(list: &Checklist) -> ListView {
+    let ready: Vec<&Line> = list.lines.iter().filter(|l| can_start(l)).collect();
+    let tiers = Tier::ALL.iter().map(|tier| TierView {
+        tier: tier.to_string(),
+        title: tier_title(*tier).to_owned(),
+        lines: list
+            .lines
+            .iter()
+            .filter(|l| l.tier == *tier)
+            .map(line_view)
+            .collect(),
+    });
+    ListView {
+        owner: opt(list.owner.as_ref()),
+        total: list.lines.len(),
+        settled: list
+            .lines
+            .iter()
+            .filter(|l| ticked(l.state) || l.state == LineState::Waived)
+            .count(),
+        first_more: ready.len().saturating_sub(FIRST),
+        first: ready.into_iter().take(FIRST).map(line_view).collect(),
+        tiers: tiers.filter(|t| !t.lines.is_empty()).collect(),
+    }
+}
+
+/// Whether somebody can work on it now.
+fn can_start(line: &Line) -> bool {
+    let owed = matches!(
+        line.state,
+        LineState::Open | LineState::TooEarly | LineState::Contradicted
+    );
+    owed && line.blocked_by_text.is_empty()
+}
+
+const fn ticked(state: LineState) -> bool {
+    matches!(state, LineState::Done | LineState::NotApplicable)
+}
+
+fn line_view(line: &Line) -> LineView {
+    let rotates = line.secret.is_some() || line.code == "B1";
+    let overlap = if line.overlap {
+        "old and new can be valid together"
+    } else {
+        "old and new cannot be valid together"
+    };
+    LineView {
+        id: clean(&line.id),
+        code: clean(&line.code),
+        title: clean(&line.title),
+        services: line
+            .service_names
+            .iter()
+            .take(SERVICES)
+            .map(|s| clean(s))
+            .collect(),
+        services_more: line.service_names.len().saturating_sub(SERVICES),
+        owner: opt(line.owner.as_ref()),
+        secret: opt(line.secret.as_ref()),
+        location: opt(line.location.as_ref()),
+        state: line.state.to_string(),
+        state_text: state_text(line.state).to_owned(),
+        ticked: ticked(line.state),
+        why: clean(&line.why),
+        steps: line.steps.iter().map(|s| clean(s)).collect(),
+        impact: opt(line.impact.as_ref()),
+        overlap: if rotates {
+            overlap.to_owned()
+        } else {
+            String::new()
+        },
+        waits_for: line.blocked_by_text.iter().map(|s| clean(s)).collect(),
+        blocked_by: line.blocked_by.iter().map(|s| clean(s)).collect(),
+        tool_checks: opt(line.tool_checks.as_ref()),
+        attest: line.attest.iter().flat_map(|a| a.lines()).map(clean).collect(),
+        evidence_wanted: clean(&line.evidence_wanted),
+        evidence_seen: opt(line.evidence_seen.as_ref()),
+        grade: line.grade.map_or_else(String::new, |g| g.to_string()),
+        done_by: opt(line.done_by.as_ref()),
+        done_at: line.done_at.map_or_else(String::new, Timestamp::short),
+        runbook: opt(line.runbook.as_ref()),
+    }
+}
+
+fn nothing_owed_view(service: &NothingOwed) -> NothingOwedView {
+    NothingOwedView {
+        name: clean(&service.name),
+        owner: opt(service.owner.as_ref()),
+        why: clean(&service.why),
+    }
+}
+
+fn clean(text: &str) -> String {
+    printable(text).into_owned()
+}
+
+fn opt(text: Option<&String>) -> String {
+    text.map_or_else(String::new, |t| clean(t))
+}
+
+const fn tier_title(tier: Tier) -> &'static str {
+    match tier {
+        Tier::A => "Stop the leak",
+        Tier::B => "Identity keys",
+        Tier::C => "Machine secrets",
+        Tier::D => "Signing and session secrets",
+        Tier::E => "People",
+        Tier::F => "Prove it",
+    }
+}
+
+const fn state_text(state: LineState) -> &'static str {
+    match state {
+        LineState::Open => "to do",
+        LineState::Blocked => "waits",
+        LineState::Claimed => "claimed, not confirmed yet",
+        LineState::Done => "done",
+        LineState::Contradicted => "contradicted: said to be done, seen not to be",
+        LineState::TooEarly => "too early: do it again",
+        LineState::Waived => "waived",
+        LineState::NotApplicable => "not owed",
+    }
+}
