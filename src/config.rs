@@ -80,14 +80,8 @@ pub fn find(named: Option<&Path>, folders: &[&Path]) -> Result<Found, Error> {
     let Some(path) = candidate else {
         return Ok(Found::default());
     };
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::Read {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(Found {
-        config: parse(&path, &text)?,
-        path: Some(path),
-    })
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    Ok(Found { config: parse(&path, &text)?, path: Some(path) })
 }
 
 fn parse(path: &Path, text: &str) -> Result<Config, Error> {
@@ -122,14 +116,8 @@ mod tests {
     #[test]
     fn mistakes_point_at_line_and_column() {
         let table = [
-            (
-                "[policy]\npresumed = \"all\"\n",
-                "allclear.toml:2:1: unknown field `presumed`",
-            ),
-            (
-                "[policy]\npresume = \"some\"\n",
-                "allclear.toml:2:11: `some` is not a known presumption",
-            ),
+            ("[policy]\npresumed = \"all\"\n", "allclear.toml:2:1: unknown field `presumed`"),
+            ("[policy]\npresume = \"some\"\n", "allclear.toml:2:11: `some` is not a known presumption"),
             ("[policy\n", "allclear.toml:1:8: "),
         ];
         for (text, expected) in table {

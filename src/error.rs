@@ -102,10 +102,6 @@ impl Error {
 
     /// Wraps an error of writing to standard output.
     pub fn stdout(source: io::Error) -> Self {
-        Self::Io {
-            action: "write",
-            path: PathBuf::from("<stdout>"),
-            source,
-        }
+        Self::Io { action: "write", path: PathBuf::from("<stdout>"), source }
     }
 }

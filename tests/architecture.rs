@@ -41,10 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "drill",
         ],
     ),
-    (
-        "cli",
-        &["model", "clock", "config", "error", "pipeline", "report"],
-    ),
+    ("cli", &["model", "clock", "config", "error", "pipeline", "report"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -68,22 +65,14 @@ fn all_sources() -> Vec<PathBuf> {
 /// The top-level module that a file belongs to.
 fn room(path: &Path) -> String {
     let inside = path.strip_prefix("src").expect("a source file");
-    let first = inside
-        .components()
-        .next()
-        .expect("a name")
-        .as_os_str()
-        .to_string_lossy();
+    let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }
 
 /// The top-level modules that a text names: `crate::x`, also in `use crate::{x::.., y}` groups.
 fn named(text: &str) -> BTreeSet<String> {
-    let code: String = text
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or(""))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -115,11 +104,7 @@ fn named(text: &str) -> BTreeSet<String> {
                 }
             }
         } else {
-            found.insert(
-                rest.chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect(),
-            );
+            found.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
         }
     }
     found
@@ -127,10 +112,8 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn arrows_run_one_way() {
-    let rooms: BTreeMap<&str, BTreeSet<&str>> = ARROWS
-        .iter()
-        .map(|(room, may)| (*room, may.iter().copied().collect()))
-        .collect();
+    let rooms: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(room, may)| (*room, may.iter().copied().collect())).collect();
     let mut wrong = Vec::new();
     for path in all_sources() {
         let room = room(&path);
@@ -155,10 +138,7 @@ fn arrows_run_one_way() {
 #[test]
 fn the_reader_of_arrows_sees_them() {
     let text = "use crate::{\n  model::{ids::RowId, time},\n  store,\n};\nfn f() { crate::report::x() } // crate::probe\n";
-    let names: Vec<String> = named(text)
-        .into_iter()
-        .filter(|n| !n.starts_with('\u{0}'))
-        .collect();
+    let names: Vec<String> = named(text).into_iter().filter(|n| !n.starts_with('\u{0}')).collect();
     assert_eq!(names, ["model", "report", "store"]);
 }
 
@@ -177,11 +157,8 @@ fn the_table_of_arrows_has_no_circle_and_names_every_room() {
         });
         assert!(left.len() < before, "a circle among {left:?}");
     }
-    let rooms: BTreeSet<String> = all_sources()
-        .iter()
-        .map(|p| room(p))
-        .filter(|r| r != "main" && r != "lib")
-        .collect();
+    let rooms: BTreeSet<String> =
+        all_sources().iter().map(|p| room(p)).filter(|r| r != "main" && r != "lib").collect();
     assert_eq!(rooms, done.iter().map(|r| (*r).to_owned()).collect());
 }
 
@@ -193,27 +170,14 @@ fn every_file_is_named_by_its_parent_module() {
             continue;
         }
         let folder = path.parent().expect("a folder");
-        let candidates = [
-            folder.join("mod.rs"),
-            folder.join("lib.rs"),
-            folder.with_extension("rs"),
-        ];
-        let registered = candidates
-            .iter()
-            .filter_map(|p| fs::read_to_string(p).ok())
-            .any(|text| {
-                text.lines().any(|l| {
-                    let l = l
-                        .trim_start_matches("pub(crate) ")
-                        .trim_start_matches("pub(super) ");
-                    l.trim_start_matches("pub ") == format!("mod {stem};")
-                })
-            });
-        assert!(
-            registered,
-            "{} is not registered by a `mod {stem};` in its parent",
-            path.display()
-        );
+        let candidates = [folder.join("mod.rs"), folder.join("lib.rs"), folder.with_extension("rs")];
+        let registered = candidates.iter().filter_map(|p| fs::read_to_string(p).ok()).any(|text| {
+            text.lines().any(|l| {
+                let l = l.trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+                l.trim_start_matches("pub ") == format!("mod {stem};")
+            })
+        });
+        assert!(registered, "{} is not registered by a `mod {stem};` in its parent", path.display());
     }
 }
 
@@ -222,10 +186,7 @@ fn files_stay_short_enough_to_find_a_line_in() {
     let long: Vec<String> = all_sources()
         .iter()
         .filter_map(|path| {
-            let lines = fs::read_to_string(path)
-                .expect("a readable source")
-                .lines()
-                .count();
+            let lines = fs::read_to_string(path).expect("a readable source").lines().count();
             (lines > 600).then(|| format!("{}: {lines} lines", path.display()))
         })
         .collect();

@@ -49,22 +49,17 @@ impl<'e> Standing<'e> {
     /// The best claim that a facet is done among those recorded after a moment: the highest grade,
     /// then the earliest.
     pub(super) fn best(&self, facet: FacetKind, after: Option<Moment>) -> Option<(Grade, Moment)> {
-        let late = self
-            .done(facet)
-            .filter(|said| after.is_none_or(|m| said.moment > m));
+        let late = self.done(facet).filter(|said| after.is_none_or(|m| said.moment > m));
         late.map(|said| (said.claim.grade(), said.moment))
             .min_by_key(|(grade, at)| (std::cmp::Reverse(*grade), *at))
     }
 
     /// The last claim of not being affected.
     pub(super) fn not_affected(&self) -> Option<(Justification, Moment)> {
-        self.claims
-            .iter()
-            .rev()
-            .find_map(|said| match said.claim.statement {
-                Statement::NotAffected { justification } => Some((justification, said.moment)),
-                _ => None,
-            })
+        self.claims.iter().rev().find_map(|said| match said.claim.statement {
+            Statement::NotAffected { justification } => Some((justification, said.moment)),
+            _ => None,
+        })
     }
 
     /// The last claim that the whole service is gone.
@@ -76,21 +71,16 @@ impl<'e> Standing<'e> {
 
     /// The last claim that an address is gone, whether it was named or the whole service was.
     pub(super) fn address_gone(&self, address: Option<std::net::IpAddr>) -> Option<Moment> {
-        let named = |said: &&Said<'e>| {
-            matches!(said.claim.statement, Statement::Decommissioned { address: a } if a.is_none() || a == address)
-        };
+        let named = |said: &&Said<'e>| matches!(said.claim.statement, Statement::Decommissioned { address: a } if a.is_none() || a == address);
         self.claims.iter().rev().find(named).map(|said| said.moment)
     }
 
     /// The last waiver of a facet, or of the whole service, whether it has run out or not.
     pub(super) fn waiver(&self, facet: Option<FacetKind>) -> Option<(Said<'e>, Timestamp)> {
-        self.claims
-            .iter()
-            .rev()
-            .find_map(|said| match said.claim.statement {
-                Statement::Waive { facet: f, until } if f == facet => Some((*said, until)),
-                _ => None,
-            })
+        self.claims.iter().rev().find_map(|said| match said.claim.statement {
+            Statement::Waive { facet: f, until } if f == facet => Some((*said, until)),
+            _ => None,
+        })
     }
 
     /// A waiver that is in force at a time.
@@ -109,23 +99,16 @@ impl<'e> Standing<'e> {
 
     /// The last state that was attested of a secret.
     pub(super) fn secret_state(&self) -> Option<(Said<'e>, crate::model::secret::SecretState)> {
-        self.claims
-            .iter()
-            .rev()
-            .find_map(|said| match said.claim.statement {
-                Statement::SecretIs { state } => Some((*said, state)),
-                _ => None,
-            })
+        self.claims.iter().rev().find_map(|said| match said.claim.statement {
+            Statement::SecretIs { state } => Some((*said, state)),
+            _ => None,
+        })
     }
 
     /// The last claim that is not a waiver, in short.
     pub(super) fn last(&self) -> Option<StandingClaim> {
         let word = |said: &&Said<'e>| !matches!(said.claim.statement, Statement::Waive { .. });
-        self.claims
-            .iter()
-            .rev()
-            .find(word)
-            .map(|said| short(said.claim))
+        self.claims.iter().rev().find(word).map(|said| short(said.claim))
     }
 }
 

@@ -29,29 +29,16 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) const fn new(value: FacetValue) -> Self {
-        Self {
-            value,
-            grade: None,
-            at: None,
-            until: None,
-        }
+        Self { value, grade: None, at: None, until: None }
     }
 
     const fn at(value: FacetValue, grade: Grade, at: Option<Moment>) -> Self {
-        Self {
-            value,
-            grade: Some(grade),
-            at,
-            until: None,
-        }
+        Self { value, grade: Some(grade), at, until: None }
     }
 
     /// Whether nothing is owed, at whatever grade.
     pub(super) const fn is_settled(&self) -> bool {
-        matches!(
-            self.value,
-            FacetValue::Done | FacetValue::NotApplicable | FacetValue::Waived
-        )
+        matches!(self.value, FacetValue::Done | FacetValue::NotApplicable | FacetValue::Waived)
     }
 
     /// Whether nothing is owed, at the minimum grade.
@@ -140,10 +127,7 @@ impl<'e> View<'_, 'e> {
     pub(super) fn marks(&self) -> Marks {
         let picture = self.track.picture(self.index, self.said);
         let presumed = self.track.last_bad.is_none()
-            && self
-                .keys
-                .service_presumed(self.index, self.service, self.by)
-                .is_some();
+            && self.keys.service_presumed(self.index, self.service, self.by).is_some();
         let keys = self.key_view(presumed);
         let mut marks = Marks {
             picture,
@@ -196,11 +180,7 @@ impl<'e> View<'_, 'e> {
         }
         if self.track.last_bad.is_none() && !presumed {
             let known = picture.is_closed() || self.is_excused();
-            return Mark::new(if known {
-                FacetValue::NotApplicable
-            } else {
-                FacetValue::Unknown
-            });
+            return Mark::new(if known { FacetValue::NotApplicable } else { FacetValue::Unknown });
         }
         // What was said before the last bad look was not true of what ran then.
         match self.said.best(FacetKind::Patched, self.track.last_bad) {
@@ -241,11 +221,7 @@ impl<'e> View<'_, 'e> {
         if never_bad && picture.applicable == 0 {
             return Mark::new(FacetValue::NotApplicable);
         }
-        let grade = if self.track.clean_sweeps(self.said) >= 2 {
-            Grade::E3
-        } else {
-            Grade::E2
-        };
+        let grade = if self.track.clean_sweeps(self.said) >= 2 { Grade::E3 } else { Grade::E2 };
         let since = self.endpoints().filter_map(|e| e.clean_since).max();
         Mark::at(FacetValue::Done, grade, since)
     }
@@ -266,11 +242,7 @@ impl<'e> View<'_, 'e> {
             }
         }
         view.blind = self.track.bad_without_key || (presumed && !view.owes);
-        let claims: Vec<Moment> = self
-            .said
-            .done(FacetKind::Rekeyed)
-            .map(|said| said.moment)
-            .collect();
+        let claims: Vec<Moment> = self.said.done(FacetKind::Rekeyed).map(|said| said.moment).collect();
         for endpoint in self.endpoints() {
             self.add_served(endpoint, &claims, &mut view);
         }
@@ -300,11 +272,7 @@ impl<'e> View<'_, 'e> {
     fn rekeyed(&self, keys: &KeyView) -> Mark {
         if !keys.owes && !keys.blind {
             let known = self.track.last_answer.is_some() || self.is_excused();
-            return Mark::new(if known {
-                FacetValue::NotApplicable
-            } else {
-                FacetValue::Unknown
-            });
+            return Mark::new(if known { FacetValue::NotApplicable } else { FacetValue::Unknown });
         }
         if keys.serves_risky || keys.serves_old {
             return match self.said.best(FacetKind::Rekeyed, self.track.last_seen) {
@@ -318,21 +286,13 @@ impl<'e> View<'_, 'e> {
         if keys.blind {
             return Mark::new(FacetValue::Unknown);
         }
-        let grade = if self.track.safe_sweeps(self.said) >= 2 {
-            Grade::E3
-        } else {
-            Grade::E2
-        };
+        let grade = if self.track.safe_sweeps(self.said) >= 2 { Grade::E3 } else { Grade::E2 };
         Mark::at(FacetValue::Done, grade, keys.safe_from.or(self.track.last_seen))
     }
 
     fn revoked(&self, keys: &KeyView) -> Mark {
         if !keys.owes {
-            return Mark::new(if keys.blind {
-                FacetValue::Unknown
-            } else {
-                FacetValue::NotApplicable
-            });
+            return Mark::new(if keys.blind { FacetValue::Unknown } else { FacetValue::NotApplicable });
         }
         let word = self.revocation_word(keys);
         let mut mark = Mark::at(FacetValue::Done, Grade::E4, None);
@@ -365,28 +325,23 @@ impl<'e> View<'_, 'e> {
     }
 
     /// Certificates that this service showed on keys at risk.
-    pub(super) fn old_certificates(&self) -> impl Iterator<Item = &'e crate::model::observation::Certificate> {
+    pub(super) fn old_certificates(
+        &self,
+    ) -> impl Iterator<Item = &'e crate::model::observation::Certificate> {
         let risky = |key: u32| self.keys.at_risk_from(self.index, key, self.by).is_some();
         let all = self.track.certificates.iter();
-        all.filter(move |((key, _), _)| risky(*key))
-            .map(|(_, certificate)| *certificate)
+        all.filter(move |((key, _), _)| risky(*key)).map(|(_, certificate)| *certificate)
     }
 
     fn secrets_mark(&self) -> Mark {
-        let linked = self
-            .index
-            .secrets_of
-            .get(self.service)
-            .map_or(&[][..], Vec::as_slice);
+        let linked = self.index.secrets_of.get(self.service).map_or(&[][..], Vec::as_slice);
         secrets::facet(linked.iter().filter_map(|secret| {
             let number = *secret as usize;
             let path = self.index.path_of.get(number).map_or(0, Vec::len);
             if self.is_final || path > WIDE_PATH {
                 return self.secrets.get(number).cloned();
             }
-            Some(secrets::status(
-                self.index, self.keys, self.lines, number, self.by, self.now,
-            ))
+            Some(secrets::status(self.index, self.keys, self.lines, number, self.by, self.now))
         }))
     }
 
@@ -402,8 +357,7 @@ impl<'e> View<'_, 'e> {
         for endpoint in self.endpoints() {
             let look = endpoint.last.moment;
             let confirms = |mark: &Mark| {
-                mark.at
-                    .is_none_or(|done| look.sweep > done.sweep && look.at > done.at.plus_seconds(wait))
+                mark.at.is_none_or(|done| look.sweep > done.sweep && look.at > done.at.plus_seconds(wait))
             };
             if !marks.five().iter().all(|(_, mark)| confirms(mark)) {
                 return Mark::new(FacetValue::Open);

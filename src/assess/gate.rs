@@ -16,10 +16,7 @@ use crate::model::{
 /// was asked about is incomplete, so that a mistyped filter never reads as success.
 pub fn gate(assessment: &Assessment, gate: Gate, only: &dyn Fn(&RowId) -> bool) -> GateResult {
     let asked = assessment.services.iter().filter(|s| only(&s.row_id));
-    asked
-        .map(|service| one(service, gate))
-        .max()
-        .unwrap_or(GateResult::Incomplete)
+    asked.map(|service| one(service, gate)).max().unwrap_or(GateResult::Incomplete)
 }
 
 fn one(service: &ServiceAssessment, gate: Gate) -> GateResult {
@@ -51,11 +48,8 @@ fn one(service: &ServiceAssessment, gate: Gate) -> GateResult {
 ///
 /// Without `before`, every service is new. `code` is the first code that is new.
 pub fn changes(before: Option<&Assessment>, after: &Assessment) -> Vec<Change> {
-    let old: HashMap<&RowId, &ServiceAssessment> = before
-        .iter()
-        .flat_map(|b| &b.services)
-        .map(|s| (&s.row_id, s))
-        .collect();
+    let old: HashMap<&RowId, &ServiceAssessment> =
+        before.iter().flat_map(|b| &b.services).map(|s| (&s.row_id, s)).collect();
     let changed = after.services.iter().filter_map(|service| {
         let was = old.get(&service.row_id);
         let code = service

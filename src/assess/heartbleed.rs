@@ -13,9 +13,8 @@ use super::verdict::{Finding, tried};
 type Outcome = (Verdict, Reason);
 
 /// Protocols whose greeting says that TLS may wait behind a STARTTLS.
-const UPGRADABLE: &[&str] = &[
-    "smtp", "lmtp", "pop3", "imap", "ftp", "nntp", "sieve", "xmpp", "ldap", "postgres", "mysql", "irc",
-];
+const UPGRADABLE: &[&str] =
+    &["smtp", "lmtp", "pop3", "imap", "ftp", "nntp", "sieve", "xmpp", "ldap", "postgres", "mysql", "irc"];
 
 /// Clean reasons, weakest first: the weakest of several attempts is the one that is reported.
 const WEAKEST_FIRST: &[Reason] = &[
@@ -28,11 +27,7 @@ const WEAKEST_FIRST: &[Reason] = &[
 
 /// Judges one observation.
 pub(super) fn judge(observation: &Observation) -> Finding {
-    let outcomes: Vec<Outcome> = observation
-        .attempts
-        .iter()
-        .map(|a| attempt(a, observation))
-        .collect();
+    let outcomes: Vec<Outcome> = observation.attempts.iter().map(|a| attempt(a, observation)).collect();
     let vulnerable = outcomes.iter().filter(|o| o.0 == Verdict::Vulnerable).count();
     let (verdict, reason) = aggregate(&outcomes, observation);
     Finding {
@@ -69,11 +64,7 @@ fn aggregate(outcomes: &[Outcome], observation: &Observation) -> Outcome {
         };
     }
     let strength = |reason: Reason| WEAKEST_FIRST.iter().position(|r| *r == reason);
-    outcomes
-        .iter()
-        .copied()
-        .min_by_key(|o| strength(o.1))
-        .unwrap_or(whole)
+    outcomes.iter().copied().min_by_key(|o| strength(o.1)).unwrap_or(whole)
 }
 
 /// One attempt by its answers, or by how its contact ended where no question was asked.
@@ -135,11 +126,7 @@ fn after_silence(attempt: &Attempt) -> Outcome {
     match attempt.poke {
         Some(Answer::Alert { .. } | Answer::Closed | Answer::Reset) => {
             let clean = attempt.extension == Some(HeartbeatExtension::Offered);
-            let verdict = if clean {
-                Verdict::NotVulnerable
-            } else {
-                Verdict::Inconclusive
-            };
+            let verdict = if clean { Verdict::NotVulnerable } else { Verdict::Inconclusive };
             (verdict, Reason::HeartbeatNotAnswered)
         }
         Some(Answer::Silent) if attempt.still_up == Some(false) => (Verdict::Inconclusive, Reason::Blocked),
@@ -179,10 +166,7 @@ fn contact(contact: Contact, observation: &Observation) -> Outcome {
 /// Whether the greeting was one of a protocol that can be upgraded. That it was not TLS from the
 /// first byte then says nothing, whatever wrap was declared.
 fn greets_upgradable(observation: &Observation) -> bool {
-    let greeting = observation
-        .detail
-        .as_deref()
-        .and_then(|d| d.strip_prefix("greeting of "));
+    let greeting = observation.detail.as_deref().and_then(|d| d.strip_prefix("greeting of "));
     let word = greeting.and_then(|g| g.split(|c: char| !c.is_ascii_alphanumeric()).next());
     word.is_some_and(|w| UPGRADABLE.contains(&w))
 }

@@ -124,10 +124,7 @@ impl<'e> Track<'e> {
         } else if looks.iter().all(|l| l.finding.verdict == Verdict::Unreachable) {
             self.silent_sweeps += 1;
         }
-        let bad = looks
-            .iter()
-            .filter(|l| l.finding.verdict == Verdict::Vulnerable)
-            .count();
+        let bad = looks.iter().filter(|l| l.finding.verdict == Verdict::Vulnerable).count();
         let clean = looks.iter().filter(|l| l.finding.verdict.is_clean()).count();
         if (bad == 0) != (clean == 0) {
             self.uniform_in.get_or_insert(sweep);
@@ -160,9 +157,7 @@ impl<'e> Track<'e> {
             self.keys.entry(*key).or_insert(moment);
         }
         for (key, certificate) in index.certificates(look) {
-            self.certificates
-                .entry((key, certificate.sha256))
-                .or_insert(certificate);
+            self.certificates.entry((key, certificate.sha256)).or_insert(certificate);
         }
         if look.seen.certificate.is_some() {
             self.certificate = look.seen.certificate.as_ref();
@@ -176,10 +171,7 @@ impl<'e> Track<'e> {
             endpoint.take(index, look);
             endpoint.weigh(index, keys, last_bad, look);
         }
-        self.bad_without_key = self
-            .endpoints
-            .iter()
-            .any(|e| e.last_bad.is_some() && e.key_look.is_none());
+        self.bad_without_key = self.endpoints.iter().any(|e| e.last_bad.is_some() && e.key_look.is_none());
     }
 
     /// A bad look undoes what was counted as clean at its address, and every new key of the service:
@@ -199,29 +191,26 @@ impl<'e> Track<'e> {
 
     fn endpoint(&mut self, look: &'e Look<'e>) -> usize {
         let vantage = &look.seen.vantage;
-        *self
-            .by_id
-            .entry((look.seen.address, &**vantage))
-            .or_insert_with(|| {
-                self.endpoints.push(Endpoint {
-                    address: look.seen.address,
-                    vantage,
-                    first: look.moment,
-                    last: look,
-                    last_answer: None,
-                    last_bad: None,
-                    first_bad_keys: None,
-                    clean_since: None,
-                    clean_sweeps: 0,
-                    clean_sweep: NONE,
-                    key_look: None,
-                    others: &[],
-                    safe_since: None,
-                    safe_sweeps: 0,
-                    safe_sweep: NONE,
-                });
-                self.endpoints.len() - 1
-            })
+        *self.by_id.entry((look.seen.address, &**vantage)).or_insert_with(|| {
+            self.endpoints.push(Endpoint {
+                address: look.seen.address,
+                vantage,
+                first: look.moment,
+                last: look,
+                last_answer: None,
+                last_bad: None,
+                first_bad_keys: None,
+                clean_since: None,
+                clean_sweeps: 0,
+                clean_sweep: NONE,
+                key_look: None,
+                others: &[],
+                safe_since: None,
+                safe_sweeps: 0,
+                safe_sweep: NONE,
+            });
+            self.endpoints.len() - 1
+        })
     }
 
     /// The look that stands for an endpoint: its own last one, or a later one that found its name
@@ -233,17 +222,12 @@ impl<'e> Track<'e> {
     /// Looks that found the name without an address, from vantages that know no endpoint.
     pub(super) fn nameless(&self) -> impl Iterator<Item = &'e Look<'e>> {
         let unknown = |vantage: &str| !self.endpoints.iter().any(|e| &**e.vantage == vantage);
-        self.nameless
-            .values()
-            .copied()
-            .filter(move |l| unknown(&l.seen.vantage))
+        self.nameless.values().copied().filter(move |l| unknown(&l.seen.vantage))
     }
 
     /// Whether a later finished sweep from the same vantage no longer found the endpoint.
     pub(super) fn has_left(&self, endpoint: &Endpoint<'e>) -> bool {
-        self.covered
-            .get(&**endpoint.vantage)
-            .is_some_and(|sweep| *sweep > endpoint.last.moment.sweep)
+        self.covered.get(&**endpoint.vantage).is_some_and(|sweep| *sweep > endpoint.last.moment.sweep)
             && !self.nameless.contains_key(&**endpoint.vantage)
     }
 
@@ -302,11 +286,7 @@ impl<'e> Track<'e> {
     /// Sweeps by address, all vantages together: a sweep has one vantage, so they never overlap.
     fn fewest(&self, said: &Standing<'e>, sweeps: impl Fn(&Endpoint<'e>) -> u32) -> u32 {
         let mut by_address: BTreeMap<Option<IpAddr>, u32> = BTreeMap::new();
-        for endpoint in self
-            .endpoints
-            .iter()
-            .filter(|e| self.class(e, said) != Class::Left)
-        {
+        for endpoint in self.endpoints.iter().filter(|e| self.class(e, said) != Class::Left) {
             *by_address.entry(endpoint.address).or_default() += sweeps(endpoint);
         }
         by_address.into_values().min().unwrap_or(0)
@@ -428,11 +408,7 @@ impl Picture {
             Verdict::NotApplicable => 0,
         };
         // Endpoints that were left count only where there is nothing else to report.
-        let worst = if class == Class::Left {
-            &mut self.worst_left
-        } else {
-            &mut self.worst
-        };
+        let worst = if class == Class::Left { &mut self.worst_left } else { &mut self.worst };
         if worst.is_none_or(|(worst, _)| rank(found.0) > rank(worst)) {
             *worst = Some(found);
         }
@@ -480,13 +456,9 @@ pub(super) fn replay<'e>(
 fn words<'e>(index: &Index<'e>, service: usize) -> Vec<(Moment, Option<Said<'e>>)> {
     let own = index.claims.get(service).into_iter().flatten();
     let secrets = index.secrets_of.get(service).into_iter().flatten();
-    let about = secrets
-        .filter_map(|secret| index.secret_claims.get(*secret as usize))
-        .flatten();
-    let mut all: Vec<_> = own
-        .map(|said| (said.moment, Some(*said)))
-        .chain(about.map(|said| (said.moment, None)))
-        .collect();
+    let about = secrets.filter_map(|secret| index.secret_claims.get(*secret as usize)).flatten();
+    let mut all: Vec<_> =
+        own.map(|said| (said.moment, Some(*said))).chain(about.map(|said| (said.moment, None))).collect();
     all.sort_by_key(|(moment, _)| *moment);
     all
 }

@@ -3,7 +3,11 @@
 //!
 //! Not a judgement: what a service owes is said elsewhere.
 
-use std::{collections::{BTreeMap, HashMap}, net::IpAddr, ops::Range};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    ops::Range,
+};
 
 use rayon::prelude::*;
 
@@ -34,10 +38,7 @@ pub(super) struct Moment {
 impl Moment {
     /// After everything of a sweep.
     pub(super) const fn end_of(sweep: u32) -> Self {
-        Self {
-            sweep,
-            at: Timestamp::from_micros(i64::MAX),
-        }
+        Self { sweep, at: Timestamp::from_micros(i64::MAX) }
     }
 }
 
@@ -148,25 +149,16 @@ impl<'e> Index<'e> {
         let swept = evidence.sweeps.iter().map(|s| s.id).filter(|id| known(*id));
         let looked = index.looks.iter().map(|l| l.seen.sweep);
         index.last_sweep = swept.chain(looked).max();
-        index.unfinished = evidence
-            .sweeps
-            .iter()
-            .filter(|s| s.state != SweepState::Finished)
-            .map(|s| s.id.0)
-            .collect();
+        index.unfinished =
+            evidence.sweeps.iter().filter(|s| s.state != SweepState::Finished).map(|s| s.id.0).collect();
         index.unfinished.sort_unstable();
         index
     }
 
     fn take_observations(&mut self, rows: &HashMap<&str, u32>, known: impl Fn(SweepId) -> bool + Sync) {
         let rule = rule(self.disclosure);
-        let mut found: Vec<(&Observation, Finding)> = self
-            .evidence
-            .observations
-            .par_iter()
-            .filter(|o| known(o.sweep))
-            .map(|o| (o, rule(o)))
-            .collect();
+        let mut found: Vec<(&Observation, Finding)> =
+            self.evidence.observations.par_iter().filter(|o| known(o.sweep)).map(|o| (o, rule(o))).collect();
         let mut keys: HashMap<Spki, u32> = HashMap::new();
         let mut places: HashMap<(IpAddr, u16), u32> = HashMap::new();
         self.looks.reserve(found.len());
@@ -181,10 +173,7 @@ impl<'e> Index<'e> {
                 self.key_numbers.push(number);
             }
             let next = count(places.len());
-            let moment = Moment {
-                sweep: seen.sweep.0,
-                at: seen.at,
-            };
+            let moment = Moment { sweep: seen.sweep.0, at: seen.at };
             let end = self.ends.entry(moment.sweep).or_insert(moment);
             *end = moment.max(*end);
             self.looks.push(Look {
@@ -192,9 +181,7 @@ impl<'e> Index<'e> {
                 finding,
                 moment,
                 service: rows.get(seen.row_id.as_str()).copied().unwrap_or(NONE),
-                place: seen
-                    .address
-                    .map_or(NONE, |a| *places.entry((a, seen.port)).or_insert(next)),
+                place: seen.address.map_or(NONE, |a| *places.entry((a, seen.port)).or_insert(next)),
                 first_key,
                 keys: count(self.key_numbers.len()) - first_key,
                 has_main_key: seen.certificate.as_ref().is_some_and(|c| c.spki_sha256.is_some()),
@@ -229,20 +216,15 @@ impl<'e> Index<'e> {
             if !before {
                 continue;
             }
-            let said = Said {
-                claim,
-                moment: Moment {
-                    sweep: claim.after_sweep.map_or(0, |s| s.0),
-                    at: claim.at,
-                },
-            };
+            let said =
+                Said { claim, moment: Moment { sweep: claim.after_sweep.map_or(0, |s| s.0), at: claim.at } };
             let list = match &claim.subject {
-                Subject::Service(row) => rows
-                    .get(row.as_str())
-                    .and_then(|n| self.claims.get_mut(*n as usize)),
-                Subject::Secret(id) => secrets
-                    .get(id.as_str())
-                    .and_then(|n| self.secret_claims.get_mut(*n as usize)),
+                Subject::Service(row) => {
+                    rows.get(row.as_str()).and_then(|n| self.claims.get_mut(*n as usize))
+                }
+                Subject::Secret(id) => {
+                    secrets.get(id.as_str()).and_then(|n| self.secret_claims.get_mut(*n as usize))
+                }
             };
             if let Some(list) = list {
                 list.push(said);
@@ -255,11 +237,8 @@ impl<'e> Index<'e> {
 
     fn take_secrets(&mut self, rows: &HashMap<&str, u32>) {
         for (number, secret) in self.evidence.secrets.iter().enumerate() {
-            let mut path: Vec<u32> = secret
-                .services
-                .iter()
-                .filter_map(|row| rows.get(row.as_str()).copied())
-                .collect();
+            let mut path: Vec<u32> =
+                secret.services.iter().filter_map(|row| rows.get(row.as_str()).copied()).collect();
             path.sort_unstable();
             path.dedup();
             for service in &path {
@@ -280,16 +259,12 @@ impl<'e> Index<'e> {
     /// Every key that a look saw, by number; the main one first.
     pub(super) fn keys(&self, look: &Look<'e>) -> &[u32] {
         let start = look.first_key as usize;
-        self.key_numbers
-            .get(start..start + look.keys as usize)
-            .unwrap_or_default()
+        self.key_numbers.get(start..start + look.keys as usize).unwrap_or_default()
     }
 
     /// The keys besides the main one that a look saw.
     pub(super) fn other_keys(&self, look: &Look<'e>) -> &[u32] {
-        self.keys(look)
-            .get(usize::from(look.has_main_key)..)
-            .unwrap_or_default()
+        self.keys(look).get(usize::from(look.has_main_key)..).unwrap_or_default()
     }
 
     /// Every certificate that a look saw whose key could be read, with the key's number.

@@ -60,12 +60,8 @@ impl<'e> Keys<'e> {
             .map(|l| (l.place, l.moment))
             .collect();
         bad_places.sort_unstable();
-        let mut keys = Self {
-            keys: sighted(index),
-            carried: carried(index),
-            bad_places,
-            presumed_services: Vec::new(),
-        };
+        let mut keys =
+            Self { keys: sighted(index), carried: carried(index), bad_places, presumed_services: Vec::new() };
         keys.expose(index);
         keys.presume(index);
         keys
@@ -75,12 +71,7 @@ impl<'e> Keys<'e> {
     fn expose(&mut self, index: &Index<'e>) {
         let mut seen: Vec<(u32, u32, Moment)> = Vec::with_capacity(index.looks.len());
         for look in index.looks.iter().filter(|l| l.place != NONE) {
-            seen.extend(
-                index
-                    .keys(look)
-                    .iter()
-                    .map(|key| (look.place, *key, look.moment)),
-            );
+            seen.extend(index.keys(look).iter().map(|key| (look.place, *key, look.moment)));
         }
         seen.par_sort_unstable();
         seen.dedup_by_key(|(place, key, _)| (*place, *key));
@@ -98,10 +89,8 @@ impl<'e> Keys<'e> {
     }
 
     fn presume(&mut self, index: &Index<'e>) {
-        let presumed: Vec<Option<(Moment, Vec<u32>)>> = (0..index.of_service.len())
-            .into_par_iter()
-            .map(|service| presumed(index, service))
-            .collect();
+        let presumed: Vec<Option<(Moment, Vec<u32>)>> =
+            (0..index.of_service.len()).into_par_iter().map(|service| presumed(index, service)).collect();
         for (service, found) in presumed.iter().enumerate() {
             for (from, number) in found.iter().flat_map(|(from, keys)| keys.iter().map(move |k| (*from, k))) {
                 if let Some(key) = self.keys.get_mut(*number as usize) {
@@ -233,15 +222,8 @@ impl<'e> Keys<'e> {
             first_seen: key.first.at,
             last_seen: key.last.at,
             endpoints,
-            certificates: self
-                .certificates(number)
-                .iter()
-                .map(|c| c.certificate.clone())
-                .collect(),
-            reissued: self
-                .reissued(index, number)
-                .map(|c| c.certificate.sha256)
-                .collect(),
+            certificates: self.certificates(number).iter().map(|c| c.certificate.clone()).collect(),
+            reissued: self.reissued(index, number).map(|c| c.certificate.sha256).collect(),
         })
     }
 }
@@ -329,10 +311,7 @@ fn presumed(index: &Index<'_>, service: usize) -> Option<(Moment, Vec<u32>)> {
             slot.get_or_insert(look);
         }
     }
-    let firsts = clean
-        .into_values()
-        .flatten()
-        .filter(|l| l.finding.verdict.is_clean() && owes(index, l));
+    let firsts = clean.into_values().flatten().filter(|l| l.finding.verdict.is_clean() && owes(index, l));
     let mut from = None;
     let mut keys = Vec::new();
     for look in firsts {

@@ -88,10 +88,8 @@ fn run(
     let index = Index::new(evidence, disclosure, policy, last);
     let keys = keys::Keys::new(&index);
     let services = evidence.services.len();
-    let (lines, served): (Vec<secrets::Line>, Vec<Vec<keys::KeyPlace>>) = (0..services)
-        .into_par_iter()
-        .map(|service| secrets::Line::new(&index, &keys, service))
-        .unzip();
+    let (lines, served): (Vec<secrets::Line>, Vec<Vec<keys::KeyPlace>>) =
+        (0..services).into_par_iter().map(|service| secrets::Line::new(&index, &keys, service)).unzip();
     let mut served: Vec<keys::KeyPlace> = served.into_iter().flatten().collect();
     served.par_sort_unstable();
     let end = Moment::end_of(NONE);
@@ -107,10 +105,8 @@ fn run(
         served: &served,
         now,
     };
-    let services: Vec<ServiceAssessment> = (0..services)
-        .into_par_iter()
-        .map(|service| fleet.assess(service))
-        .collect();
+    let services: Vec<ServiceAssessment> =
+        (0..services).into_par_iter().map(|service| fleet.assess(service)).collect();
     Assessment {
         disclosure: disclosure.clone(),
         policy: policy.clone(),
@@ -132,10 +128,7 @@ fn coverage(index: &Index<'_>, services: &[ServiceAssessment]) -> Coverage {
     use crate::model::verdict::Verdict;
     let probed = |service: &usize| {
         let reached = |verdict| !matches!(verdict, Verdict::Unreachable | Verdict::Skipped);
-        index
-            .service_looks(*service)
-            .iter()
-            .any(|look| reached(look.finding.verdict))
+        index.service_looks(*service).iter().any(|look| reached(look.finding.verdict))
     };
     Coverage {
         known: services.len() as u64,

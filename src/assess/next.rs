@@ -63,10 +63,8 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
 }
 
 fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
-    let bad: Vec<&Endpoint<'_>> = view
-        .endpoints()
-        .filter(|e| view.track.class(e, view.said) == Class::Bad)
-        .collect();
+    let bad: Vec<&Endpoint<'_>> =
+        view.endpoints().filter(|e| view.track.class(e, view.said) == Class::Bad).collect();
     let mut left = bad.iter().filter(|e| view.track.has_left(e));
     if let Some(endpoint) = left.next().filter(|_| bad.iter().all(|e| view.track.has_left(e))) {
         return format!(
@@ -85,7 +83,9 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
         _ => "Vulnerable at ",
     };
     if headline.marks.patched.value == FacetValue::Claimed {
-        return format!("{again}{where_} when last seen; said to be patched since: restart it, then sweep again.");
+        return format!(
+            "{again}{where_} when last seen; said to be patched since: restart it, then sweep again."
+        );
     }
     format!("{again}{where_}: {}", fix(stack(view)))
 }
@@ -126,7 +126,9 @@ fn unknown(headline: &Headline) -> String {
         return "Never looked at: sweep it.".to_owned();
     };
     let text = match reason {
-        Reason::DnsFailed => "Its name has no address: correct the inventory, or attest that it is decommissioned.",
+        Reason::DnsFailed => {
+            "Its name has no address: correct the inventory, or attest that it is decommissioned."
+        }
         Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut => {
             "Not reached: sweep it from a place that can reach it, or attest that it is decommissioned."
         }
@@ -171,17 +173,12 @@ fn secrets(headline: &Headline) -> String {
 fn awaiting(view: &View<'_, '_>, headline: &Headline) -> String {
     let marks = &headline.marks;
     let minimum = &view.index.policy.minimum_grades;
-    let lacks = marks
-        .five()
-        .into_iter()
-        .find(|(kind, mark)| !mark.satisfies(minimum.of(*kind)));
+    let lacks = marks.five().into_iter().find(|(kind, mark)| !mark.satisfies(minimum.of(*kind)));
     let Some((kind, mark)) = lacks else {
         return "Everything is done once: sweep it again to confirm.".to_owned();
     };
     let need = minimum.of(kind);
-    let has = mark
-        .grade
-        .map_or_else(|| "no evidence".to_owned(), |grade| format!("grade {grade}"));
+    let has = mark.grade.map_or_else(|| "no evidence".to_owned(), |grade| format!("grade {grade}"));
     let how = match kind {
         FacetKind::Patched => "attest the fixed version with a reference",
         FacetKind::Restarted | FacetKind::Rekeyed => "sweep it again",
@@ -194,10 +191,8 @@ fn awaiting(view: &View<'_, '_>, headline: &Headline) -> String {
 }
 
 fn waived(view: &View<'_, '_>) -> String {
-    let end = view
-        .said
-        .waived(None, view.now)
-        .or_else(|| view.said.waived(Some(FacetKind::Verified), view.now));
+    let end =
+        view.said.waived(None, view.now).or_else(|| view.said.waived(Some(FacetKind::Verified), view.now));
     end.map_or_else(
         || "Nothing until the waiver ends.".to_owned(),
         |(_, until)| format!("Nothing until the waiver ends ({}).", until.short()),
@@ -205,9 +200,7 @@ fn waived(view: &View<'_, '_>) -> String {
 }
 
 fn place(endpoint: &Endpoint<'_>) -> String {
-    endpoint
-        .address
-        .map_or_else(|| "its address".to_owned(), |a| a.to_string())
+    endpoint.address.map_or_else(|| "its address".to_owned(), |a| a.to_string())
 }
 
 /// What must come first. `sharing` are other services that serve one of its keys at risk.
@@ -231,21 +224,12 @@ pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[St
         }
         list.extend(sharing.iter().take(NAMED).cloned());
         if sharing.len() > NAMED {
-            list.push(format!(
-                "{} more services still serve the old keys.",
-                sharing.len() - NAMED
-            ));
+            list.push(format!("{} more services still serve the old keys.", sharing.len() - NAMED));
         }
     }
-    let linked = view
-        .index
-        .secrets_of
-        .get(view.service)
-        .map_or(&[][..], Vec::as_slice);
+    let linked = view.index.secrets_of.get(view.service).map_or(&[][..], Vec::as_slice);
     let waits = |number: &u32| {
-        view.secrets
-            .get(*number as usize)
-            .is_some_and(|s| s.in_reach && !s.closed && !s.leaking.is_empty())
+        view.secrets.get(*number as usize).is_some_and(|s| s.in_reach && !s.closed && !s.leaking.is_empty())
     };
     if linked.iter().any(waits) {
         list.push("No new secrets before every service that holds them has stopped leaking.".to_owned());

@@ -26,20 +26,13 @@ pub(super) fn codes(view: &View<'_, '_>, headline: &Headline, memory: &Memory) -
         (Regression::R8, headline.state == State::Stale),
         (Regression::R9, !finished && view.said.expired(view.now).is_some()),
     ];
-    table
-        .into_iter()
-        .filter(|(_, holds)| *holds)
-        .map(|(code, _)| code)
-        .collect()
+    table.into_iter().filter(|(_, holds)| *holds).map(|(code, _)| code).collect()
 }
 
 /// R2: an endpoint that is newer than the exposure of the key that it serves.
 fn has_new_endpoint_on_old_key(view: &View<'_, '_>) -> bool {
     view.endpoints().any(|endpoint| {
-        let first = view
-            .track
-            .address_first(endpoint.address)
-            .unwrap_or(endpoint.first);
+        let first = view.track.address_first(endpoint.address).unwrap_or(endpoint.first);
         endpoint.served(view.index).any(|key| {
             let exposed = view.keys.exposed_from(key);
             exposed.is_some_and(|from| first.sweep > from.sweep)
@@ -49,18 +42,15 @@ fn has_new_endpoint_on_old_key(view: &View<'_, '_>) -> bool {
 
 /// R3: certificates that this service shows on a key that it still serves, and that were first seen
 /// after the key was exposed.
-pub(super) fn reissued<'a, 'e>(view: &'a View<'_, 'e>) -> impl Iterator<Item = &'e Certificate> + use<'a, 'e> {
-    let served = view
-        .endpoints()
-        .flat_map(|e| e.served(view.index))
-        .collect::<std::collections::BTreeSet<u32>>();
+pub(super) fn reissued<'a, 'e>(
+    view: &'a View<'_, 'e>,
+) -> impl Iterator<Item = &'e Certificate> + use<'a, 'e> {
+    let served =
+        view.endpoints().flat_map(|e| e.served(view.index)).collect::<std::collections::BTreeSet<u32>>();
     let own = view.track.certificates.iter();
     let (keys, index) = (view.keys, view.index);
     own.filter(move |((key, _), certificate)| {
-        served.contains(key)
-            && keys
-                .reissued(index, *key)
-                .any(|c| c.certificate.sha256 == certificate.sha256)
+        served.contains(key) && keys.reissued(index, *key).any(|c| c.certificate.sha256 == certificate.sha256)
     })
     .map(|(_, certificate)| *certificate)
 }
@@ -77,14 +67,13 @@ fn serves_revoked(view: &View<'_, '_>, headline: &Headline) -> bool {
     let Some((_, said)) = view.revocation_word(&headline.marks.keys) else {
         return false;
     };
-    let shows = |look: &super::index::Look<'_>| {
-        look.moment > said
-            && view.index.keys(look).iter().any(|key| {
-                view.keys
-                    .at_risk_from(view.index, *key, view.by)
-                    .is_some_and(|from| from <= said)
-            })
-    };
+    let shows =
+        |look: &super::index::Look<'_>| {
+            look.moment > said
+                && view.index.keys(look).iter().any(|key| {
+                    view.keys.at_risk_from(view.index, *key, view.by).is_some_and(|from| from <= said)
+                })
+        };
     view.said.done(FacetKind::Revoked).next().is_some()
         && view.endpoints().filter_map(|e| e.key_look).any(shows)
 }
@@ -95,6 +84,5 @@ fn has_new_address(view: &View<'_, '_>, memory: &Memory) -> bool {
         return false;
     };
     let first = |address| view.track.address_first(address);
-    view.endpoints()
-        .any(|e| first(e.address).is_some_and(|first| first > verified))
+    view.endpoints().any(|e| first(e.address).is_some_and(|first| first > verified))
 }

@@ -42,9 +42,7 @@ impl Line {
         let served = track.endpoints.iter().flat_map(|endpoint| {
             let port = endpoint.key_look.map_or(port, |look| look.seen.port);
             let place = (endpoint.address, port);
-            endpoint
-                .served(index)
-                .map(move |key| (key, count(service), place.0, place.1))
+            endpoint.served(index).map(move |key| (key, count(service), place.0, place.1))
         });
         let served = served.collect();
         if !has_secrets {
@@ -72,9 +70,7 @@ impl Line {
 
     fn is_settled(&self, by: Moment) -> bool {
         let end = self.settled.partition_point(|(m, _)| *m <= by);
-        end.checked_sub(1)
-            .and_then(|last| self.settled.get(last))
-            .is_some_and(|(_, settled)| *settled)
+        end.checked_sub(1).and_then(|last| self.settled.get(last)).is_some_and(|(_, settled)| *settled)
     }
 }
 
@@ -102,19 +98,11 @@ pub(super) fn status<'e>(
     now: crate::model::time::Timestamp,
 ) -> Status<'e> {
     let path = index.path_of.get(secret).map_or(&[][..], Vec::as_slice);
-    let owned = index
-        .evidence
-        .secrets
-        .get(secret)
-        .is_some_and(|s| s.owner.is_some());
+    let owned = index.evidence.secrets.get(secret).is_some_and(|s| s.owner.is_some());
     let mut status = Status {
         in_reach: false,
         last_bad: None,
-        state: if owned {
-            SecretState::Owned
-        } else {
-            SecretState::Identified
-        },
+        state: if owned { SecretState::Owned } else { SecretState::Identified },
         closed: false,
         mark: None,
         claim: None,
@@ -209,12 +197,7 @@ pub(super) fn facet<'a>(all: impl Iterator<Item = Status<'a>>) -> Mark {
 pub(super) fn assessed(index: &Index<'_>, number: usize, status: &Status<'_>) -> SecretAssessment {
     let row = |service: &u32| Some(index.evidence.services.get(*service as usize)?.row_id.clone());
     SecretAssessment {
-        id: index
-            .evidence
-            .secrets
-            .get(number)
-            .map(|s| s.id.clone())
-            .unwrap_or_default(),
+        id: index.evidence.secrets.get(number).map(|s| s.id.clone()).unwrap_or_default(),
         state: status.state,
         closed: status.closed,
         in_reach: status.in_reach,

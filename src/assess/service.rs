@@ -86,13 +86,10 @@ impl<'a, 'e> Fleet<'a, 'e> {
         let sharing = self.sharing(view);
         let endpoints = endpoints(view);
         let worst = marks.picture.worst.or(marks.picture.worst_left);
-        let answered = |e: &&EndpointAssessment| {
-            !matches!(e.verdict, Verdict::Unreachable | Verdict::Skipped)
-        };
+        let answered =
+            |e: &&EndpointAssessment| !matches!(e.verdict, Verdict::Unreachable | Verdict::Skipped);
         let linked = index.secrets_of.get(view.service).map_or(&[][..], Vec::as_slice);
-        let done = linked
-            .iter()
-            .filter(|n| self.secrets.get(**n as usize).is_some_and(|s| s.closed));
+        let done = linked.iter().filter(|n| self.secrets.get(**n as usize).is_some_and(|s| s.closed));
         let names: Vec<String> = sharing.iter().map(ToString::to_string).collect();
         ServiceAssessment {
             row_id: declared.map_or_else(|| RowId::declared(""), |s| s.row_id.clone()),
@@ -129,9 +126,8 @@ impl<'a, 'e> Fleet<'a, 'e> {
     }
 
     fn spkis(&self, keys: impl Iterator<Item = u32>) -> Vec<Spki> {
-        let unique: BTreeSet<Spki> = keys
-            .filter_map(|key| self.index.spkis.get(key as usize).copied())
-            .collect();
+        let unique: BTreeSet<Spki> =
+            keys.filter_map(|key| self.index.spkis.get(key as usize).copied()).collect();
         unique.into_iter().collect()
     }
 
@@ -171,12 +167,8 @@ fn first_good(view: &View<'_, '_>, marks: &Marks) -> Option<Moment> {
 
 fn standing_waiver<'e>(view: &View<'_, 'e>) -> Option<super::index::Said<'e>> {
     let facets = FacetKind::ALL.iter().copied().map(Some);
-    let in_force = std::iter::once(None)
-        .chain(facets)
-        .find_map(|facet| view.said.waived(facet, view.now));
-    in_force
-        .or_else(|| view.said.expired(view.now))
-        .map(|(said, _)| said)
+    let in_force = std::iter::once(None).chain(facets).find_map(|facet| view.said.waived(facet, view.now));
+    in_force.or_else(|| view.said.expired(view.now)).map(|(said, _)| said)
 }
 
 fn due(
@@ -185,9 +177,7 @@ fn due(
     first_seen: Option<Moment>,
 ) -> Timestamp {
     let hours = index.policy.due_hours.of(exposure);
-    let from = first_seen.map_or(index.disclosure.disclosed_at, |m| {
-        m.at.max(index.disclosure.disclosed_at)
-    });
+    let from = first_seen.map_or(index.disclosure.disclosed_at, |m| m.at.max(index.disclosure.disclosed_at));
     from.plus_seconds(i64::from(hours) * 3600)
 }
 
@@ -207,9 +197,7 @@ fn endpoints(view: &View<'_, '_>) -> Vec<EndpointAssessment> {
     };
     let spkis = |endpoint: &Endpoint<'_>| {
         let keys = endpoint.key_look.map_or(&[][..], |l| view.index.keys(l));
-        keys.iter()
-            .filter_map(|k| view.index.spkis.get(*k as usize).copied())
-            .collect()
+        keys.iter().filter_map(|k| view.index.spkis.get(*k as usize).copied()).collect()
     };
     let known = view.track.endpoints.iter();
     let known = known.map(|e| entry(view.track.standing_look(e), e.address, spkis(e)));
@@ -295,9 +283,7 @@ fn notes(view: &View<'_, '_>, headline: &Headline, sharing: usize) -> Vec<String
 fn note_looks(view: &View<'_, '_>, notes: &mut Vec<String>) {
     for endpoint in view.track.endpoints.iter() {
         let look = view.track.standing_look(endpoint);
-        let address = endpoint
-            .address
-            .map_or_else(|| "the service".to_owned(), |a| a.to_string());
+        let address = endpoint.address.map_or_else(|| "the service".to_owned(), |a| a.to_string());
         let found = &look.finding;
         if found.vulnerable > 0 && found.vulnerable < found.tried {
             notes.push(format!(
@@ -317,18 +303,12 @@ fn note_looks(view: &View<'_, '_>, notes: &mut Vec<String>) {
 
 fn note_certificates(view: &View<'_, '_>, notes: &mut Vec<String>) {
     let disclosed = view.index.disclosure.disclosed_at;
-    let old = |look: &Look<'_>| {
-        look.seen
-            .certificates()
-            .any(|c| c.not_before.is_some_and(|t| t < disclosed))
-    };
+    let old = |look: &Look<'_>| look.seen.certificates().any(|c| c.not_before.is_some_and(|t| t < disclosed));
     if view.endpoints().filter_map(|e| e.key_look).any(old) {
         notes.push("A certificate that it serves was issued before the disclosure.".to_owned());
     }
     for certificate in regressions::reissued(view) {
-        let dated = certificate
-            .not_before
-            .map_or_else(String::new, |t| format!(", valid from {}", t.date()));
+        let dated = certificate.not_before.map_or_else(String::new, |t| format!(", valid from {}", t.date()));
         notes.push(format!(
             "Certificate {}{dated}, was first seen after its key had been in reach: reissued on the same key.",
             certificate.sha256.short()
@@ -348,11 +328,7 @@ fn note_window(view: &View<'_, '_>, headline: &Headline, notes: &mut Vec<String>
             if let Some(dated) = certificate.not_before.filter(|t| with_good && *t <= bad.at) {
                 let note = format!(
                     "Key {} was first seen when the leak was closed; made before that? Its certificate is dated {}.",
-                    view.index
-                        .spkis
-                        .get(key as usize)
-                        .map(Spki::short)
-                        .unwrap_or_default(),
+                    view.index.spkis.get(key as usize).map(Spki::short).unwrap_or_default(),
                     dated.date()
                 );
                 if !notes.contains(&note) {

@@ -56,19 +56,11 @@ fn is_contradicted(view: &View<'_, '_>, marks: &Marks) -> bool {
     let bad = marks.picture.bad_at;
     let denied = |at: Moment| bad.is_some_and(|bad| bad > at);
     let fixed = [FacetKind::Patched, FacetKind::Restarted];
-    let repaired = fixed
-        .iter()
-        .any(|facet| view.said.done(*facet).any(|said| denied(said.moment)));
+    let repaired = fixed.iter().any(|facet| view.said.done(*facet).any(|said| denied(said.moment)));
     let excused = view.said.not_affected().is_some_and(|(_, at)| denied(at));
-    let gone = view
-        .said
-        .gone()
-        .is_some_and(|at| view.track.last_answer > Some(at) && !marks.picture.gone);
+    let gone = view.said.gone().is_some_and(|at| view.track.last_answer > Some(at) && !marks.picture.gone);
     let address_gone = view.track.endpoints.iter().any(|endpoint| {
-        let word = view
-            .said
-            .address_gone(endpoint.address)
-            .filter(|_| endpoint.address.is_some());
+        let word = view.said.address_gone(endpoint.address).filter(|_| endpoint.address.is_some());
         word.is_some_and(|at| endpoint.last_answer > Some(at))
             && view.track.standing_look(endpoint).answered()
             && view.track.class(endpoint, view.said) != Class::Left
@@ -117,10 +109,7 @@ fn finished(view: &View<'_, '_>, marks: &Marks) -> State {
         return State::NotAffected;
     }
     let minimum = &view.index.policy.minimum_grades;
-    let enough = marks
-        .five()
-        .iter()
-        .all(|(kind, mark)| mark.satisfies(minimum.of(*kind)));
+    let enough = marks.five().iter().all(|(kind, mark)| mark.satisfies(minimum.of(*kind)));
     if !enough || !marks.verified.satisfies(minimum.of(FacetKind::Verified)) {
         State::AwaitingVerification
     } else if marks.verified.value == FacetValue::Waived {

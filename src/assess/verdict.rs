@@ -28,10 +28,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[("CVE-2014-0160", heartbleed::judge)
 
 /// The rule of a disclosure; one that says `branch-not-analysed` where there is none.
 pub(super) fn rule(disclosure: &Disclosure) -> Rule {
-    RULES
-        .iter()
-        .find(|(id, _)| *id == &*disclosure.id)
-        .map_or(not_analysed, |(_, rule)| *rule)
+    RULES.iter().find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
 }
 
 fn not_analysed(observation: &Observation) -> Finding {
@@ -50,9 +47,7 @@ pub(super) fn tried(observation: &Observation) -> u32 {
         observation.contact,
         Contact::Skipped | Contact::DnsFailed | Contact::LocalError | Contact::Interrupted
     );
-    u32::try_from(observation.attempts.len())
-        .unwrap_or(u32::MAX)
-        .max(u32::from(contacted))
+    u32::try_from(observation.attempts.len()).unwrap_or(u32::MAX).max(u32::from(contacted))
 }
 
 /// Judges one observation against one disclosure: the whole verdict table of DESIGN.

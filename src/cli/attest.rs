@@ -24,7 +24,7 @@ use crate::{
 /// stronger: a claim that it contradicts is shown as contradicted.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["facet", "state", "not_affected", "decommissioned", "withdraw"]))]
-pub struct AttestArgs {
+pub(crate) struct AttestArgs {
     #[command(flatten)]
     which: WhichArgs,
     /// A secret by its id; repeatable
@@ -80,9 +80,7 @@ impl AttestArgs {
             return Ok(Statement::NotAffected { justification });
         }
         if self.decommissioned {
-            return Ok(Statement::Decommissioned {
-                address: self.address,
-            });
+            return Ok(Statement::Decommissioned { address: self.address });
         }
         Ok(Statement::Withdraw { facet: None })
     }
@@ -117,22 +115,15 @@ pub(super) fn say(claims: &[Claim], console: &mut Console) -> Result<(), Error> 
             Statement::FacetDone { facet } => format!("{facet} done"),
             Statement::SecretIs { state } => format!("{state}"),
             Statement::NotAffected { justification } => format!("not affected ({justification})"),
-            Statement::Waive {
-                facet: Some(facet),
-                until,
-            } => format!("{facet} waived until {}", until.date()),
+            Statement::Waive { facet: Some(facet), until } => {
+                format!("{facet} waived until {}", until.date())
+            }
             Statement::Waive { facet: None, until } => format!("waived until {}", until.date()),
-            Statement::Decommissioned {
-                address: Some(address),
-            } => format!("{address} decommissioned"),
+            Statement::Decommissioned { address: Some(address) } => format!("{address} decommissioned"),
             Statement::Decommissioned { address: None } => "decommissioned".to_owned(),
             Statement::Withdraw { .. } => "earlier claims withdrawn".to_owned(),
         };
-        let line = format!(
-            "recorded: {subject}: {what}, by {}, grade {}",
-            claim.by,
-            claim.grade()
-        );
+        let line = format!("recorded: {subject}: {what}, by {}, grade {}", claim.by, claim.grade());
         writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::{
 
 /// The rotation checklist: what, in which order, why, and how it is proved
 #[derive(Debug, Args)]
-pub struct ChecklistArgs {
+pub(crate) struct ChecklistArgs {
     /// Only this owner's lines
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
@@ -47,10 +47,7 @@ impl ChecklistArgs {
                     .map_err(|e| Error::Input(format!("cannot read the template {}: {e}", path.display())))?,
             ),
         };
-        let which = papers::Which {
-            owner: self.owner.as_deref(),
-            service: self.service.as_deref(),
-        };
+        let which = papers::Which { owner: self.owner.as_deref(), service: self.service.as_deref() };
         let kind = match self.format {
             Format::Md => papers::Layout::Markdown,
             Format::Html => papers::Layout::Html,

@@ -8,14 +8,14 @@ use crate::error::{Error, Exit};
 
 /// Print shell completions
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// bash, zsh, fish, elvish or powershell
     shell: Shell,
 }
 
 /// Print the man page (roff)
 #[derive(Debug, Args)]
-pub struct ManArgs {}
+pub(crate) struct ManArgs {}
 
 impl CompletionsArgs {
     pub(super) fn run(&self, console: &mut Console) -> Result<Exit, Error> {
@@ -30,9 +30,7 @@ impl ManArgs {
     #[expect(clippy::unused_self, reason = "every subcommand runs the same way")]
     pub(super) fn run(&self, console: &mut Console) -> Result<Exit, Error> {
         let mut text = Vec::new();
-        clap_mangen::Man::new(command())
-            .render(&mut text)
-            .map_err(Error::stdout)?;
+        clap_mangen::Man::new(command()).render(&mut text).map_err(Error::stdout)?;
         for sub in command().get_subcommands() {
             let page = clap_mangen::Man::new(sub.clone().bin_name(format!("allclear {}", sub.get_name())));
             page.render_synopsis_section(&mut text).map_err(Error::stdout)?;

@@ -6,28 +6,28 @@ use super::Globals;
 use crate::report::style::{Screen, Style};
 
 /// The two streams, and what may be done on them.
-pub struct Console {
+pub(crate) struct Console {
     /// Results.
-    pub out: Box<dyn Write + Send>,
+    pub(crate) out: Box<dyn Write + Send>,
     /// Progress and messages.
-    pub err: Box<dyn Write + Send>,
+    pub(crate) err: Box<dyn Write + Send>,
     /// Whether results may be coloured.
-    pub color_out: bool,
+    pub(crate) color_out: bool,
     /// Whether messages may be coloured.
-    pub color_err: bool,
+    pub(crate) color_err: bool,
     /// Whether standard error is a terminal that can redraw a line.
-    pub animate: bool,
+    pub(crate) animate: bool,
     /// Only what matters.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// More.
-    pub verbose: bool,
+    pub(crate) verbose: bool,
     /// Columns of the output.
-    pub width: usize,
+    pub(crate) width: usize,
 }
 
 impl Console {
     /// The streams of this process. Colour needs a terminal, no `NO_COLOR`, and no `TERM=dumb`.
-    pub fn of_process(color: clap::ColorChoice, quiet: bool, verbose: bool) -> Self {
+    pub(crate) fn of_process(color: clap::ColorChoice, quiet: bool, verbose: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let wanted = |terminal: bool| match color {
@@ -49,7 +49,7 @@ impl Console {
     }
 
     /// The terminal for views of `report`.
-    pub fn screen(&self, globals: &Globals) -> Screen {
+    pub(crate) fn screen(&self, globals: &Globals) -> Screen {
         let default = globals.incident.as_os_str() == "incident.db";
         Screen {
             width: self.width,
@@ -59,14 +59,14 @@ impl Console {
     }
 
     /// Says something that is not a result. A message that cannot be written must not stop the work.
-    pub fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         if !self.quiet {
             let _ = writeln!(self.err, "{text}");
         }
     }
 
     /// Says something that must be seen even with `--quiet`.
-    pub fn warn(&mut self, text: &str) {
+    pub(crate) fn warn(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 /// Leaves the incident file, tracker and checklist in ./drill, so that every other command can be
 /// tried on them: allclear --incident drill/incident.db status
 #[derive(Debug, Args)]
-pub struct DrillArgs {
+pub(crate) struct DrillArgs {
     /// Where the files go; an earlier drill there is replaced
     #[arg(long, default_value = "drill", value_name = "FOLDER")]
     folder: PathBuf,
@@ -24,12 +24,6 @@ pub struct DrillArgs {
 impl DrillArgs {
     pub(super) fn run(&self, _globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let stop = super::sweep::stop_signal()?;
-        rehearsal::run(
-            &self.folder,
-            &mut console.out,
-            console.width,
-            console.color_out,
-            stop,
-        )
+        rehearsal::run(&self.folder, &mut console.out, console.width, console.color_out, stop)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// Export for tracking: tracker, findings, keys, secrets, delta
 #[derive(Debug, Args)]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// tracker: one row a service; findings: every look; keys: one row a key; secrets; delta: what changed
     #[arg(value_name = "KIND", value_parser = parse_kind)]
     kind: &'static str,
@@ -45,22 +45,15 @@ enum By {
 
 fn parse_kind(text: &str) -> Result<&'static str, String> {
     papers::kinds().find(|kind| *kind == text).ok_or_else(|| {
-        format!(
-            "`{text}` is not an export; known: {}",
-            papers::kinds().collect::<Vec<_>>().join(", ")
-        )
+        format!("`{text}` is not an export; known: {}", papers::kinds().collect::<Vec<_>>().join(", "))
     })
 }
 
 impl ExportArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
-        let dialect = Dialect {
-            tsv: self.tsv,
-            excel: self.excel,
-            raw: self.csv_raw,
-            multiline: self.multiline,
-        };
+        let dialect =
+            Dialect { tsv: self.tsv, excel: self.excel, raw: self.csv_raw, multiline: self.multiline };
         if self.csv_raw {
             console.warn(
                 "warning: --csv-raw leaves text of servers unguarded: a spreadsheet may run it as a formula",

@@ -17,7 +17,7 @@ use crate::{
 
 /// Show what an inventory says, or what is wrong with it
 #[derive(Debug, Args)]
-pub struct InventoryArgs {
+pub(crate) struct InventoryArgs {
     #[command(subcommand)]
     command: Sub,
 }
@@ -41,43 +41,41 @@ enum Sub {
 
 /// Inventories and how they are read; shared with `sweep`.
 #[derive(Debug, Args)]
-pub struct Files {
+pub(crate) struct Files {
     /// Inventories: a services CSV, a secrets CSV, a list of hosts; `-` reads standard input
     #[arg(value_name = "INVENTORY")]
-    pub inventories: Vec<PathBuf>,
+    pub(crate) inventories: Vec<PathBuf>,
     /// A CSV of secrets (names and places, never values); also found by its header among the inventories
     #[arg(long, value_name = "FILE")]
-    pub secrets: Vec<PathBuf>,
+    pub(crate) secrets: Vec<PathBuf>,
     /// Format of the inventories, where it should not be told by content: csv, list
     #[arg(long, value_name = "NAME")]
-    pub format: Option<String>,
+    pub(crate) format: Option<String>,
     /// Ports for hosts and networks that name none
     #[arg(long, value_delimiter = ',', value_name = "PORT,...", default_value = "443")]
-    pub ports: Vec<std::num::NonZeroU16>,
+    pub(crate) ports: Vec<std::num::NonZeroU16>,
     /// How TLS is reached where a row does not say; auto: the port decides
     #[arg(long, default_value = "auto", value_name = "WRAP", value_parser = parse_wrap)]
-    pub wrap: WrapChoice,
+    pub(crate) wrap: WrapChoice,
     /// Stop at any bad row (exit 5) instead of reporting it and going on
     #[arg(long)]
-    pub strict: bool,
+    pub(crate) strict: bool,
 }
 
 /// A wrap, or the port's choice.
 #[derive(Clone, Copy, Debug)]
-pub struct WrapChoice(pub Option<Wrap>);
+pub(crate) struct WrapChoice(pub(crate) Option<Wrap>);
 
 fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
     if text == "auto" {
         return Ok(WrapChoice(None));
     }
-    text.parse()
-        .map(|wrap| WrapChoice(Some(wrap)))
-        .map_err(|e: crate::model::UnknownWord| e.to_string())
+    text.parse().map(|wrap| WrapChoice(Some(wrap))).map_err(|e: crate::model::UnknownWord| e.to_string())
 }
 
 impl Files {
     /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to.
-    pub fn load(&self, scoped: bool) -> Result<Loaded, Error> {
+    pub(crate) fn load(&self, scoped: bool) -> Result<Loaded, Error> {
         let options = Options {
             format: self.format.clone(),
             strict: self.strict,
@@ -89,7 +87,7 @@ impl Files {
     }
 
     /// The default ports.
-    pub fn port_numbers(&self) -> Vec<u16> {
+    pub(crate) fn port_numbers(&self) -> Vec<u16> {
         self.ports.iter().map(|p| p.get()).collect()
     }
 }
@@ -106,10 +104,7 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
                 .lock()
                 .read_to_end(&mut text)
                 .map_err(|e| Error::Input(format!("standard input cannot be read: {e}")))?;
-            Ok(Input::Text {
-                name: "-".to_owned(),
-                text,
-            })
+            Ok(Input::Text { name: "-".to_owned(), text })
         })
         .collect()
 }
@@ -125,9 +120,7 @@ impl InventoryArgs {
 
 fn need_some(files: &Files) -> Result<(), Error> {
     if files.inventories.is_empty() {
-        return Err(Error::Usage(
-            "name an inventory, or `-` for standard input".to_owned(),
-        ));
+        return Err(Error::Usage("name an inventory, or `-` for standard input".to_owned()));
     }
     Ok(())
 }
@@ -164,9 +157,7 @@ pub(super) fn report_faults(loaded: &Loaded, console: &mut Console) {
     }
     if !loaded.bad.is_empty() {
         let (bad, good) = (loaded.bad.len(), loaded.services.len());
-        console.warn(&format!(
-            "{bad} bad rows were left out; the other rows gave {good} services"
-        ));
+        console.warn(&format!("{bad} bad rows were left out; the other rows gave {good} services"));
     }
     for disagreement in &loaded.disagreements {
         console.note(&disagreement.to_string());

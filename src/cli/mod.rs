@@ -30,7 +30,7 @@ mod sweep;
 mod verify;
 mod waive;
 
-pub use console::Console;
+pub(crate) use console::Console;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -56,7 +56,7 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Debug, clap::Args)]
-pub struct Globals {
+pub(crate) struct Globals {
     /// The incident file: one SQLite file with all evidence
     #[arg(
         long,
@@ -104,11 +104,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print(); // nothing is left to say it with
-            return ExitCode::from(if error.use_stderr() {
-                Exit::Usage.code()
-            } else {
-                Exit::Done.code()
-            });
+            return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() });
         }
     };
     let mut console = Console::of_process(cli.globals.color, cli.globals.quiet, cli.globals.verbose);
@@ -152,10 +148,7 @@ pub(crate) fn command() -> clap::Command {
 
 /// The command line as it was typed, for the record. Secrets never travel by flag.
 pub(crate) fn command_line() -> String {
-    std::env::args_os()
-        .map(|a| a.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 impl Globals {

@@ -19,7 +19,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// Progress as the user sees it.
 #[derive(Debug)]
-pub struct Shown {
+pub(crate) struct Shown {
     kind: Kind,
 }
 
@@ -38,7 +38,7 @@ struct Plain {
 
 impl Shown {
     /// For this console.
-    pub fn new(quiet: bool, animate: bool) -> Self {
+    pub(crate) fn new(quiet: bool, animate: bool) -> Self {
         let kind = if quiet {
             Kind::Quiet
         } else if animate {
@@ -48,16 +48,13 @@ impl Shown {
             }
             Kind::Bar(bar, Mutex::new(0))
         } else {
-            Kind::Plain(Mutex::new(Plain {
-                last: Instant::now(),
-                named: 0,
-            }))
+            Kind::Plain(Mutex::new(Plain { last: Instant::now(), named: 0 }))
         };
         Self { kind }
     }
 
     /// Takes the line away, so that results start on a clean one.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Kind::Bar(bar, _) = &self.kind {
             bar.finish_and_clear();
         }

@@ -12,7 +12,7 @@ use crate::{
 
 /// One screen: how bad, how much is unknown, who is late, what next
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// The whole of it as one JSON object
     #[arg(long)]
     json: bool,

@@ -23,7 +23,7 @@ use crate::{
 
 /// Sweep an inventory: who is vulnerable, who is not, who cannot be told
 #[derive(Debug, Args)]
-pub struct SweepArgs {
+pub(crate) struct SweepArgs {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -59,46 +59,41 @@ pub struct SweepArgs {
 
 /// Limits of a sweep; shared with `verify`.
 #[derive(Debug, Args)]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Endpoints in flight [default: 500]
     #[arg(long, value_name = "N")]
-    pub concurrency: Option<usize>,
+    pub(crate) concurrency: Option<usize>,
     /// New connections a second, 0 for no limit [default: 1000]
     #[arg(long, value_name = "N")]
-    pub rate: Option<u32>,
+    pub(crate) rate: Option<u32>,
     /// Endpoints in flight at one address; never two at one port [default: 4]
     #[arg(long, value_name = "N")]
-    pub per_host: Option<usize>,
+    pub(crate) per_host: Option<usize>,
     /// Limit of a connect, such as 3s or 500ms
     #[arg(long, default_value = "3s", value_name = "TIME", value_parser = parse_duration)]
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Limit of a probe's step; grows with the measured round trip
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = parse_duration)]
-    pub probe_timeout: Duration,
+    pub(crate) probe_timeout: Duration,
     /// Connections that ask the question, for each address: finds one bad backend behind a balancer
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub samples: u32,
+    pub(crate) samples: u32,
     /// quick: one connection; standard: also the server's other key type; full: also without SNI
     #[arg(long, default_value = "standard", value_name = "HOW")]
-    pub depth: Depth,
+    pub(crate) depth: Depth,
     /// The local address to connect from
     #[arg(long, value_name = "ADDRESS")]
-    pub source: Option<IpAddr>,
+    pub(crate) source: Option<IpAddr>,
 }
 
 impl LimitArgs {
     /// Puts what was typed over the configuration over the defaults.
-    pub fn apply(&self, settings: &mut Settings, config: &config::Limits) -> Result<(), Error> {
-        settings.concurrency = self
-            .concurrency
-            .or(config.concurrency)
-            .unwrap_or(settings.concurrency);
+    pub(crate) fn apply(&self, settings: &mut Settings, config: &config::Limits) -> Result<(), Error> {
+        settings.concurrency = self.concurrency.or(config.concurrency).unwrap_or(settings.concurrency);
         settings.rate = self.rate.or(config.rate).unwrap_or(settings.rate);
         settings.per_host = self.per_host.or(config.per_host).unwrap_or(settings.per_host);
         if settings.concurrency == 0 || settings.per_host == 0 {
-            return Err(Error::Usage(
-                "--concurrency and --per-host must be at least 1".to_owned(),
-            ));
+            return Err(Error::Usage("--concurrency and --per-host must be at least 1".to_owned()));
         }
         settings.timeout = self.timeout;
         settings.probe_timeout = self.probe_timeout;
@@ -162,10 +157,7 @@ impl SweepArgs {
 
     fn settings(&self, globals: &Globals, found: &Found) -> Result<Settings, Error> {
         let limits = &found.config.limits;
-        let mut settings = Settings {
-            policy: found.config.policy.clone(),
-            ..Settings::default()
-        };
+        let mut settings = Settings { policy: found.config.policy.clone(), ..Settings::default() };
         self.limits.apply(&mut settings, limits)?;
         if let Some(presume) = self.presume {
             settings.policy.presume = presume;
@@ -195,14 +187,9 @@ impl SweepArgs {
         let incident = &globals.incident;
         let session = match loaded {
             _ if self.resume => Session::resume(incident, loaded)?,
-            Some(loaded) => Session::begin(
-                incident,
-                None,
-                loaded,
-                settings,
-                &super::command_line(),
-                &Clock::System,
-            )?,
+            Some(loaded) => {
+                Session::begin(incident, None, loaded, settings, &super::command_line(), &Clock::System)?
+            }
             None => return Err(Error::Usage("name an inventory".to_owned())),
         };
         for notice in session.notices() {
@@ -210,10 +197,7 @@ impl SweepArgs {
         }
         if self.resume {
             let prepared = session.prepared();
-            console.note(&format!(
-                "Resuming sweep {} of {} services.",
-                prepared.sweep, prepared.services
-            ));
+            console.note(&format!("Resuming sweep {} of {} services.", prepared.sweep, prepared.services));
         }
         Ok(session)
     }
@@ -237,10 +221,7 @@ impl SweepArgs {
         if let (Some(policy), Some(presume)) = (&mut policy, self.presume) {
             policy.presume = presume;
         }
-        let choice = Choice {
-            disclosure: globals.disclosure.first().cloned(),
-            policy,
-        };
+        let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy };
         let judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
         let mut screen = console.screen(globals);
         let out = if self.jsonl {
@@ -254,11 +235,7 @@ impl SweepArgs {
                 .view(&judged.changes(None), |view| report::summary::write(view, &screen, out))
                 .map_err(Error::stdout)?;
         }
-        let failed = judged
-            .assessment
-            .services
-            .iter()
-            .any(|s| self.fail_on.contains(&s.state));
+        let failed = judged.assessment.services.iter().any(|s| self.fail_on.contains(&s.state));
         Ok(if failed { Exit::Open } else { Exit::Done })
     }
 
@@ -306,11 +283,8 @@ fn dry_line(planned: &Planned) -> String {
 /// Runs a sweep with progress on standard error and a stop by Ctrl-C or SIGTERM.
 fn run_with_progress(session: Session, jsonl: bool, console: &mut Console) -> Result<Outcome, Error> {
     let progress = Shown::new(console.quiet, console.animate);
-    let sinks = Sinks {
-        jsonl: jsonl.then_some(&mut *console.out),
-        progress: &progress,
-        stop: stop_signal()?,
-    };
+    let sinks =
+        Sinks { jsonl: jsonl.then_some(&mut *console.out), progress: &progress, stop: stop_signal()? };
     let outcome = session.run(&Clock::System, sinks);
     progress.finish();
     outcome
@@ -347,10 +321,7 @@ async fn interrupted() {
     }
 }
 
-#[expect(
-    clippy::exit,
-    reason = "the user asked twice; what is committed is safe at any moment"
-)]
+#[expect(clippy::exit, reason = "the user asked twice; what is committed is safe at any moment")]
 fn end_at_once() {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }

@@ -21,7 +21,7 @@ use crate::{
 /// Exit codes: 0 the gate holds, 1 something is open, 3 something is unknown and nothing known open,
 /// 4 something regressed, 130 interrupted.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     #[command(flatten)]
     which: WhichArgs,
     /// What must hold: closed (nothing leaks), rekeyed (and no exposed key is served), verified (all done)
@@ -39,21 +39,21 @@ pub struct VerifyArgs {
 
 /// Which services a command is about.
 #[derive(Debug, Args)]
-pub struct WhichArgs {
+pub(crate) struct WhichArgs {
     /// A service by row id, name, address or name:port; repeatable
     #[arg(long, value_name = "SERVICE")]
-    pub service: Vec<String>,
+    pub(crate) service: Vec<String>,
     /// Every service of this owner; repeatable
     #[arg(long, value_name = "OWNER")]
-    pub owner: Vec<String>,
+    pub(crate) owner: Vec<String>,
     /// Every service that fits: owner=, state=, env=, exposure=, type=, tag=, comma separated
     #[arg(long, value_name = "KEY=VALUE,...", value_parser = FilterParser)]
-    pub filter: Vec<Filter>,
+    pub(crate) filter: Vec<Filter>,
 }
 
 /// One `--filter`.
 #[derive(Clone, Debug)]
-pub struct Filter(Vec<(Key, String)>);
+pub(crate) struct Filter(Vec<(Key, String)>);
 
 #[derive(Clone, Debug)]
 struct FilterParser;
@@ -67,18 +67,15 @@ impl clap::builder::TypedValueParser for FilterParser {
         _arg: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<Filter, clap::Error> {
-        parse_filter(&value.to_string_lossy())
-            .map(Filter)
-            .map_err(|message| {
-                clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n"))
-                    .with_cmd(cmd)
-            })
+        parse_filter(&value.to_string_lossy()).map(Filter).map_err(|message| {
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n")).with_cmd(cmd)
+        })
     }
 }
 
 impl WhichArgs {
     /// What it means.
-    pub fn selection(&self) -> Selection {
+    pub(crate) fn selection(&self) -> Selection {
         Selection {
             services: self.service.clone(),
             owners: self.owner.clone(),

@@ -14,7 +14,7 @@ use crate::{
 ///
 /// A waiver never hides what the last look saw vulnerable, and ends by itself.
 #[derive(Debug, Args)]
-pub struct WaiveArgs {
+pub(crate) struct WaiveArgs {
     #[command(flatten)]
     which: WhichArgs,
     /// A secret by its id; repeatable
@@ -41,10 +41,7 @@ impl WaiveArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let clock = Clock::System;
         if self.until <= clock.now() {
-            return Err(Error::Usage(format!(
-                "--until {} is not in the future",
-                self.until
-            )));
+            return Err(Error::Usage(format!("--until {} is not in the future", self.until)));
         }
         if self.reason.trim().is_empty() {
             return Err(Error::Usage("--reason must say why".to_owned()));
@@ -52,10 +49,7 @@ impl WaiveArgs {
         let word = Word {
             selection: self.which.selection(),
             secrets: self.secret.clone(),
-            statement: Statement::Waive {
-                facet: self.facet,
-                until: self.until,
-            },
+            statement: Statement::Waive { facet: self.facet, until: self.until },
             by: self.by.clone(),
             done_at: None,
             reference: self.reference.clone(),

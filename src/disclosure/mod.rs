@@ -7,10 +7,7 @@
 use crate::model::verdict::Disclosure;
 
 /// Every file of the catalogue: its name without the ending, and its text.
-pub const FILES: &[(&str, &str)] = &[(
-    "CVE-2014-0160",
-    include_str!("../../disclosures/CVE-2014-0160.toml"),
-)];
+pub const FILES: &[(&str, &str)] = &[("CVE-2014-0160", include_str!("../../disclosures/CVE-2014-0160.toml"))];
 
 /// Why a disclosure could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +34,7 @@ pub enum Error {
 pub fn all() -> Result<Vec<Disclosure>, Error> {
     FILES
         .iter()
-        .map(|(file, text)| {
-            toml::from_str(text).map_err(|e| Error::Bad {
-                file,
-                message: e.to_string(),
-            })
-        })
+        .map(|(file, text)| toml::from_str(text).map_err(|e| Error::Bad { file, message: e.to_string() }))
         .collect()
 }
 
@@ -50,17 +42,11 @@ pub fn all() -> Result<Vec<Disclosure>, Error> {
 pub fn find(name: &str) -> Result<Disclosure, Error> {
     let all = all()?;
     let wanted = name.to_lowercase();
-    let known = all
-        .iter()
-        .map(|d| format!("{} ({})", d.id, d.aliases.join(", ")))
-        .collect::<Vec<_>>()
-        .join("; ");
+    let known =
+        all.iter().map(|d| format!("{} ({})", d.id, d.aliases.join(", "))).collect::<Vec<_>>().join("; ");
     all.into_iter()
         .find(|d| d.id.to_lowercase() == wanted || d.aliases.contains(&wanted))
-        .ok_or_else(|| Error::Unknown {
-            name: name.chars().take(80).collect(),
-            known,
-        })
+        .ok_or_else(|| Error::Unknown { name: name.chars().take(80).collect(), known })
 }
 
 #[cfg(test)]
@@ -73,15 +59,7 @@ mod tests {
     fn every_file_is_registered_and_named_by_its_id() {
         let files: BTreeSet<String> = fs::read_dir("disclosures")
             .expect("tests run from the package root")
-            .map(|entry| {
-                entry
-                    .unwrap()
-                    .path()
-                    .file_stem()
-                    .unwrap()
-                    .to_string_lossy()
-                    .into_owned()
-            })
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
             .collect();
         let listed: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
         let ids: BTreeSet<String> = all().unwrap().iter().map(|d| d.id.to_string()).collect();

@@ -99,12 +99,7 @@ impl Fleet {
     }
 
     async fn start_on(network: u8, now: Timestamp) -> Result<Fleet, Error> {
-        let mut fleet = Fleet {
-            network,
-            started: now,
-            serial: 0x5300_0000,
-            services: BTreeMap::new(),
-        };
+        let mut fleet = Fleet { network, started: now, serial: 0x5300_0000, services: BTreeMap::new() };
         let mut keys: BTreeMap<&str, Identity> = BTreeMap::new();
         for spec in ROSTER {
             if let Some(letter) = spec.key
@@ -272,8 +267,7 @@ impl Fleet {
         let names = self.with_keys(&[name])?;
         self.endpoint_mut(name, address)?;
         let identity = self.issue(None, &names, now, now.plus_seconds(VALIDITY))?;
-        self.endpoint_mut(name, address)?
-            .set(|face| face.identities = vec![identity]);
+        self.endpoint_mut(name, address)?.set(|face| face.identities = vec![identity]);
         Ok(())
     }
 
@@ -288,9 +282,7 @@ impl Fleet {
             let first = self.service(name)?.endpoints.first();
             let identity = first.and_then(Endpoint::identity).cloned();
             let identity = identity.ok_or_else(|| Error::NoKey(name.to_owned()))?;
-            let (_, group) = groups
-                .entry(identity.spki)
-                .or_insert_with(|| (identity, Vec::new()));
+            let (_, group) = groups.entry(identity.spki).or_insert_with(|| (identity, Vec::new()));
             group.push(name);
         }
         for (identity, group) in groups.into_values() {
@@ -329,9 +321,7 @@ impl Fleet {
         let checked = names.iter().map(|name| {
             let service = self.service(name)?;
             let keyed = service.endpoints.iter().all(|e| e.identity().is_some());
-            keyed
-                .then_some(service.spec.name)
-                .ok_or_else(|| Error::NoKey((*name).to_owned()))
+            keyed.then_some(service.spec.name).ok_or_else(|| Error::NoKey((*name).to_owned()))
         });
         checked.collect()
     }
@@ -349,10 +339,7 @@ impl Fleet {
     fn endpoint_mut(&mut self, name: &str, address: IpAddr) -> Result<&mut Endpoint, Error> {
         let mut endpoints = self.service_mut(name)?.endpoints.iter_mut();
         let found = endpoints.find(|endpoint| endpoint.address == address);
-        found.ok_or_else(|| Error::UnknownAddress {
-            name: name.to_owned(),
-            address,
-        })
+        found.ok_or_else(|| Error::UnknownAddress { name: name.to_owned(), address })
     }
 }
 

@@ -94,11 +94,7 @@ impl Peer {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            faces: Mutex::new(Faces {
-                pool: pool.into(),
-                next: 0,
-                blocked: None,
-            }),
+            faces: Mutex::new(Faces { pool: pool.into(), next: 0, blocked: None }),
             log: Log::default(),
             connections: AtomicU64::new(0),
             most: AtomicU64::new(0),
@@ -106,11 +102,7 @@ impl Peer {
             arrivals: Mutex::new(Vec::new()),
         });
         let task = tokio::spawn(listen(listener, Arc::clone(&shared)));
-        Ok(Peer {
-            address,
-            shared,
-            task,
-        })
+        Ok(Peer { address, shared, task })
     }
 
     /// Where it listens.
@@ -185,11 +177,7 @@ impl Shared {
         let mut open = lock(&self.open);
         let before = open.clone();
         open.insert(number);
-        Visit {
-            number,
-            face: self.face(),
-            before,
-        }
+        Visit { number, face: self.face(), before }
     }
 
     /// The face for the next connection.

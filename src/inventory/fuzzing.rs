@@ -6,23 +6,14 @@ use super::{Input, Loaded, Options, intake::MOST_WITHOUT_SCOPE, load, scope::Sco
 /// result. It panics when something does not: that is a finding.
 #[expect(clippy::missing_panics_doc, reason = "panics are what the fuzzer looks for")]
 pub fn fuzz(data: &[u8]) {
-    let input = [Input::Text {
-        name: "fuzz".to_owned(),
-        text: data.to_vec(),
-    }];
-    let one = [Input::Text {
-        name: "one".to_owned(),
-        text: b"192.0.2.1\n".to_vec(),
-    }];
+    let input = [Input::Text { name: "fuzz".to_owned(), text: data.to_vec() }];
+    let one = [Input::Text { name: "one".to_owned(), text: b"192.0.2.1\n".to_vec() }];
     // A network of a million addresses is right, and tells a fuzzer nothing.
     if has_large_network(data) {
         return;
     }
     for format in [None, Some("csv"), Some("list")] {
-        let options = Options {
-            format: format.map(str::to_owned),
-            ..Options::default()
-        };
+        let options = Options { format: format.map(str::to_owned), ..Options::default() };
         if let Ok(loaded) = load(&input, &[], &options) {
             accounted(&loaded);
         }
@@ -56,11 +47,7 @@ fn has_large_network(data: &[u8]) -> bool {
 /// What holds of every result.
 fn accounted(loaded: &Loaded) {
     let services = loaded.services.len() as u64;
-    assert_eq!(
-        loaded.expanded,
-        services + loaded.merged,
-        "every service stands alone or is merged"
-    );
+    assert_eq!(loaded.expanded, services + loaded.merged, "every service stands alone or is merged");
     let good = loaded.rows - loaded.bad.len() as u64;
     let secrets = loaded.secrets.len() as u64;
     assert!(
@@ -70,10 +57,7 @@ fn accounted(loaded: &Loaded) {
     assert!(services <= MOST_WITHOUT_SCOPE, "nothing huge without a scope");
     let mut ids: Vec<_> = loaded.services.iter().map(|service| &service.row_id).collect();
     ids.sort_unstable();
-    assert!(
-        ids.windows(2).all(|pair| pair.first() != pair.last()),
-        "each row id once"
-    );
+    assert!(ids.windows(2).all(|pair| pair.first() != pair.last()), "each row id once");
     for service in &loaded.services {
         assert!(service.port > 0 && !service.sources.is_empty());
         assert!(
@@ -81,14 +65,8 @@ fn accounted(loaded: &Loaded) {
             "a service has a name or one address"
         );
     }
-    let lines = loaded
-        .bad
-        .iter()
-        .map(|bad| (bad.line, bad.column, bad.to_string()));
+    let lines = loaded.bad.iter().map(|bad| (bad.line, bad.column, bad.to_string()));
     for (line, column, text) in lines {
-        assert!(
-            line > 0 && column > 0 && !text.chars().any(char::is_control),
-            "{text:?}"
-        );
+        assert!(line > 0 && column > 0 && !text.chars().any(char::is_control), "{text:?}");
     }
 }

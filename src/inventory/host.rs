@@ -94,10 +94,7 @@ pub(super) fn parse_name(text: &str) -> Result<String, String> {
         if label.is_empty() || label.len() > 63 {
             return bad("each part between dots has 1 to 63 bytes");
         }
-        if let Some(c) = label
-            .chars()
-            .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
-        {
+        if let Some(c) = label.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))) {
             return bad(&format!("{} is not allowed in it", quoted(&c.to_string())));
         }
         if label.starts_with('-') || label.ends_with('-') {
@@ -175,10 +172,7 @@ fn canonical_network(net: IpNet) -> IpNet {
 /// An address, with or without brackets round an IPv6 one. IPv4-mapped addresses become IPv4.
 fn parse_bare_address(text: &str) -> Option<IpAddr> {
     if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-        return inner
-            .parse::<std::net::Ipv6Addr>()
-            .ok()
-            .map(|v6| IpAddr::from(v6).to_canonical());
+        return inner.parse::<std::net::Ipv6Addr>().ok().map(|v6| IpAddr::from(v6).to_canonical());
     }
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
@@ -208,10 +202,7 @@ pub(super) fn parse_port(text: &str) -> Result<u16, String> {
             "{} is not a port; ranges are not read, list the ports such as 443;8443",
             quoted(text)
         )),
-        _ => Err(format!(
-            "{} is not a port; expected 1 to 65535, or a list such as 443;8443",
-            quoted(text)
-        )),
+        _ => Err(format!("{} is not a port; expected 1 to 65535, or a list such as 443;8443", quoted(text))),
     }
 }
 
@@ -286,10 +277,7 @@ mod tests {
             ("192.0.2.0/30", Ok((4, "192.0.2.0", "192.0.2.3"))),
             ("192.0.2.8/31", Ok((2, "192.0.2.8", "192.0.2.9"))),
             ("192.0.2.8/32", Ok((1, "192.0.2.8", "192.0.2.8"))),
-            (
-                "255.255.255.254/31",
-                Ok((2, "255.255.255.254", "255.255.255.255")),
-            ),
+            ("255.255.255.254/31", Ok((2, "255.255.255.254", "255.255.255.255"))),
             ("2001:db8::fffe/127", Ok((2, "2001:db8::fffe", "2001:db8::ffff"))),
             ("::ffff:192.0.2.0/126", Ok((4, "192.0.2.0", "192.0.2.3"))),
             ("192.0.2.5/24", Err("host bits")),
@@ -323,11 +311,7 @@ mod tests {
             ("2001:db8::/65", 1 << 63),
         ];
         for (input, count) in counts {
-            assert_eq!(
-                parse_addresses(input).map(Addresses::count),
-                Ok(count),
-                "input: {input:?}"
-            );
+            assert_eq!(parse_addresses(input).map(Addresses::count), Ok(count), "input: {input:?}");
         }
     }
 

@@ -140,12 +140,7 @@ impl<'o> Intake<'o> {
 
     /// Keeps a bad row.
     pub(super) fn bad(&mut self, file: &Arc<str>, line: u32, column: u32, message: String) {
-        self.loaded.bad.push(BadRow {
-            file: Arc::clone(file),
-            line,
-            column,
-            message,
-        });
+        self.loaded.bad.push(BadRow { file: Arc::clone(file), line, column, message });
     }
 
     /// Notes a secret's id. Where it was read before, `file:line` of that.
@@ -153,10 +148,7 @@ impl<'o> Intake<'o> {
         if let Some(first) = self.secrets.get(&secret.id) {
             return Some(first.clone());
         }
-        let place = secret
-            .source
-            .as_ref()
-            .map_or_else(String::new, |s| format!("{}:{}", s.file, s.line));
+        let place = secret.source.as_ref().map_or_else(String::new, |s| format!("{}:{}", s.file, s.line));
         self.secrets.insert(secret.id.clone(), place);
         None
     }
@@ -166,10 +158,7 @@ impl<'o> Intake<'o> {
         let addresses = row.addresses.map_or(1, Addresses::count);
         let ports = self.ports(&row);
         fits(&row, addresses, ports.len())?;
-        let reached = ports
-            .iter()
-            .map(|&port| self.reach(&row, port))
-            .collect::<Result<Vec<_>, _>>()?;
+        let reached = ports.iter().map(|&port| self.reach(&row, port)).collect::<Result<Vec<_>, _>>()?;
         self.limit(addresses, ports.len())?;
 
         let (name, sni): (Option<Arc<str>>, Option<Arc<str>>) =
@@ -193,10 +182,7 @@ impl<'o> Intake<'o> {
         let mut ids = Vec::with_capacity(reached.len());
         for identity in each() {
             let row_id = row.id.map_or_else(|| identity.row_id(), RowId::declared);
-            if let Some(other) = self
-                .index
-                .get(&row_id)
-                .and_then(|&at| self.loaded.services.get(at))
+            if let Some(other) = self.index.get(&row_id).and_then(|&at| self.loaded.services.get(at))
                 && !identity.is(other)
             {
                 return Err(Refusal::Row(Part::Id, clash(&row_id, other)));
@@ -236,10 +222,7 @@ impl<'o> Intake<'o> {
 
     /// How TLS is reached on a port of this row.
     fn reach(&self, row: &Row<'_>, port: u16) -> Result<(u16, Transport, Wrap), Refusal> {
-        let wrap = row
-            .wrap
-            .or(self.options.wrap)
-            .unwrap_or_else(|| Wrap::for_port(port));
+        let wrap = row.wrap.or(self.options.wrap).unwrap_or_else(|| Wrap::for_port(port));
         let transport = row.transport.unwrap_or_else(|| wrap.transport());
         let fits = match (transport, wrap) {
             (_, Wrap::Plain | Wrap::Stun | Wrap::Turn) => true,
@@ -266,9 +249,8 @@ impl<'o> Intake<'o> {
             );
             return Err(Refusal::Load(Part::Address, message));
         }
-        let services = addresses
-            .saturating_mul(ports as u64)
-            .saturating_add(self.loaded.services.len() as u64);
+        let services =
+            addresses.saturating_mul(ports as u64).saturating_add(self.loaded.services.len() as u64);
         if all > MOST_ADDRESSES || services > MOST_ADDRESSES {
             let message = format!(
                 "with this row the inventory has more than {MOST_ADDRESSES} services, which is the most that one sweep holds; split it"
@@ -348,10 +330,7 @@ impl<'o> Intake<'o> {
 /// Whether a row's host, id and numbers go together.
 fn fits(row: &Row<'_>, addresses: u64, ports: usize) -> Result<(), Refusal> {
     if row.name.is_none() && row.addresses.is_none() {
-        return Err(Refusal::Row(
-            Part::Host,
-            "a row needs a name or an address".to_owned(),
-        ));
+        return Err(Refusal::Row(Part::Host, "a row needs a name or an address".to_owned()));
     }
     if row.name.is_some() && addresses > 1 {
         let message =
@@ -389,10 +368,7 @@ impl Extra {
 }
 
 fn clash(row_id: &RowId, other: &Service) -> String {
-    let place = other
-        .sources
-        .first()
-        .map_or_else(String::new, |s| format!(" at {}:{}", s.file, s.line));
+    let place = other.sources.first().map_or_else(String::new, |s| format!(" at {}:{}", s.file, s.line));
     let id = super::host::quoted(row_id.as_str());
     format!(
         "the id {id} belongs to {}{place}, which is another service; an id names one",
@@ -416,12 +392,7 @@ impl Refusal {
             }
             Self::Load(part, message) => {
                 let (line, column) = place(part);
-                Err(Error::Refused {
-                    file: Arc::clone(file),
-                    line,
-                    column,
-                    message,
-                })
+                Err(Error::Refused { file: Arc::clone(file), line, column, message })
             }
         }
     }
@@ -443,10 +414,7 @@ mod tests {
             (true, u64::MAX, 3, false),
         ];
         for (allow_huge, addresses, ports, allowed) in table {
-            let options = Options {
-                allow_huge,
-                ..Options::default()
-            };
+            let options = Options { allow_huge, ..Options::default() };
             let got = Intake::new(&options).limit(addresses, ports);
             assert_eq!(got.is_ok(), allowed, "{allow_huge} {addresses} {ports}");
         }

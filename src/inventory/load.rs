@@ -70,10 +70,8 @@ impl Input {
         let bytes = match self {
             Self::Text { text, .. } => text,
             Self::Path(path) => {
-                owned = read_file(path).map_err(|source| Error::Unreadable {
-                    file: Arc::clone(&name),
-                    source,
-                })?;
+                owned = read_file(path)
+                    .map_err(|source| Error::Unreadable { file: Arc::clone(&name), source })?;
                 &owned
             }
         };
@@ -93,9 +91,7 @@ fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {
     text.reserve(usize::try_from(size).unwrap_or(0) + 1);
     file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
     if text.len() as u64 > FILE_LIMIT {
-        return Err(io::Error::other(format!(
-            "larger than {FILE_LIMIT} bytes; split it"
-        )));
+        return Err(io::Error::other(format!("larger than {FILE_LIMIT} bytes; split it")));
     }
     Ok(text)
 }
@@ -123,10 +119,7 @@ pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Lo
     }
     let (mut loaded, index) = intake.finish();
     if let Some(file) = wholly_bad {
-        return Err(Error::WhollyBad {
-            file,
-            bad: loaded.bad,
-        });
+        return Err(Error::WhollyBad { file, bad: loaded.bad });
     }
     if options.strict && !loaded.bad.is_empty() {
         return Err(Error::Strict { bad: loaded.bad });
@@ -160,16 +153,9 @@ fn check_file(
 /// any files, different as soon as anything that was declared differs. Implied secrets do not count.
 pub fn digest(services: &[Service], secrets: &[Secret]) -> Sha256 {
     let mut declared = HashMap::new();
-    let mut parts: Vec<Sha256> = services
-        .iter()
-        .map(|service| digest_of_service(service, &mut declared))
-        .collect();
-    parts.extend(
-        secrets
-            .iter()
-            .filter(|secret| !secret.implied)
-            .map(digest_of_secret),
-    );
+    let mut parts: Vec<Sha256> =
+        services.iter().map(|service| digest_of_service(service, &mut declared)).collect();
+    parts.extend(secrets.iter().filter(|secret| !secret.implied).map(digest_of_secret));
     parts.sort_unstable();
     let bytes: Vec<u8> = parts.iter().flat_map(|part| *part.bytes()).collect();
     Sha256::of(&bytes)
@@ -187,29 +173,15 @@ fn digest_of_service<'s>(
     });
     let mut addresses = service.addresses.to_vec();
     addresses.sort_unstable();
-    let reached = (
-        service.port,
-        service.transport,
-        service.wrap,
-        service.wrap_declared,
-        &service.sni,
-    );
-    digest_of(
-        "service",
-        &(&service.row_id, &service.name, addresses, reached, &*declared),
-    )
+    let reached = (service.port, service.transport, service.wrap, service.wrap_declared, &service.sni);
+    digest_of("service", &(&service.row_id, &service.name, addresses, reached, &*declared))
 }
 
 fn digest_of_secret(secret: &Secret) -> Sha256 {
     let (mut services, mut unresolved) = (secret.services.clone(), secret.unresolved.clone());
     services.sort_unstable();
     unresolved.sort_unstable();
-    let about = (
-        &secret.owner,
-        &secret.location,
-        &secret.issued_at,
-        &secret.runbook,
-    );
+    let about = (&secret.owner, &secret.location, &secret.issued_at, &secret.runbook);
     digest_of("secret", &(&secret.id, &secret.kind, services, unresolved, about))
 }
 

@@ -12,11 +12,7 @@ use crate::model::{
 };
 
 /// A field of [`Declared`] as text, for comparing and for people.
-type Field = (
-    &'static str,
-    fn(&Declared) -> Option<String>,
-    fn(&mut Declared, &Declared),
-);
+type Field = (&'static str, fn(&Declared) -> Option<String>, fn(&mut Declared, &Declared));
 
 macro_rules! field {
     ($field:ident, $show:expr) => {
@@ -78,10 +74,10 @@ impl Merger {
         }
         let held = || std::iter::once(first).chain(later.iter().map(|(declared, _)| declared));
         let key = held().map(|declared| Arc::as_ptr(declared) as usize).collect();
-        let merged = self.merged.entry(key).or_insert_with(|| Merged {
-            _held: held().cloned().collect(),
-            result: united(first, later),
-        });
+        let merged = self
+            .merged
+            .entry(key)
+            .or_insert_with(|| Merged { _held: held().cloned().collect(), result: united(first, later) });
         Arc::clone(&merged.result)
     }
 
@@ -105,13 +101,7 @@ impl Merger {
                 (stands.clone(), word)
             };
             let row_id = service.row_id.clone();
-            self.disagree(Disagreement {
-                row_id,
-                field,
-                kept,
-                other,
-                more: 0,
-            });
+            self.disagree(Disagreement { row_id, field, kept, other, more: 0 });
         }
     }
 

@@ -23,11 +23,7 @@ pub(super) fn add(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
 fn same_services(services: &[Service], index: &HashMap<RowId, usize>) -> Vec<Notice> {
     let mut first: HashMap<RowId, usize> = HashMap::new();
     let mut notices = Vec::new();
-    for (at, service) in services
-        .iter()
-        .enumerate()
-        .filter(|(_, service)| service.id_declared)
-    {
+    for (at, service) in services.iter().enumerate().filter(|(_, service)| service.id_declared) {
         let host = match (&service.name, service.addresses.first()) {
             (Some(name), _) => name.to_string(),
             (None, Some(address)) => address.to_string(),
@@ -36,9 +32,7 @@ fn same_services(services: &[Service], index: &HashMap<RowId, usize>) -> Vec<Not
         let sni = service.sni.as_deref().unwrap_or_default();
         let derived = RowId::derived(&host, service.port, service.transport, service.wrap, sni);
         let without_id = index.get(&derived).filter(|&&other| other != at);
-        let other = without_id
-            .or_else(|| first.get(&derived))
-            .and_then(|&other| services.get(other));
+        let other = without_id.or_else(|| first.get(&derived)).and_then(|&other| services.get(other));
         if let Some(other) = other {
             notices.push(Notice {
                 kind: NoticeKind::SameService,
@@ -61,10 +55,7 @@ fn describe(service: &Service) -> String {
 }
 
 fn place(service: &Service) -> String {
-    service
-        .sources
-        .first()
-        .map_or_else(String::new, |s| format!(" at {}:{}", s.file, s.line))
+    service.sources.first().map_or_else(String::new, |s| format!(" at {}:{}", s.file, s.line))
 }
 
 /// One address and port under several names: right for virtual hosts, a mistake elsewhere.
@@ -72,11 +63,7 @@ fn shared_addresses(services: &[Service]) -> Vec<Notice> {
     let mut endpoints: Vec<_> = services
         .iter()
         .enumerate()
-        .flat_map(|(at, s)| {
-            s.addresses
-                .iter()
-                .map(move |&address| (address, s.port, s.transport, at))
-        })
+        .flat_map(|(at, s)| s.addresses.iter().map(move |&address| (address, s.port, s.transport, at)))
         .collect();
     endpoints.sort_unstable();
     let mut notices = Vec::new();

@@ -158,10 +158,7 @@ impl<'t> Records<'t> {
             match scan.quoted_field() {
                 Quotes::Open => break (place, "a quote opens here and is never closed"),
                 Quotes::TextBehind if self.multi_line => {
-                    break (
-                        place,
-                        "a quote opens here, and text stands behind the one that closes it",
-                    );
+                    break (place, "a quote opens here, and text stands behind the one that closes it");
                 }
                 _ if scan.skip_rest() => {}
                 _ => return None,
@@ -176,10 +173,7 @@ impl<'t> Records<'t> {
 }
 
 fn reader(text: &[u8]) -> Reader<&[u8]> {
-    ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text)
+    ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text)
 }
 
 fn newlines(bytes: &[u8]) -> u32 {
@@ -203,20 +197,12 @@ struct Scan<'t> {
 
 impl<'t> Scan<'t> {
     fn new(raw: &'t [u8], line: u32) -> Self {
-        Self {
-            raw,
-            at: 0,
-            line,
-            line_start: 0,
-        }
+        Self { raw, at: 0, line, line_start: 0 }
     }
 
     fn place(&self) -> Place {
         let column = u32::try_from(self.at - self.line_start).unwrap_or(u32::MAX);
-        Place {
-            line: self.line,
-            column: column.saturating_add(1),
-        }
+        Place { line: self.line, column: column.saturating_add(1) }
     }
 
     fn step(&mut self) -> Option<u8> {
@@ -336,10 +322,7 @@ mod tests {
         let mut records = Records::new(text.as_bytes());
         assert_eq!(records.advance(), Next::Record);
         assert_eq!(records.advance(), Next::Record);
-        let places: Vec<_> = (0..4)
-            .map(|i| records.place(i))
-            .map(|p| (p.line, p.column))
-            .collect();
+        let places: Vec<_> = (0..4).map(|i| records.place(i)).map(|p| (p.line, p.column)).collect();
         assert_eq!(places, [(3, 1), (3, 4), (4, 4), (4, 5)]);
     }
 }

@@ -80,9 +80,7 @@ struct Servers {
 
 impl std::fmt::Debug for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Servers")
-            .field("ndots", &self.ndots)
-            .finish_non_exhaustive()
+        f.debug_struct("Servers").field("ndots", &self.ndots).finish_non_exhaustive()
     }
 }
 
@@ -115,11 +113,7 @@ impl Resolver {
             let resolver = builder.build().map_err(|error| error.to_string())?;
             Ok(Servers { resolver, ndots })
         });
-        Self {
-            hosts: read_hosts(hosts),
-            servers,
-            in_flight: Semaphore::new(IN_FLIGHT),
-        }
+        Self { hosts: read_hosts(hosts), servers, in_flight: Semaphore::new(IN_FLIGHT) }
     }
 
     /// Every address of a name, sorted, each once. See [`Resolver::answer`] for whether all of them
@@ -132,25 +126,16 @@ impl Resolver {
     /// about 8 seconds. An address given as text is its own answer.
     pub async fn answer(&self, name: &str) -> Result<Answer, ResolveFailure> {
         if let Ok(address) = name.parse::<IpAddr>() {
-            return Ok(Answer {
-                addresses: vec![address.to_canonical()],
-                incomplete: None,
-            });
+            return Ok(Answer { addresses: vec![address.to_canonical()], incomplete: None });
         }
         let name = parse_name(name).map_err(ResolveFailure::BadName)?;
         if let Some(addresses) = self.hosts.get(&name) {
-            return Ok(Answer {
-                addresses: addresses.clone(),
-                incomplete: None,
-            });
+            return Ok(Answer { addresses: addresses.clone(), incomplete: None });
         }
         // RFC 6761 section 6.3: these are loopback, and no server is to be asked.
         if name == "localhost" || name.ends_with(".localhost") {
             let addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-            return Ok(Answer {
-                addresses,
-                incomplete: None,
-            });
+            return Ok(Answer { addresses, incomplete: None });
         }
         let servers = match &self.servers {
             Ok(servers) => servers,
@@ -176,10 +161,8 @@ impl Servers {
         if name.matches('.').count() >= self.ndots.max(1) {
             question.set_fqdn(true);
         }
-        let (v4, v6) = tokio::join!(
-            self.one(question.clone(), RecordType::A),
-            self.one(question, RecordType::AAAA)
-        );
+        let (v4, v6) =
+            tokio::join!(self.one(question.clone(), RecordType::A), self.one(question, RecordType::AAAA));
         let (mut addresses, mut open, mut none) = (Vec::new(), None, None);
         for outcome in [v4, v6] {
             match outcome {
@@ -191,10 +174,7 @@ impl Servers {
         addresses.sort_unstable();
         addresses.dedup();
         match (addresses.is_empty(), open) {
-            (false, incomplete) => Ok(Answer {
-                addresses,
-                incomplete,
-            }),
+            (false, incomplete) => Ok(Answer { addresses, incomplete }),
             (true, Some(why)) => Err(ResolveFailure::Failed(name.to_owned(), why)),
             (true, None) => Err(ResolveFailure::NoAddress(
                 name.to_owned(),

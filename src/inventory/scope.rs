@@ -45,11 +45,7 @@ impl Scope {
             return Err(Error::BadScope { bad });
         }
         let unmatched = unmatched(services, &collected.texts);
-        Ok(Self {
-            allowed,
-            excluded: collected.finish(),
-            unmatched,
-        })
+        Ok(Self { allowed, excluded: collected.finish(), unmatched })
     }
 
     /// Why a service must not be touched at an address, or `None` where it may be.
@@ -87,11 +83,7 @@ impl Scope {
 /// Whether the inventory says that a device is fragile: the column, or a tag of that name.
 pub fn is_fragile(service: &Service) -> bool {
     let declared = &service.declared;
-    declared.fragile == Some(true)
-        || declared
-            .tags
-            .iter()
-            .any(|tag| tag.eq_ignore_ascii_case("fragile"))
+    declared.fragile == Some(true) || declared.tags.iter().any(|tag| tag.eq_ignore_ascii_case("fragile"))
 }
 
 /// Names and addresses, made for looking up.
@@ -141,19 +133,12 @@ impl Collected {
                 }
                 if let Err(message) = self.add(rule) {
                     let column = u32::try_from(indent).unwrap_or(u32::MAX).saturating_add(1);
-                    bad.push(BadRow {
-                        file: Arc::clone(&file.name),
-                        line: number,
-                        column,
-                        message,
-                    });
+                    bad.push(BadRow { file: Arc::clone(&file.name), line: number, column, message });
                 }
             }
             // An empty scope would allow nothing, and an empty exclusion exclude nothing: neither is meant.
             if self.texts.len() + bad.len() == before {
-                return Err(Error::Empty {
-                    file: Arc::clone(&file.name),
-                });
+                return Err(Error::Empty { file: Arc::clone(&file.name) });
             }
             Ok(())
         })
@@ -167,19 +152,13 @@ impl Collected {
         }
         let is_network = text.parse::<IpNet>().is_ok();
         // A file that is missing must not pass for the name of a host.
-        let looks_like_file = path
-            .extension()
-            .is_some_and(|e| FILE_ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known)));
+        let looks_like_file =
+            path.extension().is_some_and(|e| FILE_ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known)));
         if !is_network && (looks_like_file || text.contains(std::path::MAIN_SEPARATOR)) {
             return self.read(&Input::Path(path.to_owned()), bad);
         }
         if let Err(message) = self.add(text.trim()) {
-            bad.push(BadRow {
-                file: "--exclude".into(),
-                line: 1,
-                column: 1,
-                message,
-            });
+            bad.push(BadRow { file: "--exclude".into(), line: 1, column: 1, message });
         }
         Ok(())
     }
@@ -234,34 +213,19 @@ fn unmatched(services: &[Service], texts: &[String]) -> Vec<String> {
     if texts.is_empty() {
         return Vec::new();
     }
-    let names: BTreeSet<&str> = services
-        .iter()
-        .filter_map(|service| service.name.as_deref())
-        .collect();
+    let names: BTreeSet<&str> = services.iter().filter_map(|service| service.name.as_deref()).collect();
     let parents: BTreeSet<&str> = names.iter().flat_map(|name| parents(name)).collect();
-    let addresses: BTreeSet<IpAddr> = services
-        .iter()
-        .flat_map(|service| service.addresses.iter().copied())
-        .collect();
+    let addresses: BTreeSet<IpAddr> =
+        services.iter().flat_map(|service| service.addresses.iter().copied()).collect();
     let fits = |text: &String| {
         let mut one = Collected::default();
         let _ = one.add(text); // it was read once already
         let rules = one.finish();
         rules.names.iter().any(|name| names.contains(name.as_str()))
-            || rules
-                .suffixes
-                .iter()
-                .any(|suffix| parents.contains(suffix.as_str()))
-            || rules
-                .ranges
-                .iter()
-                .any(|&(first, last)| addresses.range(first..=last).next().is_some())
+            || rules.suffixes.iter().any(|suffix| parents.contains(suffix.as_str()))
+            || rules.ranges.iter().any(|&(first, last)| addresses.range(first..=last).next().is_some())
     };
-    texts
-        .iter()
-        .filter(|text| !fits(text))
-        .map(|text| quoted(text))
-        .collect()
+    texts.iter().filter(|text| !fits(text)).map(|text| quoted(text)).collect()
 }
 
 /// What a name ends in, from the longest.

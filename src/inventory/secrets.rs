@@ -24,23 +24,13 @@ use crate::model::{
 };
 
 /// The columns of the contract.
-const COLUMNS: &[&str] = &[
-    "secret_id",
-    "type",
-    "services",
-    "owner",
-    "location",
-    "issued_at",
-    "runbook",
-];
+const COLUMNS: &[&str] = &["secret_id", "type", "services", "owner", "location", "issued_at", "runbook"];
 
 /// Reads a file that was named with `--secrets`.
 pub(super) fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     let mut records = Records::new(file.text);
     let Some(header) = Header::read(file, &mut records)? else {
-        return Err(Error::Empty {
-            file: Arc::clone(&file.name),
-        });
+        return Err(Error::Empty { file: Arc::clone(&file.name) });
     };
     if header.position("secret_id").is_none() {
         let message = format!("the header has no `secret_id`; expected {}", COLUMNS.join(","));
@@ -56,19 +46,11 @@ pub(super) fn read_rows(
     records: &mut Records<'_>,
     intake: &mut Intake<'_>,
 ) -> Result<(), Error> {
-    for (key, name) in header
-        .keys
-        .iter()
-        .zip(&header.names)
-        .filter(|(key, _)| !key.is_empty())
-    {
+    for (key, name) in header.keys.iter().zip(&header.names).filter(|(key, _)| !key.is_empty()) {
         if !COLUMNS.contains(&key.as_str()) {
             intake.loaded.notices.push(Notice {
                 kind: NoticeKind::IgnoredColumn,
-                message: format!(
-                    "column {} has no place in a secrets file and is not kept",
-                    quoted(name)
-                ),
+                message: format!("column {} has no place in a secrets file and is not kept", quoted(name)),
                 source: Some(source(file, records.first_line())),
             });
         }
@@ -89,11 +71,7 @@ pub(super) fn read_rows(
 }
 
 fn source(file: &TextFile<'_>, line: u32) -> Source {
-    Source {
-        format: table::FORMAT.into(),
-        file: Arc::clone(&file.name),
-        line,
-    }
+    Source { format: table::FORMAT.into(), file: Arc::clone(&file.name), line }
 }
 
 fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake: &mut Intake<'_>) {
@@ -108,10 +86,8 @@ fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake:
                 intake.loaded.secrets.push(secret);
                 return;
             };
-            let message = format!(
-                "secret_id {} is at {first} already; expected each once",
-                quoted(&secret.id)
-            );
+            let message =
+                format!("secret_id {} is at {first} already; expected each once", quoted(&secret.id));
             let place = records.place(header.position("secret_id").unwrap_or(0));
             intake.bad(&file.name, place.line, place.column, message);
         }
@@ -123,21 +99,12 @@ fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake:
 }
 
 fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&'static str, String)> {
-    let get = |key: &str| {
-        header
-            .position(key)
-            .and_then(|at| fields.get(at).copied())
-            .unwrap_or_default()
-    };
+    let get = |key: &str| header.position(key).and_then(|at| fields.get(at).copied()).unwrap_or_default();
     let own = |key: &str| Some(get(key).to_owned()).filter(|text| !text.is_empty());
-    let id = own("secret_id").ok_or((
-        "secret_id",
-        "secret_id is empty; expected a name for the secret".to_owned(),
-    ))?;
-    let kind = own("type").ok_or((
-        "type",
-        "type is empty; expected a code such as C7, or a word of your own".to_owned(),
-    ))?;
+    let id = own("secret_id")
+        .ok_or(("secret_id", "secret_id is empty; expected a name for the secret".to_owned()))?;
+    let kind = own("type")
+        .ok_or(("type", "type is empty; expected a code such as C7, or a word of your own".to_owned()))?;
     let issued_at = match get("issued_at") {
         "" => None,
         text => Some(text.parse().map_err(|_| {
@@ -148,22 +115,14 @@ fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&
         })?),
     };
     let mut unresolved: Vec<String> = Vec::new();
-    for entry in get("services")
-        .split(';')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-    {
+    for entry in get("services").split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
         if !unresolved.iter().any(|known| known == entry) {
             unresolved.push(entry.to_owned());
         }
     }
     Ok(Secret {
         id,
-        kind: if is_code(&kind) {
-            kind.to_ascii_uppercase()
-        } else {
-            kind
-        },
+        kind: if is_code(&kind) { kind.to_ascii_uppercase() } else { kind },
         services: Vec::new(),
         unresolved, // until `resolve` has seen every service
         owner: own("owner"),
@@ -178,9 +137,7 @@ fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&
 /// A code of the table of secrets: a tier's letter and a number.
 fn is_code(kind: &str) -> bool {
     let mut bytes = kind.bytes();
-    bytes
-        .next()
-        .is_some_and(|b| matches!(b.to_ascii_uppercase(), b'A'..=b'F'))
+    bytes.next().is_some_and(|b| matches!(b.to_ascii_uppercase(), b'A'..=b'F'))
         && kind.len() > 1
         && bytes.all(|b| b.is_ascii_digit())
 }
@@ -197,11 +154,7 @@ enum Wanted {
 pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
     let entries = loaded.secrets.iter().flat_map(|secret| &secret.unresolved);
     let wanted: HashSet<Wanted> = entries.filter_map(|entry| Some(parse(entry)?.0)).collect();
-    let found = if wanted.is_empty() {
-        HashMap::new()
-    } else {
-        find(&loaded.services, &wanted)
-    };
+    let found = if wanted.is_empty() { HashMap::new() } else { find(&loaded.services, &wanted) };
     for secret in &mut loaded.secrets {
         let named = !secret.unresolved.is_empty();
         let mut services = BTreeSet::new();
@@ -213,11 +166,7 @@ pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
         });
         secret.services = services.into_iter().collect();
         let mut notice = |kind, message| {
-            loaded.notices.push(Notice {
-                kind,
-                message,
-                source: secret.source.clone(),
-            });
+            loaded.notices.push(Notice { kind, message, source: secret.source.clone() });
         };
         let id = quoted(&secret.id);
         for entry in &secret.unresolved {
@@ -242,15 +191,8 @@ fn find(services: &[Service], wanted: &HashSet<Wanted>) -> Found {
     for service in services {
         let name = service.name.as_deref().map(|name| Wanted::Name(name.to_owned()));
         let addresses = service.addresses.iter().map(|&address| Wanted::Address(address));
-        for host in name
-            .into_iter()
-            .chain(addresses)
-            .filter(|host| wanted.contains(host))
-        {
-            found
-                .entry(host)
-                .or_default()
-                .push((service.row_id.clone(), service.port));
+        for host in name.into_iter().chain(addresses).filter(|host| wanted.contains(host)) {
+            found.entry(host).or_default().push((service.row_id.clone(), service.port));
         }
     }
     found

@@ -39,10 +39,7 @@ impl Header {
             Next::Broken(place, message) => return Err(file.refused(place.line, place.column, message)),
             Next::Record => {}
         }
-        let mut header = Self {
-            names: Vec::new(),
-            keys: Vec::new(),
-        };
+        let mut header = Self { names: Vec::new(), keys: Vec::new() };
         for (column, field) in records.record().iter().enumerate() {
             let Ok(name) = std::str::from_utf8(field) else {
                 return refused(
@@ -115,31 +112,18 @@ pub(super) fn fields<'r>(
     ours: impl Fn(&str) -> bool,
 ) -> Result<Vec<&'r str>, Unfit> {
     let record = records.record();
-    let beyond = record
-        .iter()
-        .skip(header.len())
-        .position(|field| !field.trim_ascii().is_empty());
+    let beyond = record.iter().skip(header.len()).position(|field| !field.trim_ascii().is_empty());
     if record.len() < header.len() || beyond.is_some() {
         return Err(wrong_number(record, header.len(), beyond));
     }
     let mut fields = Vec::with_capacity(header.len());
     for (column, (field, key)) in record.iter().zip(&header.keys).enumerate() {
         let unfit = |why: String| {
-            let name = header
-                .names
-                .get(column)
-                .map_or_else(String::new, |name| quoted(name));
-            Unfit {
-                column,
-                message: format!("{name} {why}"),
-                swallowed: false,
-            }
+            let name = header.names.get(column).map_or_else(String::new, |name| quoted(name));
+            Unfit { column, message: format!("{name} {why}"), swallowed: false }
         };
         if field.len() > FIELD_LIMIT {
-            return Err(unfit(format!(
-                "has {} bytes; at most {FIELD_LIMIT} are read",
-                field.len()
-            )));
+            return Err(unfit(format!("has {} bytes; at most {FIELD_LIMIT} are read", field.len())));
         }
         let Ok(text) = std::str::from_utf8(field) else {
             return Err(unfit("is not UTF-8; save the file as UTF-8".to_owned()));
@@ -147,14 +131,9 @@ pub(super) fn fields<'r>(
         let text = text.trim();
         let free = |c: char| matches!(c, '\n' | '\r' | '\t') && !ours(key);
         if let Some(c) = text.chars().find(|&c| c.is_control() && !free(c)) {
-            let why = format!(
-                "has the control character {}; expected text on one line",
-                quoted(&c.to_string())
-            );
-            return Err(Unfit {
-                swallowed: c == '\n',
-                ..unfit(why)
-            });
+            let why =
+                format!("has the control character {}; expected text on one line", quoted(&c.to_string()));
+            return Err(Unfit { swallowed: c == '\n', ..unfit(why) });
         }
         fields.push(text);
     }

@@ -12,10 +12,7 @@ use crate::model::{
 };
 
 fn text(name: &str, text: impl AsRef<[u8]>) -> Input {
-    Input::Text {
-        name: name.to_owned(),
-        text: text.as_ref().to_vec(),
-    }
+    Input::Text { name: name.to_owned(), text: text.as_ref().to_vec() }
 }
 
 fn loaded(csv: impl AsRef<[u8]>) -> Loaded {
@@ -23,20 +20,12 @@ fn loaded(csv: impl AsRef<[u8]>) -> Loaded {
 }
 
 fn failure(csv: impl AsRef<[u8]>) -> String {
-    load(&[text("t.csv", csv)], &[], &Options::default())
-        .expect_err("a file that is refused")
-        .to_string()
+    load(&[text("t.csv", csv)], &[], &Options::default()).expect_err("a file that is refused").to_string()
 }
 
 fn summary(service: &Service) -> String {
     let addresses: Vec<String> = service.addresses.iter().map(ToString::to_string).collect();
-    format!(
-        "{} {} {} [{}]",
-        service.display_port(),
-        service.transport,
-        service.wrap,
-        addresses.join(" ")
-    )
+    format!("{} {} {} [{}]", service.display_port(), service.transport, service.wrap, addresses.join(" "))
 }
 
 fn summaries(loaded: &Loaded) -> Vec<String> {
@@ -50,54 +39,28 @@ fn bad(loaded: &Loaded) -> Vec<String> {
 #[test]
 fn the_samples_load_without_a_fault() {
     let path = |name: &str| Input::Path(std::path::Path::new("inventory").join(name));
-    let loaded = load(
-        &[path("services.csv"), path("secrets.csv")],
-        &[],
-        &Options::default(),
-    )
-    .expect("the samples");
-    assert_eq!(
-        (bad(&loaded), loaded.disagreements.clone(), loaded.faults()),
-        (vec![], vec![], 0)
-    );
+    let loaded =
+        load(&[path("services.csv"), path("secrets.csv")], &[], &Options::default()).expect("the samples");
+    assert_eq!((bad(&loaded), loaded.disagreements.clone(), loaded.faults()), (vec![], vec![], 0));
     assert_eq!(loaded.rows, 14 + 6);
-    assert_eq!(
-        (loaded.services.len(), loaded.merged, loaded.secrets.len()),
-        (15, 1, 6)
-    );
-    let balancer = loaded
-        .services
-        .iter()
-        .find(|s| s.row_id == RowId::declared("lb-www"))
-        .expect("the balancer");
+    assert_eq!((loaded.services.len(), loaded.merged, loaded.secrets.len()), (15, 1, 6));
+    let balancer =
+        loaded.services.iter().find(|s| s.row_id == RowId::declared("lb-www")).expect("the balancer");
     assert_eq!(balancer.addresses.len(), 2);
-    assert_eq!(
-        balancer.sources.iter().map(|s| s.line).collect::<Vec<_>>(),
-        [4, 5]
-    );
-    let printer = loaded
-        .services
-        .iter()
-        .find(|s| s.display_name() == "prn-3.example.test")
-        .expect("the printer");
+    assert_eq!(balancer.sources.iter().map(|s| s.line).collect::<Vec<_>>(), [4, 5]);
+    let printer =
+        loaded.services.iter().find(|s| s.display_name() == "prn-3.example.test").expect("the printer");
     assert!(scope::is_fragile(printer));
     assert!(
-        loaded
-            .secrets
-            .iter()
-            .all(|s| !s.services.is_empty() && s.unresolved.is_empty()),
+        loaded.secrets.iter().all(|s| !s.services.is_empty() && s.unresolved.is_empty()),
         "{:?}",
         loaded.secrets
     );
 
     let hosts = load(&[path("hosts.txt")], &[], &Options::default()).expect("the sample");
     assert_eq!((bad(&hosts), hosts.rows, hosts.services.len()), (vec![], 10, 13));
-    let both = load(
-        &[path("services.csv"), path("hosts.txt")],
-        &[path("secrets.csv")],
-        &Options::default(),
-    )
-    .expect("both");
+    let both = load(&[path("services.csv"), path("hosts.txt")], &[path("secrets.csv")], &Options::default())
+        .expect("both");
     assert_eq!(both.merged, 1 + 3, "web02:8443, mx1 and xmpp are in both files");
 }
 
@@ -107,37 +70,18 @@ fn a_row_becomes_a_service_with_everything_it_says() {
         "id,name,address,port,transport,wrap,sni,owner,team,env,site,exposure,service_type,tls_stack,issues_tokens,zone,fragile,expect,tags,Rack Unit\n\
          web-1,WEB01.example.test.,192.0.2.11,8443,TCP,TLS,WWW.example.test,ops,web,prod,fra1,Public,https,openssl-static,YES,dmz,0,https 200 /,a; b ;a,12\n",
     );
-    let [service] = loaded.services.as_slice() else {
-        panic!("{loaded:?}")
-    };
+    let [service] = loaded.services.as_slice() else { panic!("{loaded:?}") };
     assert_eq!(summary(service), "web01.example.test:8443 tcp tls [192.0.2.11]");
-    assert_eq!(
-        (
-            service.row_id.as_str(),
-            service.id_declared,
-            service.wrap_declared
-        ),
-        ("web-1", true, true)
-    );
+    assert_eq!((service.row_id.as_str(), service.id_declared, service.wrap_declared), ("web-1", true, true));
     assert_eq!(service.sni.as_deref(), Some("www.example.test"));
     let declared = &service.declared;
-    assert_eq!(
-        (service.exposure(), service.tls_stack()),
-        (Exposure::Public, TlsStack::OpensslStatic)
-    );
-    assert_eq!(
-        (declared.issues_tokens, declared.fragile),
-        (Some(true), Some(false))
-    );
+    assert_eq!((service.exposure(), service.tls_stack()), (Exposure::Public, TlsStack::OpensslStatic));
+    assert_eq!((declared.issues_tokens, declared.fragile), (Some(true), Some(false)));
     assert_eq!(declared.tags, ["a", "b", "Rack Unit=12"]);
     assert_eq!(declared.expect.as_deref(), Some("https 200 /"));
     assert_eq!(
         *service.sources,
-        [crate::model::service::Source {
-            format: "csv".into(),
-            file: "t.csv".into(),
-            line: 2
-        }]
+        [crate::model::service::Source { format: "csv".into(), file: "t.csv".into(), line: 2 }]
     );
 }
 
@@ -149,16 +93,10 @@ fn the_row_id_is_the_published_one_and_the_port_decides_the_wrap() {
     assert_eq!(wraps, [Wrap::Tls, Wrap::Smtp, Wrap::XmppClient, Wrap::Tls]);
     assert!(loaded.services.iter().all(|s| !s.wrap_declared));
 
-    let options = Options {
-        wrap: Some(Wrap::Dtls),
-        default_ports: vec![5349, 443, 443],
-        ..Options::default()
-    };
+    let options =
+        Options { wrap: Some(Wrap::Dtls), default_ports: vec![5349, 443, 443], ..Options::default() };
     let forced = load(&[text("l", "turn1\n")], &[], &options).expect("a list");
-    assert_eq!(
-        summaries(&forced),
-        ["turn1:443 udp dtls []", "turn1:5349 udp dtls []"]
-    );
+    assert_eq!(summaries(&forced), ["turn1:443 udp dtls []", "turn1:5349 udp dtls []"]);
 }
 
 #[test]
@@ -200,11 +138,7 @@ fn bad_rows_point_at_the_field_and_the_rest_goes_on() {
         ("x,,192.0.2.0/24,443,,,,,,,", "2:1", "an id is one row"),
         ("x,web01,,443;8443,,,,,,,", "2:1", "an id is one row"),
         ("a;b,web01,,443,,,,,,,", "2:1", "separates ids"),
-        (
-            ",192.0.2.1,192.0.2.2,443,,,,,,,",
-            "2:2",
-            "another one than the address column",
-        ),
+        (",192.0.2.1,192.0.2.2,443,,,,,,,", "2:2", "another one than the address column"),
         (",web01,,70000,,,,,,,", "2:9", "1 to 65535"),
         (",web01,,8000-8010,,,,,,,", "2:9", "ranges are not read"),
         (",web01,,443,sctp,,,,,,", "2:13", "expected one of: tcp, udp"),
@@ -212,11 +146,7 @@ fn bad_rows_point_at_the_field_and_the_rest_goes_on() {
         (",web01,,443,udp,tls,,,,,", "2:13", "dtls, stun or turn"),
         (",web01,,443,tcp,dtls,,,,,", "2:13", "carried by udp"),
         (",web01,,443,,,192.0.2.1,,,,", "2:15", "RFC 6066"),
-        (
-            ",web01,,443,,,,open,,,",
-            "2:16",
-            "public, partner, internal, unknown",
-        ),
+        (",web01,,443,,,,open,,,", "2:16", "public, partner, internal, unknown"),
         (",web01,,443,,,,,gnutls,,", "2:17", "openssl-dynamic"),
         (",web01,,443,,,,,,maybe,", "2:18", "expected yes, no"),
         (",web01,,443,,,,,,,2", "2:19", "expected yes, no"),
@@ -226,9 +156,7 @@ fn bad_rows_point_at_the_field_and_the_rest_goes_on() {
     ];
     for (row, place, message) in table {
         let got = loaded(format!("{header}{row}\n,good,,443,,,,,,,\n"));
-        let [one] = bad(&got)
-            .try_into()
-            .unwrap_or_else(|all| panic!("row {row:?} gave {all:?}"));
+        let [one] = bad(&got).try_into().unwrap_or_else(|all| panic!("row {row:?} gave {all:?}"));
         let one: String = one;
         assert!(
             one.starts_with(&format!("t.csv:{place}: ")) && one.contains(message),
@@ -264,16 +192,8 @@ fn bytes_that_are_no_text_cost_their_row() {
 #[test]
 fn a_forgotten_quote_costs_one_row() {
     let table: &[(&str, &[&str], &str)] = &[
-        (
-            "name,owner\na,\"ops\nb,ops\nc,ops\n",
-            &["b", "c"],
-            "t.csv:2:3: a quote opens here",
-        ),
-        (
-            "name,owner\na,\"ops\nb,ops\nc,\"ops\"\n",
-            &["b", "c"],
-            "t.csv:2:3: a quote opens here",
-        ),
+        ("name,owner\na,\"ops\nb,ops\nc,ops\n", &["b", "c"], "t.csv:2:3: a quote opens here"),
+        ("name,owner\na,\"ops\nb,ops\nc,\"ops\"\n", &["b", "c"], "t.csv:2:3: a quote opens here"),
         // The next quote closes it without a fault of its own; the line end in `owner` gives it away.
         (
             "name,owner\na,\"ops\nb,ops\nc,ops\"\nd,ops\n",
@@ -290,87 +210,47 @@ fn a_forgotten_quote_costs_one_row() {
         let got = loaded(csv);
         let found: Vec<String> = got.services.iter().map(Service::display_name).collect();
         assert_eq!(found, *names, "input {csv:?}: {:?}", bad(&got));
-        assert!(
-            bad(&got)[0].starts_with(first),
-            "input {csv:?} gave {:?}",
-            bad(&got)
-        );
+        assert!(bad(&got)[0].starts_with(first), "input {csv:?} gave {:?}", bad(&got));
     }
 }
 
 #[test]
 fn whole_files_are_refused_with_a_place() {
     let table: &[(&str, &str)] = &[
-        (
-            "host,port\nweb01,443\n",
-            "t.csv:1:1: the header has neither `name` nor `address`",
-        ),
+        ("host,port\nweb01,443\n", "t.csv:1:1: the header has neither `name` nor `address`"),
         ("name;port\nweb01;443\n", "separated by commas"),
-        (
-            "name,port,Name\nweb01,443,x\n",
-            "t.csv:1:11: column 3 is named `Name` like column 1",
-        ),
+        ("name,port,Name\nweb01,443,x\n", "t.csv:1:11: column 3 is named `Name` like column 1"),
         (
             "name,Private Key\nweb01,x\n",
             "t.csv:1:6: a column named `private_key`: this file is refused whole",
         ),
-        (
-            "secret_id,type,password\ns,C1,hunter2\n",
-            "t.csv:1:16: a column named `password`",
-        ),
+        ("secret_id,type,password\ns,C1,hunter2\n", "t.csv:1:16: a column named `password`"),
         ("name,port\n", "holds no row"),
-        (
-            "secret_id,type,services\na,C1,web01\n",
-            "no input holds a service",
-        ),
+        ("secret_id,type,services\na,C1,web01\n", "no input holds a service"),
         ("", "holds no row"),
         ("# nothing\n\n", "holds no row"),
-        (
-            "name,port\nweb 01,443\nweb02,x\n",
-            "every row is bad (2 in all)\n  t.csv:2:1: ",
-        ),
+        ("name,port\nweb 01,443\nweb02,x\n", "every row is bad (2 in all)\n  t.csv:2:1: "),
         ("\u{feff}{\"name\":\"web01\"}", "JSON"),
     ];
     for (csv, message) in table {
         let got = failure(csv);
-        assert!(
-            got.contains(message) && !got.contains("hunter2"),
-            "input {csv:?} gave {got:?}"
-        );
+        assert!(got.contains(message) && !got.contains("hunter2"), "input {csv:?} gave {got:?}");
     }
     assert!(failure(b"\xff\xfen\0a\0m\0e\0").contains("UTF-16"));
     let missing = load(&[Input::Path("no/such/file".into())], &[], &Options::default()).expect_err("missing");
-    assert!(
-        missing.to_string().starts_with("no/such/file: cannot be read"),
-        "{missing}"
-    );
+    assert!(missing.to_string().starts_with("no/such/file: cannot be read"), "{missing}");
     let folder = load(&[Input::Path("src".into())], &[], &Options::default()).expect_err("a folder");
     assert!(folder.to_string().starts_with("src: cannot be read"), "{folder}");
 }
 
 #[test]
 fn strict_returns_every_bad_row() {
-    let options = Options {
-        strict: true,
-        ..Options::default()
-    };
-    let inputs = [
-        text("a.csv", "name,port\nweb01,443\nweb02,x\nweb03,y\n"),
-        text("b.txt", "ok\nnot ok\n"),
-    ];
+    let options = Options { strict: true, ..Options::default() };
+    let inputs = [text("a.csv", "name,port\nweb01,443\nweb02,x\nweb03,y\n"), text("b.txt", "ok\nnot ok\n")];
     let error = load(&inputs, &[], &options).expect_err("strict");
     assert_eq!(error.bad_rows().len(), 3);
-    assert!(
-        error.to_string().contains("a.csv:3:7") && error.to_string().contains("b.txt:2:4"),
-        "{error}"
-    );
-    assert_eq!(
-        load(&inputs, &[], &Options::default())
-            .expect("not strict")
-            .bad
-            .len(),
-        3
-    );
+    assert!(error.to_string().contains("a.csv:3:7") && error.to_string().contains("b.txt:2:4"), "{error}");
+    assert_eq!(load(&inputs, &[], &Options::default()).expect("not strict").bad.len(), 3);
 }
 
 #[test]
@@ -421,18 +301,12 @@ fn rows_about_one_service_become_one() {
     );
     assert_eq!(
         summaries(&got),
-        [
-            "lb:443 tcp tls [192.0.2.1 192.0.2.2]",
-            "192.0.2.1:443 tcp tls [192.0.2.1]"
-        ]
+        ["lb:443 tcp tls [192.0.2.1 192.0.2.2]", "192.0.2.1:443 tcp tls [192.0.2.1]"]
     );
     assert_eq!((got.rows, got.expanded, got.merged), (4, 4, 2));
     let lb = &got.services[0];
     assert_eq!(lb.sources.iter().map(|s| s.line).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!(
-        (lb.owner(), lb.declared.env.as_deref()),
-        (Some("ops"), Some("prod"))
-    );
+    assert_eq!((lb.owner(), lb.declared.env.as_deref()), (Some("ops"), Some("prod")));
     assert_eq!(lb.declared.tags, ["a", "b"]);
     assert_eq!(lb.declared.fragile, Some(true), "who says fragile is believed");
     let listed: Vec<String> = got.disagreements.iter().map(ToString::to_string).collect();
@@ -444,53 +318,25 @@ fn rows_about_one_service_become_one() {
             format!("t.csv:2: fragile of {id} is `no` here and `yes` at t.csv:4; `yes` stands"),
         ]
     );
-    let shared: Vec<_> = got
-        .notices
-        .iter()
-        .filter(|n| n.kind == NoticeKind::SharedAddress)
-        .collect();
-    assert_eq!(
-        shared.len(),
-        1,
-        "the address row and the named one stay apart and are told"
-    );
-    assert!(
-        shared[0].message.contains("lb at t.csv:2") || shared[0].message.contains("lb"),
-        "{}",
-        shared[0]
-    );
+    let shared: Vec<_> = got.notices.iter().filter(|n| n.kind == NoticeKind::SharedAddress).collect();
+    assert_eq!(shared.len(), 1, "the address row and the named one stay apart and are told");
+    assert!(shared[0].message.contains("lb at t.csv:2") || shared[0].message.contains("lb"), "{}", shared[0]);
 }
 
 #[test]
 fn a_network_listed_twice_is_merged_and_told_once() {
     let got = loaded("address,port,owner,env\n10.0.0.0/20,443,ops,\n10.0.0.0/20,443,dev,prod\n");
-    assert_eq!(
-        (got.services.len(), got.merged, got.disagreements.len()),
-        (4096, 4096, 1)
-    );
-    assert!(
-        got.disagreements[0]
-            .to_string()
-            .ends_with("(and 4095 more services of these lines)")
-    );
+    assert_eq!((got.services.len(), got.merged, got.disagreements.len()), (4096, 4096, 1));
+    assert!(got.disagreements[0].to_string().ends_with("(and 4095 more services of these lines)"));
     let (first, last) = (&got.services[0].declared, &got.services[4095].declared);
-    assert!(
-        Arc::ptr_eq(first, last),
-        "the merged declarations are shared, too"
-    );
-    assert_eq!(
-        (first.owner.as_deref(), first.env.as_deref()),
-        (Some("ops"), Some("prod"))
-    );
+    assert!(Arc::ptr_eq(first, last), "the merged declarations are shared, too");
+    assert_eq!((first.owner.as_deref(), first.env.as_deref()), (Some("ops"), Some("prod")));
 }
 
 #[test]
 fn an_id_names_one_service() {
     let got = loaded("id,name,port\nweb,web01,443\nweb,web02,443\nweb,web01,8443\nweb,WEB01,443\n");
-    assert_eq!(
-        (summaries(&got), got.merged),
-        (vec!["web01:443 tcp tls []".to_owned()], 1)
-    );
+    assert_eq!((summaries(&got), got.merged), (vec!["web01:443 tcp tls []".to_owned()], 1));
     assert_eq!(bad(&got).len(), 2);
     assert!(
         bad(&got)[0].starts_with("t.csv:3:1: the id `web` belongs to web01:443 at t.csv:2"),
@@ -501,38 +347,19 @@ fn an_id_names_one_service() {
     let got = loaded("id,name,port\n,web01.example.test,443\nsvc-2wyf2llav7a7,other,443\n");
     assert_eq!((got.services.len(), bad(&got).len()), (1, 1));
     let got = loaded("id,name,port\n,web01,443\nweb,web01,443\nweb-b,web01,443\n");
-    let told: Vec<_> = got
-        .notices
-        .iter()
-        .filter(|n| n.kind == NoticeKind::SameService)
-        .collect();
-    assert_eq!(
-        (got.services.len(), told.len(), got.faults()),
-        (3, 2, 2),
-        "{told:?}"
-    );
+    let told: Vec<_> = got.notices.iter().filter(|n| n.kind == NoticeKind::SameService).collect();
+    assert_eq!((got.services.len(), told.len(), got.faults()), (3, 2, 2), "{told:?}");
 }
 
 #[test]
 fn too_many_addresses_stop_the_load_at_their_line() {
     let huge = "address,port\n192.0.2.1,443\n10.0.0.0/11,443\n";
     let error = failure(huge);
-    assert!(
-        error.starts_with("t.csv:3:1: ") && error.contains("--scope"),
-        "{error}"
-    );
+    assert!(error.starts_with("t.csv:3:1: ") && error.contains("--scope"), "{error}");
     let all = "# everything\n::/0\n";
-    let options = Options {
-        allow_huge: true,
-        ..Options::default()
-    };
-    let error = load(&[text("l", all)], &[], &options)
-        .expect_err("beyond any limit")
-        .to_string();
-    assert!(
-        error.starts_with("l:2:1: ") && error.contains("16777216"),
-        "{error}"
-    );
+    let options = Options { allow_huge: true, ..Options::default() };
+    let error = load(&[text("l", all)], &[], &options).expect_err("beyond any limit").to_string();
+    assert!(error.starts_with("l:2:1: ") && error.contains("16777216"), "{error}");
     let one_too_many = "192.0.2.1\n10.0.0.0/12\n";
     let error = load(&[text("l", one_too_many)], &[], &Options::default()).expect_err("one too many");
     assert!(error.to_string().starts_with("l:2:1: "), "{error}");
@@ -556,11 +383,7 @@ fn secrets_find_their_services() {
     ] {
         let got = load(&inputs.0, &inputs.1, &Options::default()).expect("good rows");
         let id = |port: u16| {
-            got.services
-                .iter()
-                .find(|s| s.port == port)
-                .map(|s| s.row_id.clone())
-                .expect("a service")
+            got.services.iter().find(|s| s.port == port).map(|s| s.row_id.clone()).expect("a service")
         };
         let of = |name: &str| got.secrets.iter().find(|s| s.id == name).expect("a secret");
         let sorted = |mut ids: Vec<RowId>| {
@@ -568,21 +391,14 @@ fn secrets_find_their_services() {
             ids
         };
         assert_eq!(of("a").services, sorted(vec![id(5432), id(8443)]));
-        assert_eq!(
-            (of("a").kind.as_str(), of("a").runbook.as_deref()),
-            ("C7", Some("one\ntwo"))
-        );
+        assert_eq!((of("a").kind.as_str(), of("a").runbook.as_deref()), ("C7", Some("one\ntwo")));
         assert_eq!(of("b").services, sorted(vec![id(443), id(8443), id(993)]));
         assert_eq!(of("c").services, sorted(vec![id(443), id(5432)]));
         assert_eq!(of("c").unresolved, ["nowhere", "db1.example.test:1"]);
         let kinds: Vec<NoticeKind> = got.notices.iter().map(|n| n.kind).collect();
         assert_eq!(
             kinds,
-            [
-                NoticeKind::UnresolvedService,
-                NoticeKind::UnresolvedService,
-                NoticeKind::SecretWithoutService
-            ]
+            [NoticeKind::UnresolvedService, NoticeKind::UnresolvedService, NoticeKind::SecretWithoutService]
         );
         let bad = bad(&got);
         let expected = [
@@ -596,12 +412,8 @@ fn secrets_find_their_services() {
             assert!(got.starts_with(want) && !got.contains("hunter2"), "{got}");
         }
     }
-    let error = load(
-        &[text("s.csv", services)],
-        &[text("x.csv", "id,kind\na,b\n")],
-        &Options::default(),
-    )
-    .expect_err("no secret_id");
+    let error = load(&[text("s.csv", services)], &[text("x.csv", "id,kind\na,b\n")], &Options::default())
+        .expect_err("no secret_id");
     assert!(error.to_string().contains("no `secret_id`"), "{error}");
 }
 
@@ -609,10 +421,7 @@ fn secrets_find_their_services() {
 fn notices_tell_contradictions() {
     let got = loaded("name,port,wrap\na,443,starttls-smtp\nb,25,\nc,465,tls\n");
     let told: Vec<String> = got.notices.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        told,
-        ["t.csv:2: port 443 usually has wrap tls, and starttls-smtp is declared"]
-    );
+    assert_eq!(told, ["t.csv:2: port 443 usually has wrap tls, and starttls-smtp is declared"]);
     assert_eq!(got.faults(), 0, "worth knowing, and may be right");
 }
 
@@ -720,8 +529,5 @@ proptest! {
 fn transports_follow_wraps() {
     let got = loaded("name,port,transport,wrap\na,3478,,turn\nb,3478,tcp,stun\nc,5349,udp,dtls\nd,5349,,\n");
     let transports: Vec<Transport> = got.services.iter().map(|s| s.transport).collect();
-    assert_eq!(
-        transports,
-        [Transport::Udp, Transport::Tcp, Transport::Udp, Transport::Tcp]
-    );
+    assert_eq!(transports, [Transport::Udp, Transport::Tcp, Transport::Udp, Transport::Tcp]);
 }

@@ -64,11 +64,7 @@ mod tests {
             (25, Transport::Tcp, Wrap::Plain, None),
         ];
         for (port, transport, wrap, expected) in table {
-            assert_eq!(
-                contradicted(port, transport, wrap),
-                expected,
-                "{port} {transport} {wrap}"
-            );
+            assert_eq!(contradicted(port, transport, wrap), expected, "{port} {transport} {wrap}");
         }
     }
 }

@@ -103,11 +103,7 @@ pub struct Claim {
 impl Claim {
     /// E1 with a reference, E0 without.
     pub fn grade(&self) -> Grade {
-        if self.reference.as_deref().is_some_and(|r| !r.trim().is_empty()) {
-            Grade::E1
-        } else {
-            Grade::E0
-        }
+        if self.reference.as_deref().is_some_and(|r| !r.trim().is_empty()) { Grade::E1 } else { Grade::E0 }
     }
 
     /// When the work was done as far as the claim says.

@@ -64,13 +64,7 @@ pub struct Facet {
 impl Facet {
     /// A facet with a value and nothing else.
     pub const fn new(value: FacetValue) -> Self {
-        Self {
-            value,
-            grade: None,
-            at: None,
-            until: None,
-            justification: None,
-        }
+        Self { value, grade: None, at: None, until: None, justification: None }
     }
 
     /// Whether nothing is owed on it: done at its minimum grade, not applicable, or waived.
@@ -155,10 +149,7 @@ vocabulary! {
 impl State {
     /// Whether nothing is owed.
     pub const fn is_finished(self) -> bool {
-        matches!(
-            self,
-            Self::Verified | Self::NotAffected | Self::Waived | Self::Decommissioned
-        )
+        matches!(self, Self::Verified | Self::NotAffected | Self::Waived | Self::Decommissioned)
     }
 }
 

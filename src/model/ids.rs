@@ -22,10 +22,7 @@ impl RowId {
     /// `allclear/1|NAME|PORT|TRANSPORT|WRAP|SNI`. `name` is the declared name, or the address where
     /// there is none; `sni` is empty unless declared. Nothing that a sweep detects enters it.
     pub fn derived(name: &str, port: u16, transport: Transport, wrap: Wrap, sni: &str) -> Self {
-        let text = format!(
-            "allclear/1|{}|{port}|{transport}|{wrap}|{sni}",
-            name.to_lowercase()
-        );
+        let text = format!("allclear/1|{}|{port}|{transport}|{wrap}|{sni}", name.to_lowercase());
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
         let base32 = BASE32_NOPAD.encode(digest.as_ref()).to_lowercase();
         Self(Arc::from(format!("svc-{}", &base32[..12])))
@@ -74,10 +71,7 @@ pub struct BadId {
 
 impl BadId {
     fn new(what: &'static str, text: &str) -> Self {
-        Self {
-            what,
-            text: text.chars().take(80).collect(),
-        }
+        Self { what, text: text.chars().take(80).collect() }
     }
 }
 
@@ -158,10 +152,7 @@ mod tests {
     fn derived_row_id_matches_the_published_vector() {
         let id = RowId::derived("web01.example.test", 443, Transport::Tcp, Wrap::Tls, "");
         assert_eq!(id.as_str(), "svc-2wyf2llav7a7");
-        assert_eq!(
-            RowId::derived("WEB01.example.TEST", 443, Transport::Tcp, Wrap::Tls, ""),
-            id
-        );
+        assert_eq!(RowId::derived("WEB01.example.TEST", 443, Transport::Tcp, Wrap::Tls, ""), id);
     }
 
     #[test]

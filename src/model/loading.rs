@@ -152,21 +152,13 @@ mod tests {
     use super::*;
 
     fn source(line: u32) -> Source {
-        Source {
-            format: "csv".into(),
-            file: "a\u{1b}.csv".into(),
-            line,
-        }
+        Source { format: "csv".into(), file: "a\u{1b}.csv".into(), line }
     }
 
     #[test]
     fn messages_point_at_a_place_and_are_safe_to_print() {
-        let bad = BadRow {
-            file: "a\u{1b}.csv".into(),
-            line: 3,
-            column: 7,
-            message: "`\u{7}` is no port".into(),
-        };
+        let bad =
+            BadRow { file: "a\u{1b}.csv".into(), line: 3, column: 7, message: "`\u{7}` is no port".into() };
         assert_eq!(bad.to_string(), r"a\x1B.csv:3:7: `\x07` is no port");
 
         let disagreement = Disagreement {
@@ -181,11 +173,8 @@ mod tests {
             r"a\x1B.csv:9: owner of web1 is `dev\x0A` here and `ops` at a\x1B.csv:2; `ops` stands (and 1 more services of these lines)"
         );
 
-        let notice = Notice {
-            kind: NoticeKind::SharedAddress,
-            message: "two\nlines".into(),
-            source: Some(source(4)),
-        };
+        let notice =
+            Notice { kind: NoticeKind::SharedAddress, message: "two\nlines".into(), source: Some(source(4)) };
         assert_eq!(notice.to_string(), r"a\x1B.csv:4: two\x0Alines");
     }
 }

@@ -279,19 +279,12 @@ impl Observation {
     /// Every key that this look saw.
     pub fn keys(&self) -> impl Iterator<Item = Spki> + '_ {
         let first = self.certificate.as_ref().and_then(|c| c.spki_sha256);
-        first
-            .into_iter()
-            .chain(self.other_keys.iter().flatten().map(|k| k.spki_sha256))
+        first.into_iter().chain(self.other_keys.iter().flatten().map(|k| k.spki_sha256))
     }
 
     /// Every certificate that this look saw.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
-        self.certificate.iter().chain(
-            self.other_keys
-                .iter()
-                .flatten()
-                .filter_map(|k| k.certificate.as_ref()),
-        )
+        self.certificate.iter().chain(self.other_keys.iter().flatten().filter_map(|k| k.certificate.as_ref()))
     }
 
     /// Foreign bytes over all attempts.

@@ -78,12 +78,7 @@ pub struct DueHours {
 
 impl Default for DueHours {
     fn default() -> Self {
-        Self {
-            public: 24,
-            partner: 72,
-            internal: 168,
-            unknown: 24,
-        }
+        Self { public: 24, partner: 72, internal: 168, unknown: 24 }
     }
 }
 

@@ -53,10 +53,7 @@ vocabulary! {
 impl SecretState {
     /// Whether nothing more is owed once this state is attested.
     pub const fn closes(self) -> bool {
-        matches!(
-            self,
-            Self::OldRefused | Self::Verified | Self::NotExposed | Self::Destroyed
-        )
+        matches!(self, Self::OldRefused | Self::Verified | Self::NotExposed | Self::Destroyed)
     }
 }
 

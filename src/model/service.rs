@@ -128,11 +128,7 @@ impl Service {
     /// `name:port`, with an IPv6 address in brackets.
     pub fn display_port(&self) -> String {
         let name = self.display_name();
-        if name.contains(':') {
-            format!("[{name}]:{}", self.port)
-        } else {
-            format!("{name}:{}", self.port)
-        }
+        if name.contains(':') { format!("[{name}]:{}", self.port) } else { format!("{name}:{}", self.port) }
     }
 
     /// The host name to send as SNI: the declared one, else the name; never an address.

@@ -26,11 +26,7 @@ impl fmt::Display for Printable<'_> {
 
 /// The printable form as a string, borrowed where nothing had to change.
 pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.chars().any(acts_on_a_terminal) {
-        Printable(text).to_string().into()
-    } else {
-        text.into()
-    }
+    if text.chars().any(acts_on_a_terminal) { Printable(text).to_string().into() } else { text.into() }
 }
 
 /// Like [`printable`], for a text of several lines of ours: line feeds stay.
@@ -48,11 +44,7 @@ pub fn acts_on_a_terminal(c: char) -> bool {
 
 fn escape(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let code = u32::from(c);
-    if code < 0x100 {
-        write!(f, "\\x{code:02X}")
-    } else {
-        write!(f, "\\u{{{code:04X}}}")
-    }
+    if code < 0x100 { write!(f, "\\x{code:02X}") } else { write!(f, "\\u{{{code:04X}}}") }
 }
 
 #[cfg(test)]

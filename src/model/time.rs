@@ -86,11 +86,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, BadTime> {
         let bad = || BadTime(text.chars().take(80).collect());
-        let full = if text.len() == 10 {
-            format!("{text}T00:00:00Z")
-        } else {
-            text.to_owned()
-        };
+        let full = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
         let time = OffsetDateTime::parse(&full, &Rfc3339).map_err(|_| bad())?;
         let micros = i64::try_from(time.unix_timestamp_nanos() / 1000).map_err(|_| bad())?;
         Ok(Self::from_micros(micros))
@@ -132,13 +128,7 @@ mod tests {
 
     #[test]
     fn absurd_times_stay_writable() {
-        assert_eq!(
-            Timestamp::from_micros(i64::MAX).to_string(),
-            "9999-12-31T23:59:59.999999Z"
-        );
-        assert_eq!(
-            Timestamp::from_micros(i64::MIN).to_string(),
-            "0001-01-01T00:00:00.000000Z"
-        );
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp::from_micros(i64::MIN).to_string(), "0001-01-01T00:00:00.000000Z");
     }
 }

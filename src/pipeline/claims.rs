@@ -43,9 +43,7 @@ pub struct Word {
 pub fn record(incident: &Path, word: &Word, choice: &Choice, clock: &Clock) -> Result<Vec<Claim>, Error> {
     let now = clock.now();
     if word.done_at.is_some_and(|done| done > now) {
-        return Err(Error::Usage(
-            "--done-at lies in the future; say it when it is done".to_owned(),
-        ));
+        return Err(Error::Usage("--done-at lies in the future; say it when it is done".to_owned()));
     }
     // Lock first: what is judged here must be what the claims are added to.
     let mut store = Store::open(incident)?;
@@ -87,11 +85,6 @@ fn subjects(word: &Word, judged: &judged::Judged) -> Result<Vec<Subject>, Error>
     }
     let by_row = judged.by_row();
     let state = |row: &RowId| by_row.get(row).map(|s| s.state);
-    let services = word
-        .selection
-        .of(&judged.evidence.services, &state)?;
-    Ok(services
-        .into_iter()
-        .map(|s| Subject::Service(s.row_id.clone()))
-        .collect())
+    let services = word.selection.of(&judged.evidence.services, &state)?;
+    Ok(services.into_iter().map(|s| Subject::Service(s.row_id.clone())).collect())
 }

@@ -59,19 +59,14 @@ pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, 
 
 fn chosen_disclosure(evidence: &Evidence, choice: &Choice) -> Result<Disclosure, Error> {
     let first = evidence.incident.disclosures.first().map(String::as_str);
-    Ok(disclosure::find(
-        choice.disclosure.as_deref().or(first).unwrap_or("heartbleed"),
-    )?)
+    Ok(disclosure::find(choice.disclosure.as_deref().or(first).unwrap_or("heartbleed"))?)
 }
 
 fn policy(evidence: &Evidence, choice: &Choice) -> Result<Policy, Error> {
     if let Some(policy) = &choice.policy {
         return Ok(policy.clone());
     }
-    evidence
-        .sweeps
-        .last()
-        .map_or_else(|| Ok(Policy::default()), |sweep| Ok(settings_of(sweep)?.policy))
+    evidence.sweeps.last().map_or_else(|| Ok(Policy::default()), |sweep| Ok(settings_of(sweep)?.policy))
 }
 
 impl Judged {

@@ -78,30 +78,18 @@ fn lists(judged: &Judged, which: Which<'_>) -> Result<Vec<Checklist>, Error> {
     let none = |_: &crate::model::ids::RowId| None;
     let lines = judged.lines();
     if let Some(wanted) = which.service {
-        let selection = Selection {
-            services: vec![wanted.to_owned()],
-            ..Selection::default()
-        };
+        let selection = Selection { services: vec![wanted.to_owned()], ..Selection::default() };
         let chosen = selection.of(&judged.evidence.services, &none)?;
-        let lines = chosen
-            .iter()
-            .flat_map(|s| remediate::for_service(&lines, &s.row_id))
-            .collect();
+        let lines = chosen.iter().flat_map(|s| remediate::for_service(&lines, &s.row_id)).collect();
         return Ok(vec![Checklist { owner: None, lines }]);
     }
     if let Some(owner) = which.owner {
-        let selection = Selection {
-            owners: vec![owner.to_owned()],
-            ..Selection::default()
-        };
+        let selection = Selection { owners: vec![owner.to_owned()], ..Selection::default() };
         selection.of(&judged.evidence.services, &none)?;
         let mut lists = remediate::by_owner(lines);
         lists.retain(|l| l.owner.as_deref() == Some(owner));
         if lists.is_empty() {
-            lists.push(Checklist {
-                owner: Some(owner.to_owned()),
-                lines: Vec::new(),
-            });
+            lists.push(Checklist { owner: Some(owner.to_owned()), lines: Vec::new() });
         }
         return Ok(lists);
     }
@@ -174,11 +162,7 @@ fn meta_path(path: &Path) -> PathBuf {
 /// Writes a file whole: beside the target first, then renamed over it, so that a reader or a crash
 /// never meets half of it.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Io {
-        action: "write",
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".part-{}", std::process::id()));
     let part = path.with_file_name(name);

@@ -129,15 +129,9 @@ impl Planner {
             }
             let fate = match self.scope.decide(service, Some(*address)) {
                 Some(skip) => Fate::Skip(skip),
-                None => Fate::Probe {
-                    fragile: is_fragile(service),
-                },
+                None => Fate::Probe { fragile: is_fragile(service) },
             };
-            let planned = Planned {
-                service: Arc::clone(service),
-                address: Some(*address),
-                fate,
-            };
+            let planned = Planned { service: Arc::clone(service), address: Some(*address), fate };
             if out.send(planned).await.is_err() {
                 return false;
             }
@@ -157,11 +151,8 @@ pub fn scope(services: &[Service], settings: &Settings) -> Result<Scope, Error> 
 
 /// The exact list of what a sweep would contact, in inventory order, for `--dry-run`.
 pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>, Error> {
-    let order: HashMap<RowId, usize> = services
-        .iter()
-        .enumerate()
-        .map(|(n, s)| (s.row_id.clone(), n))
-        .collect();
+    let order: HashMap<RowId, usize> =
+        services.iter().enumerate().map(|(n, s)| (s.row_id.clone(), n)).collect();
     let planner = Planner {
         scope: scope(&services, settings)?,
         resolver: Resolver::system(),

@@ -106,11 +106,7 @@ impl Recorder<'_, '_> {
     fn show(&mut self, batch: &[Observation], counts: &mut Counts) -> Result<(), Error> {
         let mut text = String::new();
         for observation in batch {
-            let judgements: Vec<_> = self
-                .disclosures
-                .iter()
-                .map(|d| assess::judge(observation, d))
-                .collect();
+            let judgements: Vec<_> = self.disclosures.iter().map(|d| assess::judge(observation, d)).collect();
             if let Some(first) = judgements.first() {
                 counts.done += 1;
                 *counts.verdicts.entry(first.verdict).or_default() += 1;
@@ -119,9 +115,7 @@ impl Recorder<'_, '_> {
                 if first.verdict == Verdict::Vulnerable && counts.vulnerable.len() < NAMED {
                     let name = observation.name.as_deref().unwrap_or("");
                     let address = observation.address.map(|a| a.to_string()).unwrap_or_default();
-                    counts
-                        .vulnerable
-                        .push(format!("{name} {address} {}", observation.port));
+                    counts.vulnerable.push(format!("{name} {address} {}", observation.port));
                 }
             }
             if self.jsonl.is_some() {

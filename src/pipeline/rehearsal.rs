@@ -34,7 +34,11 @@ use crate::{
         text::printable,
         verdict::Grade,
     },
-    report::{self, csv::Dialect, style::{Ink, Screen, Style}},
+    report::{
+        self,
+        csv::Dialect,
+        style::{Ink, Screen, Style},
+    },
 };
 
 const DAY: i64 = 86_400;
@@ -90,10 +94,7 @@ pub fn run(
         .map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;
     let policy = Policy {
         confirm_after_hours: 24,
-        minimum_grades: MinimumGrades {
-            revoked: Grade::E1,
-            ..MinimumGrades::default()
-        },
+        minimum_grades: MinimumGrades { revoked: Grade::E1, ..MinimumGrades::default() },
         ..Policy::default()
     };
     let mut drill = Drill {
@@ -101,10 +102,7 @@ pub fn run(
         incident: folder.join("incident.db"),
         clock: Clock::simulated(start),
         start,
-        choice: Choice {
-            disclosure: None,
-            policy: Some(policy.clone()),
-        },
+        choice: Choice { disclosure: None, policy: Some(policy.clone()) },
         policy,
         fleet,
         stop,
@@ -162,18 +160,9 @@ impl Drill<'_> {
             name: self.folder.join(name).display().to_string(),
             text: text.into_bytes(),
         };
-        let options = Options {
-            format: None,
-            strict: true,
-            default_ports: vec![443],
-            allow_huge: false,
-            wrap: None,
-        };
-        source::load(
-            &[text("services.csv", services)],
-            &[text("secrets.csv", secrets)],
-            &options,
-        )
+        let options =
+            Options { format: None, strict: true, default_ports: vec![443], allow_huge: false, wrap: None };
+        source::load(&[text("services.csv", services)], &[text("secrets.csv", secrets)], &options)
     }
 
     fn first_day(&mut self, loaded: &Loaded) -> Result<bool, Error> {
@@ -203,17 +192,10 @@ impl Drill<'_> {
         self.heading("The repair, in a hurry")?;
         let now = self.clock.now();
         let broken = |e: crate::drill::Error| Error::Internal(format!("the drill's fleet: {e}"));
-        for name in [
-            "www1.drill.test",
-            "www2.drill.test",
-            "turn.drill.test",
-            "vpn.drill.test",
-        ] {
+        for name in ["www1.drill.test", "www2.drill.test", "turn.drill.test", "vpn.drill.test"] {
             self.fleet.patch(name).map_err(broken)?;
         }
-        self.fleet
-            .reissue_same_key(&["www1.drill.test", "www2.drill.test"], now)
-            .map_err(broken)?;
+        self.fleet.reissue_same_key(&["www1.drill.test", "www2.drill.test"], now).map_err(broken)?;
         self.fleet.rekey(&["turn.drill.test"], now).map_err(broken)?;
         self.fleet.rekey(&["vpn.drill.test"], now).map_err(broken)?;
         self.fleet.rekey(&["chat.drill.test"], now).map_err(broken)?;
@@ -225,18 +207,8 @@ impl Drill<'_> {
              \x20 team-net   installs the maker's firmware on the VPN, new key\n\
              \x20 team-docs  says that legacy was switched off long ago\n",
         )?;
-        self.attest(
-            &["pay.drill.test"],
-            Statement::FacetDone {
-                facet: FacetKind::Patched,
-            },
-            "CHG-104",
-        )?;
-        self.attest(
-            &["legacy.drill.test"],
-            Statement::Decommissioned { address: None },
-            "CHG-088",
-        )?;
+        self.attest(&["pay.drill.test"], Statement::FacetDone { facet: FacetKind::Patched }, "CHG-104")?;
+        self.attest(&["legacy.drill.test"], Statement::Decommissioned { address: None }, "CHG-088")?;
         self.clock.advance(2 * HOUR);
         self.heading("The second sweep shows what the hurry missed")?;
         let Some(judged) = self.sweep(loaded)? else {
@@ -280,38 +252,17 @@ impl Drill<'_> {
         self.say("  What no sweep can see is attested, each with its reference:\n")?;
         let leaked = ["www1", "www2", "turn", "chat", "pay", "vpn", "shop"].map(full_name);
         let leaked: Vec<&str> = leaked.iter().map(String::as_str).collect();
-        self.attest(
-            &leaked,
-            Statement::FacetDone {
-                facet: FacetKind::Patched,
-            },
-            "CHG-110",
-        )?;
+        self.attest(&leaked, Statement::FacetDone { facet: FacetKind::Patched }, "CHG-110")?;
         let mut revoked = leaked.clone();
         revoked.push("mail.drill.test");
-        self.attest(
-            &revoked,
-            Statement::FacetDone {
-                facet: FacetKind::Revoked,
-            },
-            "CA-REQ-7",
-        )?;
-        self.attest(
-            &leaked,
-            Statement::FacetDone {
-                facet: FacetKind::Secrets,
-            },
-            "CHG-112",
-        )?;
+        self.attest(&revoked, Statement::FacetDone { facet: FacetKind::Revoked }, "CA-REQ-7")?;
+        self.attest(&leaked, Statement::FacetDone { facet: FacetKind::Secrets }, "CHG-112")?;
         self.attest_secrets(&judged)?;
         self.waive(
             "printer.drill.test",
             "fragile; handshake only; replaced in March; its network is closed off",
         )?;
-        self.waive(
-            "gateway.drill.test",
-            "answers nobody; maker's statement awaited (ticket NET-31)",
-        )?;
+        self.waive("gateway.drill.test", "answers nobody; maker's statement awaited (ticket NET-31)")?;
         Ok(true)
     }
 
@@ -326,20 +277,12 @@ impl Drill<'_> {
         let dialect = Dialect::default();
         papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker.csv"))?;
         papers::export_file(&judged, "keys", dialect, &self.folder.join("keys.csv"))?;
-        for (file, layout) in [
-            ("checklist.md", Layout::Markdown),
-            ("checklist.html", Layout::Html),
-        ] {
+        for (file, layout) in [("checklist.md", Layout::Markdown), ("checklist.html", Layout::Html)] {
             let text = papers::checklist(&judged, Which::default(), layout, None)?;
             papers::write_file(&self.folder.join(file), text.as_bytes())?;
         }
         self.closing_words(&judged)?;
-        let open = judged
-            .assessment
-            .services
-            .iter()
-            .filter(|s| !s.state.is_finished())
-            .count();
+        let open = judged.assessment.services.iter().filter(|s| !s.state.is_finished()).count();
         if open > 0 {
             return Err(Error::Internal(format!(
                 "the drill ends with {open} services open; it should end with none"
@@ -358,28 +301,14 @@ impl Drill<'_> {
             vantage: "drill".into(),
             ..Settings::default()
         };
-        let session = Session::begin(
-            &self.incident,
-            Some("drill"),
-            loaded,
-            settings,
-            "allclear drill",
-            &self.clock,
-        )?;
-        let sinks = Sinks {
-            jsonl: None,
-            progress: &Silent,
-            stop: self.stop.clone(),
-        };
+        let session =
+            Session::begin(&self.incident, Some("drill"), loaded, settings, "allclear drill", &self.clock)?;
+        let sinks = Sinks { jsonl: None, progress: &Silent, stop: self.stop.clone() };
         let outcome = session.run(&self.clock, sinks)?;
         if outcome.interrupted {
             return Ok(None);
         }
-        Ok(Some(judged::load(
-            &self.incident,
-            &self.choice,
-            self.clock.now(),
-        )?))
+        Ok(Some(judged::load(&self.incident, &self.choice, self.clock.now())?))
     }
 
     fn attest(&mut self, names: &[&str], statement: Statement, reference: &str) -> Result<(), Error> {
@@ -390,10 +319,7 @@ impl Drill<'_> {
         };
         self.record(names, &[], statement, Some(reference), None)?;
         let short: Vec<&str> = names.iter().map(|n| n.trim_end_matches(".drill.test")).collect();
-        self.say(&format!(
-            "  > allclear attest {what} --reference {reference}   ({})\n",
-            short.join(", ")
-        ))
+        self.say(&format!("  > allclear attest {what} --reference {reference}   ({})\n", short.join(", ")))
     }
 
     /// Every listed secret that was in reach: rotated, and the old one refused.
@@ -403,18 +329,10 @@ impl Drill<'_> {
             .secrets
             .iter()
             .filter(|s| !s.implied)
-            .filter(|s| {
-                judged
-                    .assessment
-                    .secrets
-                    .iter()
-                    .any(|a| a.id == s.id && a.in_reach)
-            })
+            .filter(|s| judged.assessment.secrets.iter().any(|a| a.id == s.id && a.in_reach))
             .map(|s| s.id.clone())
             .collect();
-        let statement = Statement::SecretIs {
-            state: SecretState::OldRefused,
-        };
+        let statement = Statement::SecretIs { state: SecretState::OldRefused };
         self.record(&[], &listed, statement, Some("CHG-113"), None)?;
         self.say(&format!(
             "  > allclear attest --state old-refused --reference CHG-113   ({})\n",
@@ -424,13 +342,7 @@ impl Drill<'_> {
 
     fn waive(&mut self, name: &str, reason: &str) -> Result<(), Error> {
         let until = self.start.plus_seconds(90 * DAY);
-        self.record(
-            &[name],
-            &[],
-            Statement::Waive { facet: None, until },
-            None,
-            Some(reason),
-        )?;
+        self.record(&[name], &[], Statement::Waive { facet: None, until }, None, Some(reason))?;
         let short = name.trim_end_matches(".drill.test");
         self.say(&format!(
             "  > allclear waive --service {short} --until {} --reason \"{reason}\"\n",
@@ -468,14 +380,10 @@ impl Drill<'_> {
             let full = full_name(name);
             let rows = judged.evidence.services.iter().zip(&judged.assessment.services);
             for (service, s) in rows.filter(|(service, _)| service.name.as_deref() == Some(full.as_str())) {
-                let state = self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
+                let state =
+                    self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
                 text.push_str(&format!("  {:<22}{state}", service.display_port()));
-                let codes = s
-                    .regressions
-                    .iter()
-                    .map(|r| r.as_str())
-                    .collect::<Vec<_>>()
-                    .join(" ");
+                let codes = s.regressions.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" ");
                 text.push_str(&format!("{codes}\n"));
                 for note in &s.notes {
                     text.push_str(&format!("      {}\n", printable(note)));
@@ -500,17 +408,7 @@ impl Drill<'_> {
         text.push('\n');
         let counts: Vec<String> = State::ALL
             .iter()
-            .map(|state| {
-                (
-                    state,
-                    judged
-                        .assessment
-                        .services
-                        .iter()
-                        .filter(|s| s.state == *state)
-                        .count(),
-                )
-            })
+            .map(|state| (state, judged.assessment.services.iter().filter(|s| s.state == *state).count()))
             .filter(|(_, n)| *n > 0)
             .map(|(state, n)| format!("{n} {state}"))
             .collect();
@@ -544,15 +442,8 @@ impl Drill<'_> {
     }
 
     fn say(&mut self, text: &str) -> Result<(), Error> {
-        let text = if text.ends_with('\n') {
-            text.to_owned()
-        } else {
-            format!("{text}\n")
-        };
-        self.out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush())
-            .map_err(Error::stdout)
+        let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(Error::stdout)
     }
 }
 
@@ -564,41 +455,24 @@ fn full_name(short: &str) -> String {
 fn why(service: &Service, s: &crate::model::assessment::ServiceAssessment) -> String {
     match s.state {
         State::Waived | State::Decommissioned => {
-            let standing = s
-                .waiver
-                .as_ref()
-                .filter(|_| s.state == State::Waived)
-                .or(s.claim.as_ref());
+            let standing = s.waiver.as_ref().filter(|_| s.state == State::Waived).or(s.claim.as_ref());
             standing.map_or_else(String::new, |c| {
-                let until = c
-                    .until
-                    .map(|u| format!(", until {}", u.date()))
-                    .unwrap_or_default();
+                let until = c.until.map(|u| format!(", until {}", u.date())).unwrap_or_default();
                 format!("{}{until}", c.reference.as_deref().unwrap_or(&c.what))
             })
         }
-        State::NotAffected => s
-            .reason
-            .map_or_else(String::new, |r| report::explain::reason(r).to_owned()),
+        State::NotAffected => s.reason.map_or_else(String::new, |r| report::explain::reason(r).to_owned()),
         State::Verified if s.spki_before.is_empty() => {
             format!("clean on every look ({})", s.reason.map_or("", |r| r.as_str()))
         }
         State::Verified => {
-            let keys = if s.spki_before.len() == 1 {
-                "old key gone"
-            } else {
-                "old keys gone"
-            };
+            let keys = if s.spki_before.len() == 1 { "old key gone" } else { "old keys gone" };
             let secrets = if s.secrets_total > 0 {
                 format!(", {} secrets rotated", s.secrets_total)
             } else {
                 String::new()
             };
-            let patched = if s.last_bad.is_some() || s.presumed {
-                "patched, "
-            } else {
-                ""
-            };
+            let patched = if s.last_bad.is_some() || s.presumed { "patched, " } else { "" };
             format!("{patched}{keys}, old certificate revoked{secrets}, confirmed by a later sweep")
         }
         _ => format!("{} ({})", s.next_action, service.row_id),

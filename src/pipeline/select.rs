@@ -94,9 +94,7 @@ impl Selection {
             if !services.iter().any(|s| s.owner() == Some(wanted)) {
                 let known: BTreeSet<&str> = services.iter().filter_map(Service::owner).collect();
                 let known = known.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Error::Usage(format!(
-                    "no service belongs to `{wanted}`; owners: {known}"
-                )));
+                return Err(Error::Usage(format!("no service belongs to `{wanted}`; owners: {known}")));
             }
         }
         let chosen: Vec<&Service> = services.iter().filter(|s| self.fits(s, state)).collect();
@@ -110,12 +108,7 @@ impl Selection {
         let by_name = self.services.is_empty() || self.services.iter().any(|w| names(service, w));
         let by_owner =
             self.owners.is_empty() || self.owners.iter().any(|o| service.owner() == Some(o.as_str()));
-        by_name
-            && by_owner
-            && self
-                .filters
-                .iter()
-                .all(|(key, value)| holds(service, *key, value, state))
+        by_name && by_owner && self.filters.iter().all(|(key, value)| holds(service, *key, value, state))
     }
 }
 
@@ -147,10 +140,7 @@ mod tests {
     fn filters_are_read_and_mistakes_say_what_is_known() {
         assert_eq!(
             parse_filter("owner=web team, state=exposed"),
-            Ok(vec![
-                (Key::Owner, "web team".into()),
-                (Key::State, "exposed".into())
-            ])
+            Ok(vec![(Key::Owner, "web team".into()), (Key::State, "exposed".into())])
         );
         let table = [
             ("owner", "not KEY=VALUE"),

@@ -37,11 +37,7 @@ impl Session {
         }
         let mut store = Store::create_or_open(incident, clock.now(), name)?;
         let prepared = source::from_inventory(&mut store, loaded, settings, command_line, clock)?;
-        Ok(Self {
-            store,
-            incident: incident.to_path_buf(),
-            prepared,
-        })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared })
     }
 
     /// Begins a sweep over services that the incident file knows.
@@ -54,22 +50,14 @@ impl Session {
     ) -> Result<Self, Error> {
         let mut store = Store::open(incident)?;
         let prepared = source::from_stored(&mut store, services, settings, command_line, clock)?;
-        Ok(Self {
-            store,
-            incident: incident.to_path_buf(),
-            prepared,
-        })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared })
     }
 
     /// Takes up the sweep that was cut off; the same inventory may be given again.
     pub fn resume(incident: &Path, loaded: Option<&Loaded>) -> Result<Self, Error> {
         let store = Store::open(incident)?;
         let prepared = source::resume(&Reader::open(incident)?, loaded)?;
-        Ok(Self {
-            store,
-            incident: incident.to_path_buf(),
-            prepared,
-        })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared })
     }
 
     /// What the user should know about the incident file.

@@ -65,9 +65,7 @@ impl Settings {
     pub fn set_disclosures(&mut self, names: &[String]) -> Result<(), Error> {
         if !names.is_empty() {
             let found = names.iter().map(|name| disclosure::find(name));
-            self.disclosures = found
-                .map(|d| d.map(|d| d.id.to_string()))
-                .collect::<Result<_, _>>()?;
+            self.disclosures = found.map(|d| d.map(|d| d.id.to_string())).collect::<Result<_, _>>()?;
         }
         Ok(())
     }

@@ -39,16 +39,17 @@ pub fn from_inventory(
     clock: &Clock,
 ) -> Result<Prepared, Error> {
     let digest = inventory::digest(&loaded.services, &loaded.secrets);
-    let new = new_sweep(&settings, command_line, clock, digest, (loaded.services.len() as u64, loaded.bad.len() as u64))?;
+    let new = new_sweep(
+        &settings,
+        command_line,
+        clock,
+        digest,
+        (loaded.services.len() as u64, loaded.bad.len() as u64),
+    )?;
     let sweep = store.begin_sweep(&new)?;
     store.put_services(sweep, &mut loaded.services.iter())?;
     store.put_secrets(sweep, &loaded.secrets)?;
-    Ok(Prepared {
-        sweep,
-        settings,
-        services: loaded.services.len() as u64,
-        resumed: false,
-    })
+    Ok(Prepared { sweep, settings, services: loaded.services.len() as u64, resumed: false })
 }
 
 /// Begins a sweep over services that the incident file knows, such as `verify` asks for.
@@ -64,12 +65,7 @@ pub fn from_stored(
     let new = new_sweep(&settings, command_line, clock, digest, (owned.len() as u64, 0))?;
     let sweep = store.begin_sweep(&new)?;
     store.put_services(sweep, &mut owned.iter())?;
-    Ok(Prepared {
-        sweep,
-        settings,
-        services: owned.len() as u64,
-        resumed: false,
-    })
+    Ok(Prepared { sweep, settings, services: owned.len() as u64, resumed: false })
 }
 
 /// Takes up the sweep that was cut off. An inventory may be given again; another one is an error.
@@ -89,12 +85,7 @@ pub fn resume(reader: &Reader, loaded: Option<&Loaded>) -> Result<Prepared, Erro
             sweep.id
         )));
     }
-    Ok(Prepared {
-        sweep: sweep.id,
-        settings: settings_of(&sweep)?,
-        services: sweep.services,
-        resumed: true,
-    })
+    Ok(Prepared { sweep: sweep.id, settings: settings_of(&sweep)?, services: sweep.services, resumed: true })
 }
 
 /// The settings that a sweep ran under.

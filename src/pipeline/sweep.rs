@@ -30,8 +30,11 @@ use crate::{
         verdict::{Disclosure, Reason},
     },
     probe::{
-        self, Context, Job, calibration,
-        engine::{self, Ended, Limits},
+        self, Context, Job,
+        calibration::{self, Endpoints, Role},
+        dial::Dialer,
+        engine::{self, Ended, Keyed, Limits},
+        limits::{Rate, Timeouts},
     },
     store::{Reader, Store},
 };
@@ -64,11 +67,7 @@ pub struct Outcome {
 
 /// The disclosures that a sweep's settings name.
 pub fn disclosures(settings: &Settings) -> Result<Vec<Disclosure>, Error> {
-    settings
-        .disclosures
-        .iter()
-        .map(|id| disclosure::find(id).map_err(Error::from))
-        .collect()
+    settings.disclosures.iter().map(|id| disclosure::find(id).map_err(Error::from)).collect()
 }
 
 /// The planner for a sweep that stands in the incident file.
@@ -87,11 +86,7 @@ pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
             Resolve::Last => reader.last_addresses()?,
             Resolve::Live => std::collections::BTreeMap::default(),
         },
-        observed: if prepared.resumed {
-            reader.observed(prepared.sweep)?
-        } else {
-            Default::default()
-        },
+        observed: if prepared.resumed { reader.observed(prepared.sweep)? } else { Default::default() },
     })
 }
 
@@ -116,11 +111,7 @@ pub fn run(
         progress: sinks.progress,
         total: prepared.services,
     };
-    let work = Work {
-        sweep: prepared.sweep,
-        settings: prepared.settings.clone(),
-        clock: clock.clone(),
-    };
+    let work = Work { sweep: prepared.sweep, settings: prepared.settings.clone(), clock: clock.clone() };
     let (halt, halted) = watch::channel(false);
     let stopper = halt.clone();
     let (recorded, ended) = std::thread::scope(|scope| {
@@ -142,16 +133,8 @@ pub fn run(
     let failed_calibration = matches!(recorded, Err(Error::Calibration(_)));
     store.record_calibration(prepared.sweep, !failed_calibration, clock.now())?;
     let interrupted = ended == Ended::Stopped;
-    store.finish_sweep(
-        prepared.sweep,
-        state_of(interrupted, recorded.is_err()),
-        clock.now(),
-    )?;
-    Ok(Outcome {
-        sweep: prepared.sweep,
-        counts: recorded?,
-        interrupted,
-    })
+    store.finish_sweep(prepared.sweep, state_of(interrupted, recorded.is_err()), clock.now())?;
+    Ok(Outcome { sweep: prepared.sweep, counts: recorded?, interrupted })
 }
 
 /// A runtime with one thread per core: the kernel does most of the work, so more would not help.
@@ -178,26 +161,18 @@ impl Work {
         halted: watch::Receiver<bool>,
     ) -> Ended {
         let context = Arc::new(self.context());
-        let clock = self.clock.clone();
+        let (clock, sweep) = (self.clock.clone(), self.sweep);
         tokio::spawn(async move {
-            let _ = calibrated.send(calibrate(clock).await); // the recorder may be gone already
+            let _ = calibrated.send(calibrate(clock, sweep).await); // the recorder may be gone already
         });
         let (services_in, services_out) = mpsc::channel(256);
         let (planned_in, planned_out) = mpsc::channel(256);
         let (jobs_in, jobs_out) = mpsc::channel(256);
-        let sweep = self.sweep;
         tokio::task::spawn_blocking(move || stream_services(&reader, sweep, &services_in));
         tokio::spawn(planner.run(services_out, planned_in));
-        let settle = Settle {
-            sweep,
-            vantage: self.settings.vantage.clone(),
-            clock: self.clock.clone(),
-        };
+        let settle = Settle { sweep, vantage: self.settings.vantage.clone(), clock: self.clock.clone() };
         tokio::spawn(route(planned_out, jobs_in, rows.clone(), settle));
-        let limits = Limits {
-            concurrency: self.settings.concurrency,
-            per_host: self.settings.per_host,
-        };
+        let limits = Limits { concurrency: self.settings.concurrency, per_host: self.settings.per_host };
         engine::run(jobs_out, limits, halted, move |job: Job| {
             let (context, rows) = (Arc::clone(&context), rows.clone());
             async move {
@@ -210,15 +185,18 @@ impl Work {
 
     fn context(&self) -> Context {
         let s = &self.settings;
-        let settings = probe::Settings {
-            timeout: s.timeout,
-            probe_timeout: s.probe_timeout,
-            samples: s.samples.max(1),
-            depth: s.depth,
-            source: s.source,
-            vantage: s.vantage.clone(),
-        };
-        Context::new(settings, s.rate, self.clock.clone(), self.sweep)
+        let timeouts = Timeouts { connect: s.timeout, step: s.probe_timeout, ..Timeouts::default() };
+        Context {
+            settings: probe::Settings {
+                timeouts,
+                samples: s.samples.max(1),
+                depth: s.depth,
+                vantage: Arc::clone(&s.vantage),
+            },
+            dialer: Dialer::new(s.source, Rate::per_second(s.rate)),
+            clock: self.clock.clone(),
+            sweep: self.sweep,
+        }
     }
 }
 
@@ -235,14 +213,20 @@ async fn forward_stop(mut stop: watch::Receiver<bool>, halt: watch::Sender<bool>
 /// Reads the sweep's services out of the incident file, a few at a time.
 fn stream_services(reader: &Reader, sweep: SweepId, out: &mpsc::Sender<Service>) {
     let sent = reader.for_each_service(sweep, |service| {
-        if out.blocking_send(service).is_ok() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        if out.blocking_send(service).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     // A fault here leaves services without a row; `run` counts them and says so.
     drop(sent);
+}
+
+impl Keyed for Job {
+    fn host(&self) -> std::net::IpAddr {
+        self.address
+    }
+
+    fn port(&self) -> u16 {
+        self.service.port
+    }
 }
 
 /// What an endpoint that is not probed needs for its row.
@@ -261,14 +245,9 @@ async fn route(
 ) {
     while let Some(next) = planned.recv().await {
         let sent = match (&next.fate, next.address) {
-            (Fate::Probe { fragile }, Some(address)) => jobs
-                .send(Job {
-                    service: next.service,
-                    address,
-                    fragile: *fragile,
-                })
-                .await
-                .is_ok(),
+            (Fate::Probe { fragile }, Some(address)) => {
+                jobs.send(Job { service: next.service, address, fragile: *fragile }).await.is_ok()
+            }
             _ => rows.send(settle.row(next)).await.is_ok(),
         };
         if !sent {
@@ -279,19 +258,11 @@ async fn route(
 
 impl Settle {
     fn row(&self, planned: Planned) -> Observation {
-        let Planned {
-            service,
-            address,
-            fate,
-        } = planned;
+        let Planned { service, address, fate } = planned;
         let (contact, skip, detail): (Contact, Option<Skip>, Option<String>) = match fate {
             Fate::Skip(skip) => (Contact::Skipped, Some(skip), None),
             Fate::NoAddress(why) => (Contact::DnsFailed, None, Some(why)),
-            Fate::Probe { .. } => (
-                Contact::DnsFailed,
-                None,
-                Some("planned without an address".to_owned()),
-            ),
+            Fate::Probe { .. } => (Contact::DnsFailed, None, Some("planned without an address".to_owned())),
         };
         Observation {
             sweep: self.sweep,
@@ -317,40 +288,26 @@ impl Settle {
     }
 }
 
-/// Runs the real probe against in-process endpoints and compares the real verdicts.
-async fn calibrate(clock: Clock) -> Result<(), String> {
-    let peers = peer::Calibration::start()
-        .await
-        .map_err(|e| format!("its endpoints could not be started: {e}"))?;
+/// Runs the real probe against in-process endpoints: facts and verdicts must both be what they must be.
+async fn calibrate(clock: Clock, sweep: SweepId) -> Result<(), String> {
+    let peers =
+        peer::Calibration::start().await.map_err(|e| format!("its endpoints could not be started: {e}"))?;
+    let endpoints =
+        Endpoints { vulnerable: peers.vulnerable(), fixed: peers.fixed(), none: peers.without_heartbeats() };
     let heartbleed = disclosure::find("CVE-2014-0160").map_err(|e| e.to_string())?;
-    let observed = tokio::time::timeout(
-        CALIBRATION_LIMIT,
-        calibration::observe(
-            [peers.vulnerable(), peers.fixed(), peers.without_heartbeats()],
-            clock,
-        ),
-    )
-    .await
-    .map_err(|_| format!("no answer within {} s", CALIBRATION_LIMIT.as_secs()))?;
-    for (name, expected, observation) in [
-        (
-            "the vulnerable endpoint",
-            Reason::MalformedHeartbeatAnswered,
-            &observed[0],
-        ),
-        ("the fixed endpoint", Reason::FixProved, &observed[1]),
-        (
-            "the endpoint without heartbeats",
-            Reason::HeartbeatRefused,
-            &observed[2],
-        ),
-    ] {
+    let found = calibration::calibrate(endpoints, clock, sweep, CALIBRATION_LIMIT).await;
+    for outcome in &found.outcomes {
+        let (name, expected) = match outcome.role {
+            Role::Vulnerable => ("the vulnerable endpoint", Reason::MalformedHeartbeatAnswered),
+            Role::Fixed => ("the fixed endpoint", Reason::FixProved),
+            Role::None => ("the endpoint without heartbeats", Reason::HeartbeatRefused),
+        };
+        let Some(observation) = &outcome.observation else {
+            return Err(format!("{name} gave no answer within {} s", CALIBRATION_LIMIT.as_secs()));
+        };
         let got = assess::judge(observation, &heartbleed);
-        if got.reason != expected || got.foreign_bytes != 0 {
-            return Err(format!(
-                "{name} came out as {} ({}), expected {expected}",
-                got.verdict, got.reason
-            ));
+        if !outcome.as_expected || got.reason != expected || got.foreign_bytes != 0 {
+            return Err(format!("{name} came out as {} ({}), expected {expected}", got.verdict, got.reason));
         }
     }
     Ok(())

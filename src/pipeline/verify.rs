@@ -66,9 +66,7 @@ pub fn verify<'s>(
     let before = judged::load(incident, question.choice, clock.now())?;
     let by_row = before.by_row();
     let state = |row: &RowId| by_row.get(row).map(|s| s.state);
-    let chosen = question
-        .selection
-        .of(&before.evidence.services, &state)?;
+    let chosen = question.selection.of(&before.evidence.services, &state)?;
     let rows: Vec<RowId> = chosen.iter().map(|s| s.row_id.clone()).collect();
     let mut sweeps = Vec::new();
     let mut interrupted = false;
@@ -96,25 +94,16 @@ pub fn verify<'s>(
     let asked: HashSet<&RowId> = rows.iter().collect();
     changes.retain(|c| asked.contains(&c.row_id));
     let gate = assess::gate(&judged.assessment, question.gate, &|row| asked.contains(row));
-    Ok(Verified {
-        judged,
-        rows,
-        changes,
-        gate,
-        sweeps,
-        interrupted,
-    })
+    Ok(Verified { judged, rows, changes, gate, sweeps, interrupted })
 }
 
 /// Whether one more clean look is all that a grade still lacks.
 fn lacks_a_second_look(judged: &Judged, service: &ServiceAssessment) -> bool {
     let minimum = &judged.assessment.policy.minimum_grades;
-    [FacetKind::Restarted, FacetKind::Rekeyed]
-        .into_iter()
-        .any(|kind| {
-            let facet = service.facets.get(kind);
-            facet.value == FacetValue::Done && !facet.satisfied(minimum.of(kind))
-        })
+    [FacetKind::Restarted, FacetKind::Rekeyed].into_iter().any(|kind| {
+        let facet = service.facets.get(kind);
+        facet.value == FacetValue::Done && !facet.satisfied(minimum.of(kind))
+    })
 }
 
 fn pause(clock: &Clock) {

@@ -70,10 +70,7 @@ where
     F: Fn(J) -> R,
     R: Future<Output = ()> + Send + 'static,
 {
-    let limits = Limits {
-        concurrency: limits.concurrency.max(1),
-        per_host: limits.per_host.max(1),
-    };
+    let limits = Limits { concurrency: limits.concurrency.max(1), per_host: limits.per_host.max(1) };
     let mut scheduler = Scheduler {
         limits,
         run,
@@ -116,10 +113,8 @@ where
     /// Starts a job, or lets it wait for its address.
     fn admit(&mut self, job: J) {
         let (address, port) = (job.host(), job.port());
-        let host = self.hosts.entry(address).or_insert_with(|| Host {
-            ports: Vec::new(),
-            waiting: VecDeque::new(),
-        });
+        let host =
+            self.hosts.entry(address).or_insert_with(|| Host { ports: Vec::new(), waiting: VecDeque::new() });
         if host.ports.len() >= self.limits.per_host || host.ports.contains(&port) {
             host.waiting.push_back(job);
             self.waiting += 1;
@@ -145,10 +140,7 @@ where
         if let Some(at) = host.ports.iter().position(|p| *p == port) {
             host.ports.swap_remove(at);
         }
-        let next = host
-            .waiting
-            .iter()
-            .position(|job| !host.ports.contains(&job.port()));
+        let next = host.waiting.iter().position(|job| !host.ports.contains(&job.port()));
         if let Some(job) = next.and_then(|at| host.waiting.remove(at)) {
             let port = job.port();
             host.ports.push(port);
@@ -212,40 +204,27 @@ mod tests {
         let done = Arc::new(AtomicUsize::new(0));
         let (_keep, stop) = watch::channel(false);
         let (shared, count) = (seen.clone(), done.clone());
-        let ended = run(
-            jobs(300),
-            Limits {
-                concurrency: 5,
-                per_host: 2,
-            },
-            stop,
-            move |job| {
-                let (seen, done) = (shared.clone(), count.clone());
-                async move {
-                    {
-                        let mut s = seen.lock().unwrap();
-                        *s.now.entry((job.0, job.1)).or_default() += 1;
-                        s.worst_port = s.worst_port.max(s.now[&(job.0, job.1)]);
-                        let host: usize = s.now.iter().filter(|(k, _)| k.0 == job.0).map(|(_, n)| n).sum();
-                        s.worst_host = s.worst_host.max(host);
-                        s.worst_all = s.worst_all.max(s.now.values().sum());
-                    }
-                    tokio::time::sleep(Duration::from_micros(200)).await;
-                    *seen.lock().unwrap().now.get_mut(&(job.0, job.1)).unwrap() -= 1;
-                    done.fetch_add(1, Ordering::Relaxed);
+        let ended = run(jobs(300), Limits { concurrency: 5, per_host: 2 }, stop, move |job| {
+            let (seen, done) = (shared.clone(), count.clone());
+            async move {
+                {
+                    let mut s = seen.lock().unwrap();
+                    *s.now.entry((job.0, job.1)).or_default() += 1;
+                    s.worst_port = s.worst_port.max(s.now[&(job.0, job.1)]);
+                    let host: usize = s.now.iter().filter(|(k, _)| k.0 == job.0).map(|(_, n)| n).sum();
+                    s.worst_host = s.worst_host.max(host);
+                    s.worst_all = s.worst_all.max(s.now.values().sum());
                 }
-            },
-        )
+                tokio::time::sleep(Duration::from_micros(200)).await;
+                *seen.lock().unwrap().now.get_mut(&(job.0, job.1)).unwrap() -= 1;
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        })
         .await;
         let seen = seen.lock().unwrap();
         assert_eq!((ended, done.load(Ordering::Relaxed)), (Ended::Done, 300));
         assert_eq!(seen.worst_port, 1, "two jobs at one port");
-        assert!(
-            seen.worst_host <= 2 && seen.worst_all <= 5,
-            "{} {}",
-            seen.worst_host,
-            seen.worst_all
-        );
+        assert!(seen.worst_host <= 2 && seen.worst_all <= 5, "{} {}", seen.worst_host, seen.worst_all);
     }
 
     #[tokio::test]
@@ -253,21 +232,13 @@ mod tests {
         let (_keep, stop) = watch::channel(false);
         let done = Arc::new(AtomicUsize::new(0));
         let count = done.clone();
-        let ended = run(
-            jobs(20),
-            Limits {
-                concurrency: 1,
-                per_host: 1,
-            },
-            stop,
-            move |job| {
-                let done = count.clone();
-                async move {
-                    assert!(job.1 != 3, "planted");
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            },
-        )
+        let ended = run(jobs(20), Limits { concurrency: 1, per_host: 1 }, stop, move |job| {
+            let done = count.clone();
+            async move {
+                assert!(job.1 != 3, "planted");
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        })
         .await;
         assert_eq!((ended, done.load(Ordering::Relaxed)), (Ended::Done, 17));
     }
@@ -280,16 +251,8 @@ mod tests {
             tx.send(true).unwrap();
             tokio::time::sleep(Duration::from_secs(5)).await;
         });
-        let ended = run(
-            jobs(300),
-            Limits {
-                concurrency: 2,
-                per_host: 2,
-            },
-            stop,
-            |_| std::future::pending(),
-        )
-        .await;
+        let ended =
+            run(jobs(300), Limits { concurrency: 2, per_host: 2 }, stop, |_| std::future::pending()).await;
         assert_eq!(ended, Ended::Stopped);
     }
 }

@@ -34,10 +34,7 @@ pub(super) struct Drafts {
 impl Drafts {
     /// Adds a line and returns its position.
     pub(super) fn push(&mut self, line: Line, blockers: impl IntoIterator<Item = usize>) -> usize {
-        self.all.push(Draft {
-            line,
-            blockers: blockers.into_iter().collect(),
-        });
+        self.all.push(Draft { line, blockers: blockers.into_iter().collect() });
         self.all.len() - 1
     }
 
@@ -45,10 +42,7 @@ impl Drafts {
     /// was seen to close the leak proves the fix, so then the fix's paperwork holds up nothing.
     pub(super) fn leak_closed(&self, row: &RowId) -> impl Iterator<Item = usize> + use<> {
         let stop = self.stop.get(row).copied().unwrap_or_default();
-        let proved = stop
-            .restart
-            .and_then(|i| self.all.get(i))
-            .is_some_and(|d| settled(d.line.state));
+        let proved = stop.restart.and_then(|i| self.all.get(i)).is_some_and(|d| settled(d.line.state));
         let fix = if proved { None } else { stop.fix };
         [stop.find_out, fix, stop.restart].into_iter().flatten()
     }

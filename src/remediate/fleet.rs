@@ -12,6 +12,7 @@ use crate::model::{
     secret::Tier,
     service::{Service, TlsStack},
     sweep::Evidence,
+    time::Timestamp,
 };
 
 /// Everything that planning looks up.
@@ -40,10 +41,7 @@ impl<'a> Fleet<'a> {
 
     /// Services with their assessment, in the order of the assessment.
     pub(super) fn judged(&self) -> impl Iterator<Item = (&'a Service, &'a ServiceAssessment)> + '_ {
-        self.assessment
-            .services
-            .iter()
-            .filter_map(|a| Some((*self.services.get(&a.row_id)?, a)))
+        self.assessment.services.iter().filter_map(|a| Some((*self.services.get(&a.row_id)?, a)))
     }
 
     pub(super) fn assessment_of(&self, row: &RowId) -> Option<&'a ServiceAssessment> {
@@ -66,8 +64,7 @@ impl<'a> Fleet<'a> {
 
     /// `name:port`, or the row id of a service that the evidence does not hold.
     pub(super) fn name(&self, row: &RowId) -> String {
-        self.service(row)
-            .map_or_else(|| row.to_string(), Service::display_port)
+        self.service(row).map_or_else(|| row.to_string(), Service::display_port)
     }
 
     pub(super) fn names(&self, rows: &[RowId]) -> Vec<String> {
@@ -88,21 +85,14 @@ impl<'a> Fleet<'a> {
         let mut rows: Vec<RowId> = unique.into_iter().collect();
         rows.sort_by_cached_key(|row| {
             let service = self.service(row);
-            (
-                service.map(Service::display_name),
-                service.map(|s| s.port),
-                row.clone(),
-            )
+            (service.map(Service::display_name), service.map(|s| s.port), row.clone())
         });
         rows
     }
 
     /// A line with nothing but what it concerns. The owner is the one owner of its services.
     pub(super) fn line(&self, id: String, tier: Tier, code: &str, title: &str, rows: Vec<RowId>) -> Line {
-        let owners: Vec<Option<String>> = rows
-            .iter()
-            .map(|row| self.owner(row).map(str::to_owned))
-            .collect();
+        let owners: Vec<Option<String>> = rows.iter().map(|row| self.owner(row).map(str::to_owned)).collect();
         let owner = match owners.split_first() {
             Some((first, rest)) if rest.iter().all(|o| o == first) => first.clone(),
             _ => None,
@@ -149,11 +139,7 @@ impl<'a> Fleet<'a> {
         if let Some(claim) = claim {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
-            seen.push(said(
-                &claim.by,
-                claim.effective().short(),
-                claim.reference.as_deref(),
-            ));
+            seen.push(said(&claim.by, claim.effective(), claim.reference.as_deref()));
         } else if let (LineState::Done | LineState::Claimed, Some(at)) = (line.state, facet.at) {
             seen.push(format!("seen by allclear, {}", at.short()));
         }
@@ -199,10 +185,7 @@ impl<'a> Fleet<'a> {
 pub(super) fn leaked(service: &ServiceAssessment) -> bool {
     service.last_bad.is_some()
         || service.presumed
-        || matches!(
-            service.state,
-            State::Exposed | State::Regressed | State::PatchedNotRestarted
-        )
+        || matches!(service.state, State::Exposed | State::Regressed | State::PatchedNotRestarted)
 }
 
 /// Whether anything was ever owed on the service: it leaked, or it served a key that did.
@@ -225,15 +208,12 @@ pub(super) fn is_appliance(service: &Service, kind: &ServiceType) -> bool {
 
 /// Whether a line in that state holds up no other.
 pub(super) const fn settled(state: LineState) -> bool {
-    matches!(
-        state,
-        LineState::Done | LineState::NotApplicable | LineState::Waived
-    )
+    matches!(state, LineState::Done | LineState::NotApplicable | LineState::Waived)
 }
 
 /// `recorded by A, 2026-11-22 14:00, CHG-7`.
-pub(super) fn said(by: &str, at: String, reference: Option<&str>) -> String {
-    let mut text = format!("recorded by {by}, {at}");
+pub(super) fn said(by: &str, at: Timestamp, reference: Option<&str>) -> String {
+    let mut text = format!("recorded by {by}, {}", at.short());
     if let Some(reference) = reference.filter(|r| !r.trim().is_empty()) {
         text = format!("{text}, {reference}");
     }
@@ -242,13 +222,8 @@ pub(super) fn said(by: &str, at: String, reference: Option<&str>) -> String {
 
 /// A waiver in words.
 pub(super) fn waived(waiver: &StandingClaim) -> String {
-    let until = waiver
-        .until
-        .map_or(String::new(), |t| format!(" until {}", t.date()));
-    let why = waiver
-        .reference
-        .as_deref()
-        .map_or(String::new(), |r| format!(": {r}"));
+    let until = waiver.until.map_or(String::new(), |t| format!(" until {}", t.date()));
+    let why = waiver.reference.as_deref().map_or(String::new(), |r| format!(": {r}"));
     format!("waived{until} by {}{why}", waiver.by)
 }
 

@@ -44,19 +44,9 @@ pub fn implied_secrets(services: &[Service], declared: &[Secret]) -> Vec<Secret>
 }
 
 fn codes<'a>(types: &'a Types, service: &Service) -> Vec<&'a str> {
-    let mut codes: Vec<&str> = types
-        .of_service(service)
-        .holds
-        .iter()
-        .map(String::as_str)
-        .collect();
+    let mut codes: Vec<&str> = types.of_service(service).holds.iter().map(String::as_str).collect();
     match service.declared.issues_tokens {
-        Some(true) => codes.extend(
-            TOKENS
-                .into_iter()
-                .filter(|c| !codes.contains(c))
-                .collect::<Vec<_>>(),
-        ),
+        Some(true) => codes.extend(TOKENS.into_iter().filter(|c| !codes.contains(c)).collect::<Vec<_>>()),
         Some(false) => codes.retain(|c| !TOKENS.contains(c)),
         None => {}
     }
@@ -70,13 +60,8 @@ mod tests {
 
     fn implied(service: &Service, declared: &[Secret]) -> Vec<String> {
         let out = implied_secrets(std::slice::from_ref(service), declared);
-        assert!(
-            out.iter()
-                .all(|s| s.implied && s.services == [service.row_id.clone()])
-        );
-        out.into_iter()
-            .map(|s| s.id.rsplit('/').next().unwrap_or_default().to_owned())
-            .collect()
+        assert!(out.iter().all(|s| s.implied && s.services == [service.row_id.clone()]));
+        out.into_iter().map(|s| s.id.rsplit('/').next().unwrap_or_default().to_owned()).collect()
     }
 
     #[test]
@@ -99,11 +84,7 @@ mod tests {
         ];
         for (kind, port, tokens, expected) in table {
             let service = build::typed("host.example.test", *port, kind, *tokens);
-            assert_eq!(
-                implied(&service, &[]),
-                *expected,
-                "type {kind:?} port {port} tokens {tokens:?}"
-            );
+            assert_eq!(implied(&service, &[]), *expected, "type {kind:?} port {port} tokens {tokens:?}");
         }
     }
 
@@ -133,9 +114,6 @@ mod tests {
     fn ids_join_row_and_code() {
         let turn = build::typed("turn.example.test", 5349, "turn", None);
         let out = implied_secrets(std::slice::from_ref(&turn), &[]);
-        assert_eq!(
-            out.first().map(|s| s.id.clone()),
-            Some(format!("{}/C7", turn.row_id))
-        );
+        assert_eq!(out.first().map(|s| s.id.clone()), Some(format!("{}/C7", turn.row_id)));
     }
 }

@@ -1,44 +1,32 @@
-//! Tier B as far as sweeps see it: new keys (B1) and old certificates (B1r), one line per exposed key
-//! with everything that serves it, and the ticket keys that a process made for itself (B2).
+//! Tier B as far as sweeps see it: which exposed keys get lines and what these wait for, and the ticket
+//! keys that a process made for itself (B2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     draft::Drafts,
-    fleet::{Fleet, leaked, said, settled},
-    words::{attest_facet, count, shell, tick, ticks, verify},
+    exposed::Plan,
+    fleet::{Fleet, leaked},
+    words::{attest_facet, verify},
 };
 use crate::model::{
     assessment::{KeyAssessment, KeyExposure},
-    checklist::{Line, LineState},
+    checklist::Line,
     facet::{FacetKind, FacetValue, State},
-    ids::{RowId, Sha256, Spki},
-    observation::Certificate,
+    ids::{RowId, Spki},
     secret::Tier,
-    service::TlsStack,
 };
 
-/// How many certificates a line spells out; `export keys` has all.
-const CERTIFICATES: usize = 20;
-
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
-    let exposed: Vec<&KeyAssessment> = fleet
-        .assessment
-        .keys
-        .iter()
-        .filter(|k| k.exposure != KeyExposure::Clean)
-        .collect();
+    let exposed: Vec<&KeyAssessment> =
+        fleet.assessment.keys.iter().filter(|k| k.exposure != KeyExposure::Clean).collect();
     let names = Names::new(&exposed);
     let served = serving(fleet, &exposed);
     let mut keyed: BTreeSet<&RowId> = BTreeSet::new();
     for key in &exposed {
         let plan = Plan::new(fleet, key, &served, names.of(key.spki));
         keyed.extend(key.endpoints.iter().map(|e| &e.row_id));
-        let waits = if plan.serving.is_empty() {
-            &plan.rows
-        } else {
-            &plan.serving
-        };
+        let waits = if plan.serving.is_empty() { &plan.rows } else { &plan.serving };
         let first: Vec<usize> = waits.iter().flat_map(|row| drafts.leak_closed(row)).collect();
         let rekey = drafts.push(plan.rekey(), first);
         if !key.certificates.is_empty() {
@@ -76,11 +64,7 @@ impl Names {
 
     fn of(&self, spki: Spki) -> String {
         let name = short(spki);
-        if self.0.get(&name).is_some_and(|n| *n > 1) {
-            hex(spki)
-        } else {
-            name
-        }
+        if self.0.get(&name).is_some_and(|n| *n > 1) { hex(spki) } else { name }
     }
 }
 
@@ -97,9 +81,8 @@ fn serving<'a>(fleet: &Fleet<'_>, keys: &[&'a KeyAssessment]) -> BTreeMap<&'a Ro
     let mut out: BTreeMap<&RowId, BTreeSet<Spki>> = BTreeMap::new();
     for key in keys {
         for endpoint in key.endpoints.iter().filter(|e| e.serves_now) {
-            let gone = fleet
-                .assessment_of(&endpoint.row_id)
-                .is_some_and(|s| s.state == State::Decommissioned);
+            let gone =
+                fleet.assessment_of(&endpoint.row_id).is_some_and(|s| s.state == State::Decommissioned);
             if !gone {
                 out.entry(&endpoint.row_id).or_default().insert(key.spki);
             }
@@ -108,366 +91,17 @@ fn serving<'a>(fleet: &Fleet<'_>, keys: &[&'a KeyAssessment]) -> BTreeMap<&'a Ro
     out
 }
 
-/// One exposed key and what has become of it.
-struct Plan<'a> {
-    fleet: &'a Fleet<'a>,
-    key: &'a KeyAssessment,
-    name: String,
-    /// Everything that ever served it.
-    rows: Vec<RowId>,
-    /// What serves it now.
-    serving: Vec<RowId>,
-    /// What left it for another exposed key; that other key's line speaks for these.
-    moved_on: BTreeSet<RowId>,
-}
-
-impl<'a> Plan<'a> {
-    fn new(
-        fleet: &'a Fleet<'a>,
-        key: &'a KeyAssessment,
-        served: &BTreeMap<&RowId, BTreeSet<Spki>>,
-        name: String,
-    ) -> Self {
-        let rows = fleet.sorted(key.endpoints.iter().map(|e| e.row_id.clone()));
-        let serves = |row: &RowId| served.get(row).is_some_and(|keys| keys.contains(&key.spki));
-        let serving = rows.iter().filter(|row| serves(row)).cloned().collect();
-        let moved_on = rows
-            .iter()
-            .filter(|row| served.contains_key(row) && !serves(row))
-            .cloned()
-            .collect();
-        Self {
-            fleet,
-            key,
-            name,
-            rows,
-            serving,
-            moved_on,
-        }
-    }
-
-    /// Where a facet's line stands on each of some services.
-    fn states<'r>(&self, rows: impl IntoIterator<Item = &'r RowId>, kind: FacetKind) -> Vec<LineState> {
-        let judged = rows.into_iter().filter_map(|row| self.fleet.assessment_of(row));
-        judged.map(|s| self.fleet.facet_state(s, kind)).collect()
-    }
-
-    fn rekey_state(&self) -> LineState {
-        if !self.serving.is_empty() {
-            let states = self.states(&self.serving, FacetKind::Rekeyed);
-            return match first_of(&states, &[LineState::Contradicted, LineState::TooEarly]) {
-                Some(state) => state,
-                None if states.iter().all(|s| *s == LineState::Waived) => LineState::Waived,
-                None => LineState::Open,
-            };
-        }
-        let left = self
-            .rows
-            .iter()
-            .filter(|row| !self.moved_on.contains(*row) && !self.gone(row));
-        let states = self.states(left, FacetKind::Rekeyed);
-        match first_of(&states, &[LineState::Contradicted, LineState::TooEarly]) {
-            Some(state) => state,
-            None if states.iter().all(|s| settled(*s)) => LineState::Done,
-            None => LineState::Claimed,
-        }
-    }
-
-    fn gone(&self, row: &RowId) -> bool {
-        self.fleet
-            .assessment_of(row)
-            .is_some_and(|s| s.state == State::Decommissioned)
-    }
-
-    fn rekey(&self) -> Line {
-        let id = format!("key:{}/B1", self.name);
-        let kind = self.fleet.types.secret_type("B1");
-        let mut line = self
-            .fleet
-            .line(id, Tier::B, "B1", "New key and certificate", self.rows.clone());
-        line.state = self.rekey_state();
-        line.why = self.why();
-        line.steps = self.rekey_steps();
-        line.overlap = kind.overlap;
-        line.impact = Some(kind.impact.clone());
-        let since = self
-            .key
-            .exposed_at
-            .map_or(String::new(), |t| format!(" after {}", t.short()));
-        line.tool_checks = Some(format!(
-            "Every endpoint serves a key first seen{since}; a new certificate on the old key does not count: {}.",
-            self.verify_commands()
-        ));
-        line.evidence_wanted.clone_from(&kind.evidence);
-        line.evidence_seen = Some(self.rekey_seen(line.state));
-        if settled(line.state) {
-            let facets = self
-                .rows
-                .iter()
-                .filter_map(|r| self.fleet.assessment_of(r))
-                .map(|s| &s.facets.rekeyed);
-            let done: Vec<_> = facets.filter(|f| f.value == FacetValue::Done).collect();
-            line.grade = done.iter().filter_map(|f| f.grade).min();
-            line.done_at = done.iter().filter_map(|f| f.at).max();
-        }
-        line
-    }
-
-    fn rekey_seen(&self, state: LineState) -> String {
-        let still = ticks(&self.fleet.names(&self.serving));
-        match state {
-            _ if !self.serving.is_empty() => {
-                let over = self.rows.len() - self.serving.len();
-                let left = if over == 0 { String::new() } else { format!("; {} left it", count(over, "service has", "services have")) };
-                format!("still served by {still}{left}")
-            }
-            LineState::TooEarly => "no endpoint serves it, but the new key was made while the service still leaked: it is exposed as well, make another".to_owned(),
-            LineState::Claimed => "no endpoint served it when last seen; one more look confirms it".to_owned(),
-            _ => "no endpoint serves it any more".to_owned(),
-        }
-    }
-
-    /// Who leaked it, when last, and who else serves it.
-    fn why(&self) -> String {
-        let (leaking, others): (Vec<RowId>, Vec<RowId>) = self
-            .rows
-            .iter()
-            .cloned()
-            .partition(|row| self.fleet.assessment_of(row).is_some_and(leaked));
-        let when = self
-            .key
-            .exposed_at
-            .map_or(String::new(), |t| format!(", last on {}", t.short()));
-        let key = tick(&self.name);
-        let leaking = ticks(&self.fleet.names(&leaking));
-        let mut text = match self.key.exposure {
-            _ if leaking.is_empty() => format!("Key {key} was in the memory of a process that leaked{when}."),
-            KeyExposure::Presumed => {
-                format!("Key {key} was served by {leaking}, which is presumed to have leaked{when}.")
-            }
-            _ => format!("Key {key} was in the memory of {leaking} while it leaked{when}."),
-        };
-        if !others.is_empty() && !leaking.is_empty() {
-            let names = ticks(&self.fleet.names(&others));
-            text.push_str(&format!(
-                " The same key is on {names}: whoever has it can pose as these too."
-            ));
-        }
-        if !self.key.reissued.is_empty() {
-            let n = count(self.key.reissued.len(), "certificate was", "certificates were");
-            text.push_str(&format!(
-                " {n} issued anew on this same key since: that changes nothing."
-            ));
-        }
-        text
-    }
-
-    fn rekey_steps(&self) -> Vec<String> {
-        let mut steps = vec![
-            "Make a new key on a host that no longer leaks; never reuse the old one: `umask 077; openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out new.key`.".to_owned(),
-            "Ask for a certificate with it: `openssl req -new -key new.key -out new.csr`. With certbot: `certbot renew --cert-name NAME --force-renewal --new-key`. Check that the reissue takes the new key: many CAs offer the old one.".to_owned(),
-            "Where a TLSA record or a client pins the key: publish the new one beside the old, and wait its TTL, before the new certificate is served.".to_owned(),
-        ];
-        let rows = if self.serving.is_empty() {
-            &self.rows
-        } else {
-            &self.serving
-        };
-        if rows.len() > 1 {
-            steps.push(format!(
-                "Install it on every one of the {} services, or give each a key of its own: {}.",
-                rows.len(),
-                ticks(&self.fleet.names(rows))
-            ));
-        }
-        let services: Vec<_> = rows.iter().filter_map(|row| self.fleet.service(row)).collect();
-        if services.iter().any(|s| s.tls_stack() == TlsStack::Provider) {
-            steps.push(
-                "Where a provider holds the key: have it replaced there, and ask for the date.".to_owned(),
-            );
-        }
-        let mut told = BTreeSet::new();
-        for kind in services
-            .iter()
-            .map(|s| self.fleet.kind(s))
-            .filter(|k| told.insert(&k.name))
-        {
-            let place = kind
-                .place
-                .as_ref()
-                .map(|p| format!("{}: key and certificate are named by {p}", kind.title));
-            let reload = kind.reload.as_ref().map(|r| format!("`{r}`"));
-            match (place, reload) {
-                (Some(place), Some(reload)) => steps.push(format!("{place}; then {reload}.")),
-                (None, Some(reload)) => steps.push(format!("{}: {reload}.", kind.title)),
-                _ => {}
-            }
-        }
-        steps.push(
-            "Do not revoke the old certificate yet: clients would be turned away where it is still served."
-                .to_owned(),
-        );
-        steps
-    }
-
-    fn verify_commands(&self) -> String {
-        match self.rows.as_slice() {
-            [row] => format!("`{}`", verify(row)),
-            rows => {
-                let owners: BTreeSet<Option<&str>> = rows.iter().map(|row| self.fleet.owner(row)).collect();
-                let known: Vec<String> = owners
-                    .iter()
-                    .flatten()
-                    .map(|o| format!("`allclear verify --owner {}`", shell(o).replace('`', "'")))
-                    .collect();
-                if known.len() == owners.len() {
-                    known.join(", ")
-                } else {
-                    "`allclear verify`".to_owned()
-                }
-            }
-        }
-    }
-
-    fn revoke(&self) -> Line {
-        let id = format!("key:{}/B1r", self.name);
-        let mut line = self.fleet.line(
-            id,
-            Tier::B,
-            "B1r",
-            "Revoke the old certificates",
-            self.rows.clone(),
-        );
-        let status = self.certificate_status();
-        let open: Vec<&Certificate> = self
-            .key
-            .certificates
-            .iter()
-            .filter(|c| !status.contains(&c.sha256))
-            .collect();
-        line.state = self.revoke_state(open.is_empty());
-        let total = count(self.key.certificates.len(), "certificate", "certificates");
-        line.why = format!(
-            "{total} on key {} can be misused by whoever has the key, until revoked or expired.",
-            tick(&self.name)
-        );
-        line.steps = revoke_steps(&open);
-        line.impact = Some("None when no endpoint serves them any more; an outage for every client that checks where one still does.".to_owned());
-        line.tool_checks = Some(
-            "That every endpoint has left the key first, and when a certificate expires by itself."
-                .to_owned(),
-        );
-        let attest: Vec<String> = self
-            .rows
-            .iter()
-            .map(|row| attest_facet(row, FacetKind::Revoked.as_str()))
-            .collect();
-        line.attest = Some(attest.join("\n"));
-        line.evidence_wanted =
-            "Each of them in its CA's CRL or in OCSP, with reason keyCompromise; or expired.".to_owned();
-        let closed = self.key.certificates.len() - open.len();
-        let mut seen = format!("{closed} of {} revoked or expired", self.key.certificates.len());
-        let claims = self
-            .rows
-            .iter()
-            .filter_map(|row| self.fleet.claim(row, FacetKind::Revoked));
-        if let Some(claim) = claims.max_by_key(|c| c.at) {
-            line.done_by = Some(claim.by.clone());
-            line.done_at = Some(claim.effective());
-            line.grade = Some(claim.grade());
-            seen = format!(
-                "{seen}; {}",
-                said(&claim.by, claim.effective().short(), claim.reference.as_deref())
-            );
-        }
-        line.evidence_seen = Some(seen);
-        line
-    }
-
-    /// Certificates on the key that are revoked or expired.
-    fn certificate_status(&self) -> BTreeSet<Sha256> {
-        let judged = self.rows.iter().filter_map(|row| self.fleet.assessment_of(row));
-        let old = judged
-            .flat_map(|s| &s.old_certificates)
-            .filter(|o| o.expired || o.revoked);
-        let now = self.fleet.assessment.now;
-        let expired = self
-            .key
-            .certificates
-            .iter()
-            .filter(|c| c.not_after.is_some_and(|t| t < now));
-        old.map(|o| o.certificate.sha256)
-            .chain(expired.map(|c| c.sha256))
-            .collect()
-    }
-
-    fn revoke_state(&self, all_closed: bool) -> LineState {
-        let states = self.states(&self.rows, FacetKind::Revoked);
-        let bad = first_of(&states, &[LineState::Contradicted, LineState::TooEarly]);
-        let claimed = states.contains(&LineState::Claimed);
-        match (all_closed, bad) {
-            (_, Some(state)) => state,
-            (true, None) => {
-                if claimed {
-                    LineState::Claimed
-                } else {
-                    LineState::Done
-                }
-            }
-            (false, None) if claimed => LineState::Claimed,
-            (false, None) if !states.is_empty() && states.iter().all(|s| *s == LineState::Waived) => {
-                LineState::Waived
-            }
-            (false, None) => LineState::Open,
-        }
-    }
-}
-
-fn revoke_steps(open: &[&Certificate]) -> Vec<String> {
-    let mut steps = vec![
-        "Only when no endpoint serves them any more.".to_owned(),
-        "Revoke each at its CA with reason keyCompromise, a certificate reissued on the same key too. Ask whether the reissue revoked the old one by itself, and when.".to_owned(),
-    ];
-    for certificate in open.iter().take(CERTIFICATES) {
-        let serial = certificate.serial.as_deref().unwrap_or("without serial");
-        let issuer = certificate
-            .issuer
-            .as_deref()
-            .map_or(String::new(), |i| format!(" by {}", tick(i)));
-        let until = certificate
-            .not_after
-            .map_or(String::new(), |t| format!(", valid until {}", t.date()));
-        steps.push(format!("Serial {}{issuer}{until}.", tick(serial)));
-    }
-    let more = open.len().saturating_sub(CERTIFICATES);
-    if more > 0 {
-        steps.push(format!("And {more} more: `allclear export keys` lists all."));
-    }
-    steps
-}
-
-fn first_of(states: &[LineState], wanted: &[LineState]) -> Option<LineState> {
-    wanted.iter().copied().find(|w| states.contains(w))
-}
-
 /// A service that leaked and whose key was never seen still owes a new one.
 fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
     let kind = fleet.types.secret_type("B1");
-    let mut line = fleet.line(
-        format!("{row}/B1"),
-        Tier::B,
-        "B1",
-        "New key and certificate",
-        vec![row.clone()],
-    );
-    line.why = "It leaked, and no look has seen its certificate: whatever key it uses is exposed.".to_owned();
+    let mut line =
+        fleet.line(format!("{row}/B1"), Tier::B, "B1", "New key and certificate", vec![row.clone()]);
+    line.why =
+        String::from("It leaked, and no look has seen its certificate: whatever key it uses is exposed.");
     line.steps.clone_from(&kind.steps);
     line.overlap = kind.overlap;
     line.impact = Some(kind.impact.clone());
-    line.tool_checks = Some(format!(
-        "Only once a look sees its certificate: `{}`.",
-        verify(row)
-    ));
+    line.tool_checks = Some(format!("Only once a look sees its certificate: `{}`.", verify(row)));
     line.attest = Some(attest_facet(row, FacetKind::Rekeyed.as_str()));
     line.evidence_wanted.clone_from(&kind.evidence);
     if let Some(judged) = fleet.assessment_of(row) {
@@ -478,19 +112,16 @@ fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
 
 fn has_ticket_secret(fleet: &Fleet<'_>, row: &RowId) -> bool {
     let tickets = |kind: &str| fleet.types.secret_type(kind).code == "B2";
-    fleet
-        .evidence
-        .secrets
-        .iter()
-        .any(|s| tickets(&s.kind) && s.services.contains(row))
+    fleet.evidence.secrets.iter().any(|s| tickets(&s.kind) && s.services.contains(row))
 }
 
 /// Ticket keys that a process makes for itself end with it, so this line follows the restart.
 fn tickets(fleet: &Fleet<'_>, row: &RowId) -> Line {
     let kind = fleet.types.secret_type("B2");
     let mut line = fleet.line(format!("{row}/B2"), Tier::B, "B2", &kind.title, vec![row.clone()]);
-    line.why =
-        "Ticket keys were in the memory that leaked; with them recorded connections can be read.".to_owned();
+    line.why = String::from(
+        "Ticket keys were in the memory that leaked; with them recorded connections can be read.",
+    );
     line.steps = vec![
         "Made by the process at its start, they end with the restart: then nothing more is to be done.".to_owned(),
         "Kept in a file or a cache that nodes share, they do not: list them in the secrets file with type `B2`, and they get a line of their own.".to_owned(),
@@ -498,7 +129,7 @@ fn tickets(fleet: &Fleet<'_>, row: &RowId) -> Line {
     line.impact = Some(kind.impact.clone());
     line.tool_checks =
         Some("The restart. Ticket keys in files and shared caches it does not see.".to_owned());
-    line.evidence_wanted = "The restart, where nothing is shared.".to_owned();
+    line.evidence_wanted = String::from("The restart, where nothing is shared.");
     if let Some(judged) = fleet.assessment_of(row) {
         fleet.fill(&mut line, judged, FacetKind::Restarted);
     }

@@ -14,6 +14,7 @@
 //! revoke the old certificates, `C0` a secret of a type that the table does not know.
 
 mod draft;
+mod exposed;
 mod fleet;
 mod implied;
 mod keys;

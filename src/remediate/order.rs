@@ -12,6 +12,7 @@ use crate::model::{
     checklist::{Line, LineState},
     ids::RowId,
     secret::Tier,
+    service::Service,
 };
 
 /// Adds the edges between types, marks blocked lines and puts everything in working order.
@@ -21,10 +22,7 @@ pub(super) fn arrange(fleet: &Fleet<'_>, mut drafts: Drafts) -> Vec<Line> {
     mark_blocked(&mut drafts.all);
     let sequence = sequence(&drafts.all, |line| key(fleet, line));
     let mut lines: Vec<Option<Line>> = drafts.all.into_iter().map(|d| Some(d.line)).collect();
-    sequence
-        .into_iter()
-        .filter_map(|i| lines.get_mut(i)?.take())
-        .collect()
+    sequence.into_iter().filter_map(|i| lines.get_mut(i)?.take()).collect()
 }
 
 /// Ids are made of ids that people gave; two that come out the same would merge two debts.
@@ -53,13 +51,7 @@ fn add_type_edges(fleet: &Fleet<'_>, drafts: &mut Drafts) {
             continue;
         }
         let mut first = BTreeSet::new();
-        for j in line
-            .services
-            .iter()
-            .filter_map(|row| by_row.get(row))
-            .flatten()
-            .copied()
-        {
+        for j in line.services.iter().filter_map(|row| by_row.get(row)).flatten().copied() {
             let Some(other) = drafts.all.get(j).map(|d| &d.line) else {
                 continue;
             };
@@ -79,18 +71,13 @@ fn add_type_edges(fleet: &Fleet<'_>, drafts: &mut Drafts) {
 
 /// A line that is open waits while anything before it is not settled.
 fn mark_blocked(all: &mut [Draft]) {
-    let known: Vec<(String, String, bool)> = all
-        .iter()
-        .map(|d| (d.line.id.clone(), named(&d.line), settled(d.line.state)))
-        .collect();
+    let known: Vec<(String, String, bool)> =
+        all.iter().map(|d| (d.line.id.clone(), named(&d.line), settled(d.line.state))).collect();
     for draft in all {
         let first: Vec<&(String, String, bool)> =
             draft.blockers.iter().filter_map(|i| known.get(*i)).collect();
         draft.line.blocked_by = first.iter().map(|(id, ..)| id.clone()).collect();
-        let waiting = first
-            .iter()
-            .filter(|(.., done)| !done)
-            .map(|(_, text, _)| text.clone());
+        let waiting = first.iter().filter(|(.., done)| !done).map(|(_, text, _)| text.clone());
         draft.line.blocked_by_text = waiting.collect();
         if draft.line.state == LineState::Open && !draft.line.blocked_by_text.is_empty() {
             draft.line.state = LineState::Blocked;
@@ -106,15 +93,7 @@ fn named(line: &Line) -> String {
 }
 
 /// Tier, owner (none last), name, port, code, id.
-type Key = (
-    Tier,
-    bool,
-    Option<String>,
-    Option<String>,
-    Option<u16>,
-    String,
-    String,
-);
+type Key = (Tier, bool, Option<String>, Option<String>, Option<u16>, String, String);
 
 fn key(fleet: &Fleet<'_>, line: &Line) -> Key {
     let first = line.services.first();
@@ -123,7 +102,7 @@ fn key(fleet: &Fleet<'_>, line: &Line) -> Key {
         line.tier,
         line.owner.is_none(),
         line.owner.clone(),
-        service.map(|s| s.display_name()),
+        service.map(Service::display_name),
         service.map(|s| s.port),
         line.code.clone(),
         line.id.clone(),
@@ -142,11 +121,8 @@ fn sequence(all: &[Draft], key: impl Fn(&Line) -> Key) -> Vec<usize> {
         }
     }
     let mut waiting: BTreeSet<(&Key, usize)> = keys.iter().zip(0..).collect();
-    let mut ready: BTreeSet<(&Key, usize)> = waiting
-        .iter()
-        .filter(|(_, i)| missing.get(*i) == Some(&0))
-        .copied()
-        .collect();
+    let mut ready: BTreeSet<(&Key, usize)> =
+        waiting.iter().filter(|(_, i)| missing.get(*i) == Some(&0)).copied().collect();
     let mut out = Vec::with_capacity(all.len());
     while let Some(next) = ready.pop_first().or_else(|| waiting.first().copied()) {
         if !waiting.remove(&next) {

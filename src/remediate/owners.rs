@@ -22,26 +22,16 @@ pub fn by_owner(lines: Vec<Line>) -> Vec<Checklist> {
             None => line.service_owners.iter().cloned().collect(),
         };
         for owner in owners {
-            let copy = Line {
-                owner: owner.clone(),
-                ..line.clone()
-            };
+            let copy = Line { owner: owner.clone(), ..line.clone() };
             lists.entry((owner.is_none(), owner)).or_default().push(copy);
         }
     }
-    lists
-        .into_iter()
-        .map(|((_, owner), lines)| Checklist { owner, lines })
-        .collect()
+    lists.into_iter().map(|((_, owner), lines)| Checklist { owner, lines }).collect()
 }
 
 /// The lines that concern one service, in the same order.
 pub fn for_service(lines: &[Line], row: &RowId) -> Vec<Line> {
-    lines
-        .iter()
-        .filter(|line| line.services.contains(row))
-        .cloned()
-        .collect()
+    lines.iter().filter(|line| line.services.contains(row)).cloned().collect()
 }
 
 /// Every service that none of `lines` is about, in the order of the evidence, with the reason: no
@@ -56,24 +46,17 @@ pub fn nothing_owed(evidence: &Evidence, assessment: &Assessment, lines: &[Line]
             row_id: service.row_id.clone(),
             name: service.display_port(),
             owner: service.owner().map(str::to_owned),
-            why: judged
-                .get(&service.row_id)
-                .map_or_else(|| "not assessed yet".to_owned(), |s| why(s)),
+            why: judged.get(&service.row_id).map_or_else(|| "not assessed yet".to_owned(), |s| why(s)),
         })
         .collect()
 }
 
 fn why(service: &ServiceAssessment) -> String {
     let reason = service.reason.map_or(String::new(), |r| format!(" (`{r}`)"));
-    let last = service
-        .last_seen
-        .map_or(String::new(), |t| format!(", last looked at {}", t.short()));
+    let last = service.last_seen.map_or(String::new(), |t| format!(", last looked at {}", t.short()));
     match (service.state, &service.justification) {
         (State::NotAffected, Some(code)) => {
-            let by = service
-                .claim
-                .as_ref()
-                .map_or(String::new(), |c| format!(", recorded by {}", c.by));
+            let by = service.claim.as_ref().map_or(String::new(), |c| format!(", recorded by {}", c.by));
             format!("not affected: `{code}`{by}")
         }
         (State::NotAffected, None) => format!("not affected{reason}{last}"),
@@ -82,10 +65,7 @@ fn why(service: &ServiceAssessment) -> String {
         }
         (State::Waived, _) => service.waiver.as_ref().map_or("waived".to_owned(), waived),
         (State::Decommissioned, _) => {
-            let by = service
-                .claim
-                .as_ref()
-                .map_or(String::new(), |c| format!(", recorded by {}", c.by));
+            let by = service.claim.as_ref().map_or(String::new(), |c| format!(", recorded by {}", c.by));
             format!("decommissioned{by}")
         }
         (state, _) => format!("{state}{reason}{last}"),

@@ -34,8 +34,7 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
         line.why = format!("{again}.");
         line.steps.clone_from(&kind.steps);
         if service.exposure() == Exposure::Public {
-            line.steps
-                .push("It is public: look from outside at least once.".to_owned());
+            line.steps.push("It is public: look from outside at least once.".to_owned());
         }
         line.tool_checks = Some(format!(
             "The hole, the keys and the certificates, all again: `{}`.",

@@ -16,9 +16,8 @@ use crate::model::{
 };
 
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
-    let key_lines: Vec<usize> = (0..drafts.all.len())
-        .filter(|i| drafts.all.get(*i).is_some_and(|d| d.line.code == "B1"))
-        .collect();
+    let key_lines: Vec<usize> =
+        (0..drafts.all.len()).filter(|i| drafts.all.get(*i).is_some_and(|d| d.line.code == "B1")).collect();
     for secret in &fleet.evidence.secrets {
         let kind = fleet.types.secret_type(&secret.kind);
         let rows = fleet.sorted(secret.services.iter().cloned());
@@ -36,10 +35,7 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
         if kind.code == "B1" {
             // The key itself is tracked by what is served; this line records a listed secret.
             let about = |i: &&usize| {
-                drafts
-                    .all
-                    .get(**i)
-                    .is_some_and(|d| d.line.services.iter().any(|row| rows.contains(row)))
+                drafts.all.get(**i).is_some_and(|d| d.line.services.iter().any(|row| rows.contains(row)))
             };
             first.extend(key_lines.iter().filter(about));
         }
@@ -51,21 +47,13 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
 /// As assessment says; where it says nothing, in reach if any service on the path ever leaked.
 fn in_reach(fleet: &Fleet<'_>, rows: &[RowId], judged: Option<&SecretAssessment>) -> bool {
     judged.map_or_else(
-        || {
-            rows.iter()
-                .filter_map(|row| fleet.assessment_of(row))
-                .any(has_history)
-        },
+        || rows.iter().filter_map(|row| fleet.assessment_of(row)).any(has_history),
         |s| s.in_reach,
     )
 }
 
 fn line_id(secret: &Secret, kind: &SecretType) -> String {
-    if secret.implied {
-        secret.id.clone()
-    } else {
-        format!("{}/{}", secret.id, kind.code)
-    }
+    if secret.implied { secret.id.clone() } else { format!("{}/{}", secret.id, kind.code) }
 }
 
 fn base(fleet: &Fleet<'_>, secret: &Secret, kind: &SecretType, rows: Vec<RowId>) -> Line {
@@ -104,14 +92,10 @@ fn line(
                 .to_owned(),
         );
     } else {
-        line.steps.insert(
-            0,
-            "Send the new one only over connections that no longer leak.".to_owned(),
-        );
+        line.steps.insert(0, "Send the new one only over connections that no longer leak.".to_owned());
     }
-    let since = last_bad.map_or("after the last bad look at its services".to_owned(), |t| {
-        format!("after {}", t.short())
-    });
+    let since = last_bad
+        .map_or("after the last bad look at its services".to_owned(), |t| format!("after {}", t.short()));
     line.tool_checks = Some(format!(
         "That it was done {since}. allclear never sees a secret's value, so the try with the old one is yours."
     ));
@@ -135,12 +119,9 @@ fn why(
 ) -> String {
     let bad = |row: &&RowId| fleet.assessment_of(row).is_some_and(leaked);
     let leaking: Vec<String> = rows.iter().filter(bad).map(|row| fleet.name(row)).collect();
-    let names = if leaking.is_empty() {
-        ticks(&fleet.names(rows))
-    } else {
-        ticks(&leaking)
-    };
+    let names = if leaking.is_empty() { ticks(&fleet.names(rows)) } else { ticks(&leaking) };
     let when = last_bad.map_or(String::new(), |t| format!(", last on {}", t.short()));
+    let how = if last_bad.is_some() { "leaked" } else { "is presumed to have leaked" };
     let mut text = if secret.implied {
         let of = rows
             .first()
@@ -150,29 +131,22 @@ fn why(
             "Nobody listed it, but {names} is of the type \"{of}\" and will hold one; it was in reach of the leak{when}."
         )
     } else {
-        format!(
-            "It was in the memory of {names}, which leaked{when}: {}.",
-            kind.exposed_if
-        )
+        format!("It was in the memory of {names}, which {how}{when}: {}.", kind.exposed_if)
     };
     let others = rows.len().saturating_sub(leaking.len());
     if !leaking.is_empty() && others > 0 {
         let rest: Vec<RowId> = rows.iter().filter(|row| !bad(row)).cloned().collect();
-        text.push_str(&format!(" {} use it too.", ticks(&fleet.names(&rest))));
+        text = format!("{text} Also used by {}.", ticks(&fleet.names(&rest)));
     }
     if !secret.unresolved.is_empty() {
-        text.push_str(&format!(
-            " The list also names {}, which is no known service.",
-            ticks(&secret.unresolved)
-        ));
+        text =
+            format!("{text} The list also names {}, which is no known service.", ticks(&secret.unresolved));
     }
     text
 }
 
 fn latest(fleet: &Fleet<'_>, rows: &[RowId]) -> Option<Timestamp> {
-    rows.iter()
-        .filter_map(|row| fleet.assessment_of(row)?.last_bad)
-        .max()
+    rows.iter().filter_map(|row| fleet.assessment_of(row)?.last_bad).max()
 }
 
 fn state(line: &mut Line, judged: Option<&SecretAssessment>) {
@@ -202,7 +176,7 @@ fn state(line: &mut Line, judged: Option<&SecretAssessment>) {
         });
         seen.push(match line.state {
             LineState::Waived => waived(claim),
-            _ => said(&claim.by, claim.at.short(), claim.reference.as_deref()),
+            _ => said(&claim.by, claim.at, claim.reference.as_deref()),
         });
         if line.state == LineState::Claimed && !referenced {
             seen.push("a reference is missing".to_owned());

@@ -24,10 +24,8 @@ const WAIVER_SECONDS: i64 = 30 * 24 * 3600;
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
     for (service, judged) in fleet.judged() {
         let mut stop = Stop::default();
-        let undecided = judged
-            .endpoints
-            .iter()
-            .any(|e| !e.verdict.is_clean() && e.verdict != Verdict::Vulnerable);
+        let undecided =
+            judged.endpoints.iter().any(|e| !e.verdict.is_clean() && e.verdict != Verdict::Vulnerable);
         let waived_unknown = judged.state == State::Waived && !has_history(judged) && undecided;
         if judged.state == State::Unknown || waived_unknown {
             stop.find_out = Some(drafts.push(find_out(fleet, service, judged), []));
@@ -46,25 +44,14 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
 }
 
 fn own_line(fleet: &Fleet<'_>, service: &Service, code: &str, title: &str) -> Line {
-    fleet.line(
-        format!("{}/{code}", service.row_id),
-        Tier::A,
-        code,
-        title,
-        vec![service.row_id.clone()],
-    )
+    fleet.line(format!("{}/{code}", service.row_id), Tier::A, code, title, vec![service.row_id.clone()])
 }
 
 fn find_out(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
     let mut line = own_line(fleet, service, "A0", "Find out");
     let open = judged.endpoints.iter().filter(|e| !e.verdict.is_clean());
     let worst = open.clone().max_by_key(|e| e.current);
-    let (why, steps) = unknown::advice(
-        judged
-            .reason
-            .filter(|_| worst.is_none())
-            .or(worst.map(|e| e.reason)),
-    );
+    let (why, steps) = unknown::advice(judged.reason.filter(|_| worst.is_none()).or(worst.map(|e| e.reason)));
     let places: Vec<String> = open.filter_map(|e| e.address).map(|a| a.to_string()).collect();
     let at = if places.is_empty() || places.len() == judged.endpoints.len() {
         String::new()
@@ -84,13 +71,10 @@ fn find_out(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) ->
          # or: it is accepted as it is, until then\n\
          allclear waive --service {id} --until {until} --reason \"...\""
     ));
-    line.evidence_wanted =
-        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone."
-            .to_owned();
-    let claimed_gone = judged
-        .claim
-        .as_ref()
-        .filter(|c| c.what.starts_with("decommission"));
+    line.evidence_wanted = String::from(
+        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone.",
+    );
+    let claimed_gone = judged.claim.as_ref().filter(|c| c.what.starts_with("decommission"));
     if judged.state == State::Waived {
         line.state = LineState::Waived;
         line.evidence_seen = judged.waiver.as_ref().map(waived);
@@ -135,9 +119,9 @@ fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line
             .to_owned(),
     );
     line.attest = Some(attest_facet(&service.row_id, "patched"));
-    line.evidence_wanted =
-        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date."
-            .to_owned();
+    line.evidence_wanted = String::from(
+        "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date.",
+    );
     line.impact = Some("None by itself; the old code goes on running until the restart.".to_owned());
     fleet.fill(&mut line, judged, FacetKind::Patched);
     line
@@ -205,7 +189,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
     let title = match (appliance, provider) {
         (true, _) => "Restart the device",
         (_, true) => "See the provider's fix in use",
-        _ => "Restart everything that maps the old library",
+        _ => "Restart everything that runs the old code",
     };
     let mut line = own_line(fleet, service, "A2", title);
     line.why = format!("{} The old code runs until the process ends.", evidence(judged));
@@ -222,7 +206,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
         fleet.assessment.policy.minimum_grades.restarted,
         verify(&service.row_id)
     ));
-    line.evidence_wanted = "Every address clean in two sweeps or from two vantages.".to_owned();
+    line.evidence_wanted = String::from("Every address clean in two sweeps or from two vantages.");
     fleet.fill(&mut line, judged, FacetKind::Restarted);
     line
 }
@@ -231,11 +215,7 @@ fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
     let mut steps = vec![
         "Only after the fix is installed: a restart of the old code can put the key into fresh memory, where it leaks sooner.".to_owned(),
     ];
-    steps.extend(
-        kind.test
-            .as_ref()
-            .map(|t| format!("Check its configuration first: `{t}`.")),
-    );
+    steps.extend(kind.test.as_ref().map(|t| format!("Check its configuration first: `{t}`.")));
     steps.push(match &kind.units {
         Some([debian, red_hat]) if debian == red_hat => {
             format!("Restart, do not reload (a reload may keep the old library mapped): `sudo systemctl restart {debian}`.")
@@ -251,9 +231,11 @@ fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
             )
         }
     });
-    steps.push(
-        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned(),
-    );
+    steps.push(if service.tls_stack() == TlsStack::OpensslStatic {
+        "See that it runs the new build: `sudo ls -l /proc/PID/exe` names the new file, and not as deleted.".to_owned()
+    } else {
+        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned()
+    });
     steps.push(
         "Do it on every host and address behind the name; one old backend is enough to leak.".to_owned(),
     );
@@ -263,35 +245,19 @@ fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
 /// Which endpoint, what was seen, when last: one sentence or two.
 pub(super) fn evidence(judged: &ServiceAssessment) -> String {
     let mut parts = Vec::new();
-    let bad: Vec<&EndpointAssessment> = judged
-        .endpoints
-        .iter()
-        .filter(|e| e.verdict == Verdict::Vulnerable)
-        .collect();
+    let bad: Vec<&EndpointAssessment> =
+        judged.endpoints.iter().filter(|e| e.verdict == Verdict::Vulnerable).collect();
     if let Some(worst) = bad.iter().max_by_key(|e| e.at) {
-        let mut places: Vec<String> = bad
-            .iter()
-            .filter_map(|e| e.address)
-            .map(|a| a.to_string())
-            .collect();
+        let mut places: Vec<String> = bad.iter().filter_map(|e| e.address).map(|a| a.to_string()).collect();
         places.sort();
         places.dedup();
-        let place = if places.is_empty() {
-            "An endpoint".to_owned()
-        } else {
-            ticks(&places)
-        };
+        let place = if places.is_empty() { "An endpoint".to_owned() } else { ticks(&places) };
         let of = if bad.len() < judged.endpoints.len() {
             format!(", {} of {} endpoints", bad.len(), judged.endpoints.len())
         } else {
             String::new()
         };
-        parts.push(format!(
-            "{place} {} ({}, {}{of})",
-            seen(worst.reason),
-            worst.sweep,
-            worst.at.short()
-        ));
+        parts.push(format!("{place} {} ({}, {}{of})", seen(worst.reason), worst.sweep, worst.at.short()));
     } else if let Some(at) = judged.last_bad {
         parts.push(format!("Seen vulnerable until {}", at.short()));
     } else if judged.presumed {

@@ -175,26 +175,13 @@ impl Types {
     /// Reads both tables from TOML (`[[type]]` rows; the second also has `[other]`) and checks that
     /// every word, port and wrap means one type and that every code named exists.
     pub fn parse(services: &str, secrets: &str) -> Result<Self, TypesError> {
-        let services: ServiceFile = toml::from_str(services).map_err(|source| TypesError::Shape {
-            table: "service",
-            source,
-        })?;
-        let secrets: SecretFile = toml::from_str(secrets).map_err(|source| TypesError::Shape {
-            table: "secret",
-            source,
-        })?;
-        let generic = services
-            .types
-            .iter()
-            .find(|t| t.name == "generic")
-            .cloned()
-            .ok_or(TypesError::NoGeneric)?;
-        let types = Self {
-            services: services.types,
-            generic,
-            secrets: secrets.types,
-            other: secrets.other,
-        };
+        let services: ServiceFile =
+            toml::from_str(services).map_err(|source| TypesError::Shape { table: "service", source })?;
+        let secrets: SecretFile =
+            toml::from_str(secrets).map_err(|source| TypesError::Shape { table: "secret", source })?;
+        let generic =
+            services.types.iter().find(|t| t.name == "generic").cloned().ok_or(TypesError::NoGeneric)?;
+        let types = Self { services: services.types, generic, secrets: secrets.types, other: secrets.other };
         types.check()?;
         Ok(types)
     }
@@ -202,9 +189,7 @@ impl Types {
     fn check(&self) -> Result<(), TypesError> {
         let service_words = self.services.iter().flat_map(|t| {
             let words = std::iter::once(t.name.clone()).chain(t.aliases.iter().cloned());
-            words
-                .chain(t.ports.iter().map(u16::to_string))
-                .chain(t.wraps.iter().map(|w| format!("wrap {w}")))
+            words.chain(t.ports.iter().map(u16::to_string)).chain(t.wraps.iter().map(|w| format!("wrap {w}")))
         });
         unique("service", service_words)?;
         let all = || self.secrets.iter().chain(std::iter::once(&self.other));
@@ -212,16 +197,10 @@ impl Types {
             "secret",
             all().flat_map(|t| std::iter::once(word(&t.code)).chain(t.aliases.iter().cloned())),
         )?;
-        let named = self
-            .services
-            .iter()
-            .flat_map(|t| t.holds.iter().map(move |c| (&t.name, c)));
+        let named = self.services.iter().flat_map(|t| t.holds.iter().map(move |c| (&t.name, c)));
         for (row, code) in named.chain(all().flat_map(|t| t.after.iter().map(move |c| (&t.code, c)))) {
             if !self.secrets.iter().any(|t| &t.code == code) {
-                return Err(TypesError::UnknownCode {
-                    row: row.clone(),
-                    code: code.clone(),
-                });
+                return Err(TypesError::UnknownCode { row: row.clone(), code: code.clone() });
             }
         }
         Ok(())
@@ -229,11 +208,7 @@ impl Types {
 
     /// The type of a service: as declared, else what its wrap and then its port mean, else generic.
     pub fn of_service(&self, service: &Service) -> &ServiceType {
-        let declared = service
-            .declared
-            .service_type
-            .as_deref()
-            .and_then(|t| self.service_type(t));
+        let declared = service.declared.service_type.as_deref().and_then(|t| self.service_type(t));
         declared
             .or_else(|| self.services.iter().find(|t| t.wraps.contains(&service.wrap)))
             .or_else(|| self.services.iter().find(|t| t.ports.contains(&service.port)))
@@ -243,18 +218,13 @@ impl Types {
     /// The service type of that name or alias, in any case, with spaces or underscores for hyphens.
     pub fn service_type(&self, name: &str) -> Option<&ServiceType> {
         let name = word(name);
-        self.services
-            .iter()
-            .find(|t| t.name == name || t.aliases.contains(&name))
+        self.services.iter().find(|t| t.name == name || t.aliases.contains(&name))
     }
 
     /// The secret type of that code or alias; the type for all others where no row knows the word.
     pub fn secret_type(&self, kind: &str) -> &SecretType {
         let kind = word(kind);
-        let known = self
-            .secrets
-            .iter()
-            .find(|t| word(&t.code) == kind || t.aliases.contains(&kind));
+        let known = self.secrets.iter().find(|t| word(&t.code) == kind || t.aliases.contains(&kind));
         known.unwrap_or(&self.other)
     }
 

@@ -5,10 +5,7 @@ use crate::model::verdict::Reason;
 /// Why the answer is missing, as a sentence about the service, and the first steps towards it.
 pub(super) fn advice(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
     match reason {
-        None => (
-            "nobody has looked at it yet",
-            &["Let allclear look from a place that reaches it."],
-        ),
+        None => ("nobody has looked at it yet", &["Let allclear look from a place that reaches it."]),
         Some(Reason::Fragile) => (
             "it is marked fragile, so allclear did not ask it the question: such devices have hung when probed",
             &[

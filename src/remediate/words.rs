@@ -43,27 +43,17 @@ pub(super) fn verify(row: &RowId) -> String {
 
 /// Records that a facet of a service is done.
 pub(super) fn attest_facet(row: &RowId, facet: &str) -> String {
-    format!(
-        "allclear attest --service {} --facet {facet} --reference TICKET",
-        shell(row.as_str())
-    )
+    format!("allclear attest --service {} --facet {facet} --reference TICKET", shell(row.as_str()))
 }
 
 /// Records how far a secret has come.
 pub(super) fn attest_secret(id: &str, state: &str, reference: &str) -> String {
-    format!(
-        "allclear attest --secret {} --state {state} --reference {reference}",
-        shell(id)
-    )
+    format!("allclear attest --secret {} --state {state} --reference {reference}", shell(id))
 }
 
 /// `one service` or `3 services`.
 pub(super) fn count(n: usize, one: &str, many: &str) -> String {
-    if n == 1 {
-        format!("one {one}")
-    } else {
-        format!("{n} {many}")
-    }
+    if n == 1 { format!("one {one}") } else { format!("{n} {many}") }
 }
 
 /// What was seen, as the rest of a sentence after the endpoint's name.

@@ -221,12 +221,8 @@ fn render(lists: &[Checklist], context: &Context, template: &str, format: Format
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     escape::register(&mut registry, format);
-    registry
-        .register_template_string("checklist", template)
-        .map_err(|e| Error::Template(Box::new(e)))?;
-    registry
-        .render("checklist", &view(lists, context))
-        .map_err(|e| Error::Render(Box::new(e)))
+    registry.register_template_string("checklist", template).map_err(|e| Error::Template(Box::new(e)))?;
+    registry.render("checklist", &view(lists, context)).map_err(|e| Error::Render(Box::new(e)))
 }
 
 fn view(lists: &[Checklist], context: &Context) -> View {
@@ -252,21 +248,12 @@ fn list_view(list: &Checklist) -> ListView {
     let tiers = Tier::ALL.iter().map(|tier| TierView {
         tier: tier.to_string(),
         title: tier_title(*tier).to_owned(),
-        lines: list
-            .lines
-            .iter()
-            .filter(|l| l.tier == *tier)
-            .map(line_view)
-            .collect(),
+        lines: list.lines.iter().filter(|l| l.tier == *tier).map(line_view).collect(),
     });
     ListView {
         owner: opt(list.owner.as_ref()),
         total: list.lines.len(),
-        settled: list
-            .lines
-            .iter()
-            .filter(|l| ticked(l.state) || l.state == LineState::Waived)
-            .count(),
+        settled: list.lines.iter().filter(|l| ticked(l.state) || l.state == LineState::Waived).count(),
         first_more: ready.len().saturating_sub(FIRST),
         first: ready.into_iter().take(FIRST).map(line_view).collect(),
         tiers: tiers.filter(|t| !t.lines.is_empty()).collect(),
@@ -275,10 +262,7 @@ fn list_view(list: &Checklist) -> ListView {
 
 /// Whether somebody can work on it now.
 fn can_start(line: &Line) -> bool {
-    let owed = matches!(
-        line.state,
-        LineState::Open | LineState::TooEarly | LineState::Contradicted
-    );
+    let owed = matches!(line.state, LineState::Open | LineState::TooEarly | LineState::Contradicted);
     owed && line.blocked_by_text.is_empty()
 }
 
@@ -289,20 +273,15 @@ const fn ticked(state: LineState) -> bool {
 fn line_view(line: &Line) -> LineView {
     let rotates = line.secret.is_some() || line.code == "B1";
     let overlap = if line.overlap {
-        "old and new can be valid together"
+        "Old and new can be valid together."
     } else {
-        "old and new cannot be valid together"
+        "Old and new cannot be valid together."
     };
     LineView {
         id: clean(&line.id),
         code: clean(&line.code),
         title: clean(&line.title),
-        services: line
-            .service_names
-            .iter()
-            .take(SERVICES)
-            .map(|s| clean(s))
-            .collect(),
+        services: line.service_names.iter().take(SERVICES).map(|s| clean(s)).collect(),
         services_more: line.service_names.len().saturating_sub(SERVICES),
         owner: opt(line.owner.as_ref()),
         secret: opt(line.secret.as_ref()),
@@ -313,11 +292,7 @@ fn line_view(line: &Line) -> LineView {
         why: clean(&line.why),
         steps: line.steps.iter().map(|s| clean(s)).collect(),
         impact: opt(line.impact.as_ref()),
-        overlap: if rotates {
-            overlap.to_owned()
-        } else {
-            String::new()
-        },
+        overlap: if rotates { overlap.to_owned() } else { String::new() },
         waits_for: line.blocked_by_text.iter().map(|s| clean(s)).collect(),
         blocked_by: line.blocked_by.iter().map(|s| clean(s)).collect(),
         tool_checks: opt(line.tool_checks.as_ref()),

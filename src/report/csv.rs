@@ -19,10 +19,7 @@ use crate::model::text::printable;
 
 /// How a CSV file is written. The default is RFC 4180: comma, CRLF, quotes where needed, guard on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four independent switches of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches of the command line")]
 pub struct Dialect {
     /// Tabs between fields.
     pub tsv: bool,
@@ -119,20 +116,14 @@ impl<'w> Sheet<'w> {
             .quote_style(QuoteStyle::Necessary)
             .from_writer(out);
         writer.write_record(header).map_err(io::Error::from)?;
-        Ok(Self {
-            writer,
-            dialect,
-            rows: 0,
-        })
+        Ok(Self { writer, dialect, rows: 0 })
     }
 
     /// Writes one row; a row of another length than the header is an error.
     pub fn row<'c>(&mut self, cells: impl IntoIterator<Item = Cell<'c>>) -> io::Result<()> {
         for cell in cells {
             let shown = cell.shown(self.dialect);
-            self.writer
-                .write_field(shown.as_bytes())
-                .map_err(io::Error::from)?;
+            self.writer.write_field(shown.as_bytes()).map_err(io::Error::from)?;
         }
         self.writer.write_record(None::<&[u8]>).map_err(io::Error::from)?;
         self.rows += 1;
@@ -165,13 +156,7 @@ pub fn guard(text: &str) -> Cow<'_, str> {
     }
     let lines: Vec<Cow<'_, str>> = text
         .split('\n')
-        .map(|line| {
-            if needs_guard(line) {
-                Cow::Owned(format!("'{line}"))
-            } else {
-                Cow::Borrowed(line)
-            }
-        })
+        .map(|line| if needs_guard(line) { Cow::Owned(format!("'{line}")) } else { Cow::Borrowed(line) })
         .collect();
     Cow::Owned(lines.join("\n"))
 }
@@ -196,9 +181,8 @@ fn needs_guard(line: &str) -> bool {
 
 fn runs(line: &str) -> bool {
     let blank = |c: char| c.is_whitespace() && !matches!(c, '\t' | '\r');
-    line.trim_start_matches(blank).starts_with([
-        '=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ])
+    line.trim_start_matches(blank)
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
 }
 
 /// Every dialect, for tests and the fuzz target.
@@ -222,22 +206,14 @@ pub(super) fn check_round_trip(text: &str) {
         sheet.row(row).expect("writes to memory");
         sheet.finish().expect("writes to memory");
         let body = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&file);
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(dialect.delimiter())
-            .from_reader(body);
+        let mut reader = csv::ReaderBuilder::new().delimiter(dialect.delimiter()).from_reader(body);
         let rows: Vec<_> = reader.records().map(|r| r.expect("reads back")).collect();
         assert_eq!(rows.len(), 1, "{dialect:?}: one row in, one row out");
-        let cell = rows
-            .first()
-            .and_then(|r| r.get(1))
-            .expect("three fields in, three fields out");
+        let cell = rows.first().and_then(|r| r.get(1)).expect("three fields in, three fields out");
         let expected = clean(text, dialect.multiline);
         let got = if dialect.raw { cell.into() } else { unguard(cell) };
         assert_eq!(got, expected, "{dialect:?}: the text comes back");
-        assert!(
-            dialect.raw || !cell.split('\n').any(runs),
-            "{dialect:?}: nothing runs"
-        );
+        assert!(dialect.raw || !cell.split('\n').any(runs), "{dialect:?}: nothing runs");
         let control = |c: char| c.is_control() && !(dialect.multiline && c == '\n');
         assert!(!cell.contains(control), "{dialect:?}: no control character");
     }
@@ -297,34 +273,17 @@ mod tests {
         let write = |dialect: Dialect| {
             let mut out = Vec::new();
             let mut sheet = Sheet::new(&mut out, dialect, &["a", "b"]).unwrap();
-            sheet
-                .row([Cell::text("=1;x,\"y\"\nz\t\u{1b}[31m"), Cell::tool(7)])
-                .unwrap();
+            sheet.row([Cell::text("=1;x,\"y\"\nz\t\u{1b}[31m"), Cell::tool(7)]).unwrap();
             assert_eq!(sheet.finish().unwrap(), 1);
             String::from_utf8(out).unwrap()
         };
         let plain = Dialect::default();
         let table = [
             (plain, "a,b\r\n\"'=1;x,\"\"y\"\" / z\\x09\\x1B[31m\",7\r\n"),
-            (
-                Dialect { raw: true, ..plain },
-                "a,b\r\n\"=1;x,\"\"y\"\" / z\\x09\\x1B[31m\",7\r\n",
-            ),
-            (
-                Dialect {
-                    multiline: true,
-                    ..plain
-                },
-                "a,b\r\n\"'=1;x,\"\"y\"\"\nz\\x09\\x1B[31m\",7\r\n",
-            ),
-            (
-                Dialect { excel: true, ..plain },
-                "\u{feff}a;b\r\n\"'=1;x,\"\"y\"\" / z\\x09\\x1B[31m\";7\r\n",
-            ),
-            (
-                Dialect { tsv: true, ..plain },
-                "a\tb\r\n\"'=1;x,\"\"y\"\" / z\\x09\\x1B[31m\"\t7\r\n",
-            ),
+            (Dialect { raw: true, ..plain }, "a,b\r\n\"=1;x,\"\"y\"\" / z\\x09\\x1B[31m\",7\r\n"),
+            (Dialect { multiline: true, ..plain }, "a,b\r\n\"'=1;x,\"\"y\"\"\nz\\x09\\x1B[31m\",7\r\n"),
+            (Dialect { excel: true, ..plain }, "\u{feff}a;b\r\n\"'=1;x,\"\"y\"\" / z\\x09\\x1B[31m\";7\r\n"),
+            (Dialect { tsv: true, ..plain }, "a\tb\r\n\"'=1;x,\"\"y\"\" / z\\x09\\x1B[31m\"\t7\r\n"),
         ];
         for (dialect, expected) in table {
             assert_eq!(write(dialect), expected, "{dialect:?}");

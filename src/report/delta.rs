@@ -8,12 +8,8 @@ use super::{
 };
 
 /// The registry's entry.
-pub const EXPORT: Export = Export {
-    name: "delta",
-    about: "what changed its state since the sweep before",
-    header,
-    write,
-};
+pub const EXPORT: Export =
+    Export { name: "delta", about: "what changed its state since the sweep before", header, write };
 
 fn header() -> Vec<&'static str> {
     "row_id,from,to,code,sweep_a,sweep_b".split(',').collect()

@@ -60,11 +60,7 @@ struct OtherKey {
 /// The line, without a line end. A field that was not learned is absent.
 pub fn line(observation: &Observation, judgements: &[Judgement]) -> String {
     let other = |keys: &Vec<crate::model::observation::OtherKey>| {
-        keys.iter()
-            .map(|k| OtherKey {
-                spki_sha256: k.spki_sha256,
-            })
-            .collect()
+        keys.iter().map(|k| OtherKey { spki_sha256: k.spki_sha256 }).collect()
     };
     json::to_string(&Line {
         schema: SCHEMA,
@@ -131,10 +127,7 @@ mod tests {
             let text = line(observation, &[judge(observation)]);
             assert!(!text.contains(acts_on_a_terminal), "{text:?}");
             let back: serde_json::Value = serde_json::from_str(&text).unwrap();
-            let subject = observation
-                .certificate
-                .as_ref()
-                .and_then(|c| c.subject.as_deref());
+            let subject = observation.certificate.as_ref().and_then(|c| c.subject.as_deref());
             assert_eq!(back["certificate"]["subject"].as_str(), subject);
         }
     }

@@ -118,9 +118,6 @@ mod tests {
         for &s in State::ALL {
             assert!(state(s).len() <= 43, "{s}: {}", state(s).len());
         }
-        assert!(
-            !state(State::Unknown).starts_with("clean"),
-            "unknown is never clean"
-        );
+        assert!(!state(State::Unknown).starts_with("clean"), "unknown is never clean");
     }
 }

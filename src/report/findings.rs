@@ -18,20 +18,13 @@ pub const EXPORT: Export = Export {
 };
 
 fn header() -> Vec<&'static str> {
-    "sweep_id,time,disclosure,row_id,address,vantage,verdict,reason,ms"
-        .split(',')
-        .collect()
+    "sweep_id,time,disclosure,row_id,address,vantage,verdict,reason,ms".split(',').collect()
 }
 
 /// Writes header and rows; returns the number of rows.
 pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Result<u64> {
     let mut sheet = Sheet::new(out, dialect, &header())?;
-    for observation in view
-        .evidence
-        .observations
-        .iter()
-        .filter(|o| view.wants(&o.row_id))
-    {
+    for observation in view.evidence.observations.iter().filter(|o| view.wants(&o.row_id)) {
         for judged in view.judged {
             let judgement = (judged.judge)(observation);
             sheet.row([

@@ -44,43 +44,22 @@ pub fn list_jsonl(service: &Service, secrets: &SecretsByService<'_>) -> String {
     put("row_id", Some(json!(service.row_id)));
     put("name", service.name.as_ref().map(|v| json!(v)));
     put("address", service.addresses.first().map(|v| json!(v)));
-    put(
-        "addresses",
-        (service.addresses.len() > 1).then(|| json!(service.addresses)),
-    );
+    put("addresses", (service.addresses.len() > 1).then(|| json!(service.addresses)));
     put("port", Some(json!(service.port)));
     put("transport", Some(json!(service.transport)));
     put("wrap", Some(json!(service.wrap)));
     put("sni", service.sni.as_ref().map(|v| json!(v)));
     put("owner", service.owner().map(|v| json!(v)));
     put("env", declared.env.as_ref().map(|v| json!(v)));
-    put(
-        "exposure",
-        Some(service.exposure())
-            .filter(|v| *v != Exposure::Unknown)
-            .map(|v| json!(v)),
-    );
+    put("exposure", Some(service.exposure()).filter(|v| *v != Exposure::Unknown).map(|v| json!(v)));
     put("service_type", declared.service_type.as_ref().map(|v| json!(v)));
-    put(
-        "tls_stack",
-        Some(service.tls_stack())
-            .filter(|v| *v != TlsStack::Unknown)
-            .map(|v| json!(v)),
-    );
+    put("tls_stack", Some(service.tls_stack()).filter(|v| *v != TlsStack::Unknown).map(|v| json!(v)));
     put("issues_tokens", declared.issues_tokens.map(|v| json!(v)));
     put("zone", declared.zone.as_ref().map(|v| json!(v)));
     put("fragile", declared.fragile.map(|v| json!(v)));
     put("expect", declared.expect.as_ref().map(|v| json!(v)));
     put("tags", Some(json!(declared.tags)));
-    put(
-        "secrets",
-        Some(json!(
-            secrets
-                .get(&service.row_id)
-                .map(Vec::as_slice)
-                .unwrap_or_default()
-        )),
-    );
+    put("secrets", Some(json!(secrets.get(&service.row_id).map(Vec::as_slice).unwrap_or_default())));
     put("sources", Some(json!(service.sources)));
     escaped(&Value::Object(line).to_string())
 }
@@ -109,17 +88,7 @@ const CELL: usize = 40;
 
 /// `inventory list` for people: a line each, columns aligned, nothing that acts on a terminal.
 pub fn list_table(services: &[Service], out: &mut dyn Write) -> io::Result<()> {
-    let head = [
-        "ROW",
-        "SERVICE",
-        "WRAP",
-        "OWNER",
-        "ENV",
-        "EXPOSURE",
-        "TYPE",
-        "TLS STACK",
-        "FROM",
-    ];
+    let head = ["ROW", "SERVICE", "WRAP", "OWNER", "ENV", "EXPOSURE", "TYPE", "TLS STACK", "FROM"];
     let mut widths = head.map(str::len);
     for service in services {
         for (width, cell) in widths.iter_mut().zip(cells(service)) {
@@ -136,13 +105,10 @@ pub fn list_table(services: &[Service], out: &mut dyn Write) -> io::Result<()> {
 fn cells(service: &Service) -> [String; 9] {
     let declared = &service.declared;
     let cell = |text: Option<&str>| cut(&printable(text.filter(|t| !t.is_empty()).unwrap_or("-")));
-    let from = service
-        .sources
-        .first()
-        .map(|source| match service.sources.len() - 1 {
-            0 => format!("{}:{}", source.file, source.line),
-            more => format!("{}:{} (+{more})", source.file, source.line),
-        });
+    let from = service.sources.first().map(|source| match service.sources.len() - 1 {
+        0 => format!("{}:{}", source.file, source.line),
+        more => format!("{}:{} (+{more})", source.file, source.line),
+    });
     // The port decides much and is never cut off.
     let mut reached = format!("{}:{}", cut(&printable(&service.display_name())), service.port);
     if service.name.is_none() {
@@ -243,36 +209,19 @@ pub fn check_text(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     section(out, "Bad rows", &loaded.bad)?;
-    section(
-        out,
-        "Disagreements (the first word stands)",
-        &loaded.disagreements,
-    )?;
+    section(out, "Disagreements (the first word stands)", &loaded.disagreements)?;
     for (title, kinds) in NOTICES {
-        let notices: Vec<_> = loaded
-            .notices
-            .iter()
-            .filter(|notice| kinds.contains(&notice.kind))
-            .collect();
+        let notices: Vec<_> = loaded.notices.iter().filter(|notice| kinds.contains(&notice.kind)).collect();
         section(out, title, &notices)?;
     }
-    let unowned: Vec<&Service> = services
-        .iter()
-        .filter(|service| service.owner().is_none())
-        .collect();
+    let unowned: Vec<&Service> = services.iter().filter(|service| service.owner().is_none()).collect();
     short_section(out, "Services without an owner", &unowned)?;
     let unknown = |what: &str, n: usize, effect: &str| match n {
         0 => String::new(),
         n => format!("\n{what} unknown for {}: {effect}.\n", count(n as u64, "service")),
     };
-    let exposure = services
-        .iter()
-        .filter(|s| s.exposure() == Exposure::Unknown)
-        .count();
-    let stack = services
-        .iter()
-        .filter(|s| s.tls_stack() == TlsStack::Unknown)
-        .count();
+    let exposure = services.iter().filter(|s| s.exposure() == Exposure::Unknown).count();
+    let stack = services.iter().filter(|s| s.tls_stack() == TlsStack::Unknown).count();
     write!(out, "{}", unknown("Exposure", exposure, "treated as public"))?;
     write!(out, "{}", unknown("TLS stack", stack, "treated as OpenSSL"))?;
     match loaded.faults() {
@@ -283,24 +232,12 @@ pub fn check_text(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
 
 /// The sections of notices, what has to be corrected first.
 const NOTICES: &[(&str, &[NoticeKind])] = &[
-    (
-        "Secrets of services that are not in the inventory",
-        &[NoticeKind::UnresolvedService],
-    ),
+    ("Secrets of services that are not in the inventory", &[NoticeKind::UnresolvedService]),
     ("One service under two row ids", &[NoticeKind::SameService]),
-    (
-        "Secrets that name no service",
-        &[NoticeKind::SecretWithoutService],
-    ),
-    (
-        "Wraps that their port does not usually have",
-        &[NoticeKind::UnusualWrap],
-    ),
+    ("Secrets that name no service", &[NoticeKind::SecretWithoutService]),
+    ("Wraps that their port does not usually have", &[NoticeKind::UnusualWrap]),
     ("Columns that are not kept", &[NoticeKind::IgnoredColumn]),
-    (
-        "One address and port under several names (right for virtual hosts)",
-        &[NoticeKind::SharedAddress],
-    ),
+    ("One address and port under several names (right for virtual hosts)", &[NoticeKind::SharedAddress]),
 ];
 
 fn count(n: u64, what: &str) -> String {
@@ -323,15 +260,8 @@ fn short_section(out: &mut dyn Write, title: &str, services: &[&Service]) -> io:
     }
     writeln!(out, "\n{title}: {}", services.len())?;
     for service in services.iter().take(LISTED) {
-        let place = service
-            .sources
-            .first()
-            .map_or_else(String::new, |s| format!(" ({}:{})", s.file, s.line));
-        writeln!(
-            out,
-            "  {}",
-            printable(&format!("{} {}{place}", service.row_id, service.display_port()))
-        )?;
+        let place = service.sources.first().map_or_else(String::new, |s| format!(" ({}:{})", s.file, s.line));
+        writeln!(out, "  {}", printable(&format!("{} {}{place}", service.row_id, service.display_port())))?;
     }
     match services.len().saturating_sub(LISTED) {
         0 => Ok(()),

@@ -33,9 +33,7 @@ impl Formatter for Safe {
 
 /// Writes one value on one line, without a line end.
 pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
-    value
-        .serialize(&mut Serializer::with_formatter(out, Safe))
-        .map_err(io::Error::from)
+    value.serialize(&mut Serializer::with_formatter(out, Safe)).map_err(io::Error::from)
 }
 
 /// The same as a string.

@@ -21,17 +21,11 @@ use super::{
 };
 
 /// The registry's entry.
-pub const EXPORT: Export = Export {
-    name: "keys",
-    about: "every key with what serves it and whether it leaked",
-    header,
-    write,
-};
+pub const EXPORT: Export =
+    Export { name: "keys", about: "every key with what serves it and whether it leaked", header, write };
 
 fn header() -> Vec<&'static str> {
-    "spki,endpoints,certs,exposed,first_seen,last_seen,state"
-        .split(',')
-        .collect()
+    "spki,endpoints,certs,exposed,first_seen,last_seen,state".split(',').collect()
 }
 
 /// Writes header and rows by SPKI. A filter keeps every key that a wanted service serves or served, with
@@ -46,11 +40,8 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
     }
     for (spki, judged) in keys {
         let endpoints: BTreeSet<String> = judged.iter().flat_map(|k| &k.endpoints).map(place).collect();
-        let certificates: BTreeSet<_> = judged
-            .iter()
-            .flat_map(|k| &k.certificates)
-            .map(|c| c.sha256)
-            .collect();
+        let certificates: BTreeSet<_> =
+            judged.iter().flat_map(|k| &k.certificates).map(|c| c.sha256).collect();
         sheet.row([
             Cell::tool(spki),
             Cell::text(list(endpoints)),

@@ -40,10 +40,8 @@ pub(super) fn by_reason<'a>(rows: &[Row<'a>], ink: Ink, listed: bool) -> Vec<Gro
     let mut groups: Vec<Group<'a>> = groups
         .into_iter()
         .map(|(reason, rows)| Group {
-            heading: reason.map_or_else(
-                || "never looked at".to_owned(),
-                |r| format!("{} ({r})", explain::reason(r)),
-            ),
+            heading: reason
+                .map_or_else(|| "never looked at".to_owned(), |r| format!("{} ({r})", explain::reason(r))),
             ink,
             rows,
             listed,
@@ -84,21 +82,12 @@ pub const fn state_ink(state: State) -> Ink {
 
 /// Headings with their counts, and under them as many rows as fit into `budget` lines, worst group first.
 pub(super) fn groups(groups: &[Group<'_>], screen: &Screen, budget: usize) -> Vec<String> {
-    let headings = if groups.len() > budget {
-        budget.saturating_sub(1)
-    } else {
-        groups.len()
-    };
+    let headings = if groups.len() > budget { budget.saturating_sub(1) } else { groups.len() };
     let mut room = budget.saturating_sub(groups.len());
     let mut lines = Vec::new();
     for group in groups.iter().take(headings) {
         let text = format!("{:>6}  {}", group.rows.len(), group.heading);
-        lines.push(
-            screen
-                .style
-                .paint(group.ink, &fit(&text, screen.width))
-                .to_string(),
-        );
+        lines.push(screen.style.paint(group.ink, &fit(&text, screen.width)).to_string());
         if group.listed {
             let listed = members(group, screen, room);
             room = room.saturating_sub(listed.len());
@@ -126,10 +115,7 @@ fn members(group: &Group<'_>, screen: &Screen, room: usize) -> Vec<String> {
             lines.truncate(before.1);
             match before.0 {
                 0 if room == 0 => {}
-                0 => lines.push(format!(
-                    "        all of them: {}",
-                    screen.command("export tracker")
-                )),
+                0 => lines.push(format!("        all of them: {}", screen.command("export tracker"))),
                 listed => lines.push(more(group.rows.len() - listed, screen)),
             }
             return lines;
@@ -184,28 +170,15 @@ pub(super) fn item(
 /// bad, what shares its key; else what to do next.
 fn remark(row: &Row<'_>, reason_is_said: bool) -> String {
     let entry = row.entry;
-    let mut parts: Vec<String> = entry
-        .regressions
-        .iter()
-        .map(|&r| format!("{r} {}", explain::regression(r)))
-        .collect();
+    let mut parts: Vec<String> =
+        entry.regressions.iter().map(|&r| format!("{r} {}", explain::regression(r))).collect();
     if let (State::Unknown, Some(reason), false) = (entry.state, entry.reason, reason_is_said) {
         parts.push(explain::reason(reason).to_owned());
     }
     parts.extend(entry.notes.iter().cloned());
-    let bad = || {
-        entry
-            .endpoints
-            .iter()
-            .filter(|e| e.verdict == Verdict::Vulnerable)
-    };
+    let bad = || entry.endpoints.iter().filter(|e| e.verdict == Verdict::Vulnerable);
     let count = bad().map(|e| e.address).collect::<BTreeSet<_>>().len();
-    let all = entry
-        .endpoints
-        .iter()
-        .map(|e| e.address)
-        .collect::<BTreeSet<_>>()
-        .len();
+    let all = entry.endpoints.iter().map(|e| e.address).collect::<BTreeSet<_>>().len();
     if count > 0 && count < all {
         parts.push(format!("{count} of {all} addresses"));
     }
@@ -277,10 +250,7 @@ pub(super) fn owners(tally: &Tally<'_>, screen: &Screen, max: usize) -> Vec<Stri
     let mut lines = table.lines(screen.width, screen.style);
     if !fits {
         let rest = loads.len() - listed;
-        lines.push(format!(
-            "and {rest} more owners: {}",
-            screen.command("export tracker --by owner")
-        ));
+        lines.push(format!("and {rest} more owners: {}", screen.command("export tracker --by owner")));
     }
     lines
 }

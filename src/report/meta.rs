@@ -94,11 +94,7 @@ struct CoverageBody {
 /// Writes the file. `coverage` and `counts` are of the whole fleet, whatever the filter.
 pub fn write(view: &View<'_>, written: &Written<'_>, out: &mut dyn Write) -> io::Result<()> {
     let whole = view.filtered(Filter::default());
-    let Coverage {
-        known,
-        probed,
-        unknown,
-    } = tally::coverage(&whole);
+    let Coverage { known, probed, unknown } = tally::coverage(&whole);
     let services = &view.evidence.services;
     let latest = view.judged.iter().map(|j| j.assessment);
     let meta = Meta {
@@ -108,10 +104,7 @@ pub fn write(view: &View<'_>, written: &Written<'_>, out: &mut dyn Write) -> io:
         file: written.file,
         rows: written.rows,
         absent_rows: "a row that is not in the file was filtered out; absent does not mean fixed",
-        filters: Filters {
-            owner: view.filter.owner.as_deref(),
-            service: view.filter.service.as_deref(),
-        },
+        filters: Filters { owner: view.filter.owner.as_deref(), service: view.filter.service.as_deref() },
         dialect: DialectBody {
             tsv: written.dialect.tsv,
             excel: written.dialect.excel,
@@ -126,11 +119,7 @@ pub fn write(view: &View<'_>, written: &Written<'_>, out: &mut dyn Write) -> io:
             known: services.len(),
             in_filter: services.iter().filter(|s| view.filter.allows(s)).count(),
         },
-        coverage: CoverageBody {
-            known,
-            probed,
-            unknown,
-        },
+        coverage: CoverageBody { known, probed, unknown },
         counts: tally::states(&whole.rows()),
         policy: latest.clone().map(|a| &a.policy).next(),
         chain_head: view.evidence.incident.chain_head,

@@ -58,13 +58,8 @@ pub mod secrets;
 pub mod tracker;
 
 /// Every CSV kind, in the order in which help lists them.
-pub const EXPORTS: &[&Export] = &[
-    &tracker::EXPORT,
-    &secrets::EXPORT,
-    &keys::EXPORT,
-    &findings::EXPORT,
-    &delta::EXPORT,
-];
+pub const EXPORTS: &[&Export] =
+    &[&tracker::EXPORT, &secrets::EXPORT, &keys::EXPORT, &findings::EXPORT, &delta::EXPORT];
 
 /// The export of a name.
 pub fn export(name: &str) -> Option<&'static Export> {

@@ -57,13 +57,7 @@ pub(crate) fn judge(observation: &Observation) -> Judgement {
 }
 
 /// One service to be made: name or address, port, owner, state, verdict, reason.
-type Spec = (
-    &'static str,
-    u16,
-    Option<&'static str>,
-    State,
-    Option<(Verdict, Reason)>,
-);
+type Spec = (&'static str, u16, Option<&'static str>, State, Option<(Verdict, Reason)>);
 
 const SPECS: &[Spec] = &[
     (
@@ -94,20 +88,8 @@ const SPECS: &[Spec] = &[
         State::Unknown,
         Some((Verdict::Inconclusive, Reason::ProbeTimedOut)),
     ),
-    (
-        "192.0.2.99",
-        8443,
-        None,
-        State::NotAffected,
-        Some((Verdict::NotApplicable, Reason::Tls13Only)),
-    ),
-    (
-        HOSTILE,
-        443,
-        Some(HOSTILE),
-        State::ClosedKeyAtRisk,
-        Some((Verdict::NotVulnerable, Reason::FixProved)),
-    ),
+    ("192.0.2.99", 8443, None, State::NotAffected, Some((Verdict::NotApplicable, Reason::Tls13Only))),
+    (HOSTILE, 443, Some(HOSTILE), State::ClosedKeyAtRisk, Some((Verdict::NotVulnerable, Reason::FixProved))),
     (
         "chat.example.test",
         5222,
@@ -139,11 +121,8 @@ impl Sample {
             sample.evidence.services.push(service);
             sample.assessment.services.push(entry);
         }
-        sample.assessment.coverage = Coverage {
-            known: count as u64,
-            probed: count as u64 / 2,
-            unknown: count as u64 / 16,
-        };
+        sample.assessment.coverage =
+            Coverage { known: count as u64, probed: count as u64 / 2, unknown: count as u64 / 16 };
         sample
     }
 
@@ -159,11 +138,7 @@ impl Sample {
             mail.key_shared_with = vec![ids[0].clone()];
             mail.notes = vec!["reissued on the same key".to_owned()];
             turn.regressions = vec![Regression::R1];
-            observations = services
-                .iter()
-                .zip(specs)
-                .map(|(v, s)| observation(v, s))
-                .collect();
+            observations = services.iter().zip(specs).map(|(v, s)| observation(v, s)).collect();
             changes = changes_of(&ids);
             secrets = secrets_of(&ids);
         }
@@ -182,20 +157,12 @@ impl Sample {
             secrets: secrets.iter().map(secret_entry).collect(),
             foreign_bytes: 0,
         };
-        Self {
-            evidence: evidence(services, secrets, observations),
-            assessment,
-            changes,
-        }
+        Self { evidence: evidence(services, secrets, observations), assessment, changes }
     }
 
     /// Runs a test on the view of it.
     pub(crate) fn with<T>(&self, test: impl FnOnce(&View<'_>) -> T) -> T {
-        let judged = [Judged {
-            assessment: &self.assessment,
-            judge: &judge,
-            changes: &self.changes,
-        }];
+        let judged = [Judged { assessment: &self.assessment, judge: &judge, changes: &self.changes }];
         test(&View::new(&self.evidence, &judged))
     }
 }
@@ -275,11 +242,7 @@ fn entry(spec: &Spec, service: &Service) -> ServiceAssessment {
         current: true,
     };
     let open = Facet::new(FacetValue::Open);
-    let done = Facet {
-        grade: Some(Grade::E3),
-        at: Some(at("14:00:00")),
-        ..Facet::new(FacetValue::Done)
-    };
+    let done = Facet { grade: Some(Grade::E3), at: Some(at("14:00:00")), ..Facet::new(FacetValue::Done) };
     ServiceAssessment {
         row_id: service.row_id.clone(),
         disclosure: "CVE-2014-0160".into(),
@@ -288,11 +251,7 @@ fn entry(spec: &Spec, service: &Service) -> ServiceAssessment {
         verdict,
         reason: judged.map(|j| j.1),
         facets: Facets {
-            patched: if state.is_finished() {
-                done.clone()
-            } else {
-                open.clone()
-            },
+            patched: if state.is_finished() { done.clone() } else { open.clone() },
             restarted: open.clone(),
             rekeyed: open.clone(),
             revoked: open.clone(),
@@ -323,11 +282,7 @@ fn entry(spec: &Spec, service: &Service) -> ServiceAssessment {
         probes_total: 1,
         secrets_total: 1,
         secrets_done: 0,
-        due: Some(at(if state == State::Exposed {
-            "12:00:00"
-        } else {
-            "23:00:00"
-        })),
+        due: Some(at(if state == State::Exposed { "12:00:00" } else { "23:00:00" })),
         claim: (state == State::Verified).then(|| StandingClaim {
             what: "patched".to_owned(),
             by: "ana".to_owned(),
@@ -354,11 +309,7 @@ fn observation(service: &Service, spec: &Spec) -> Observation {
         vantage: "local".into(),
         at: at("14:00:00.123456"),
         ms: 12.439,
-        contact: if answered {
-            Contact::Answered
-        } else {
-            Contact::ProbeTimedOut
-        },
+        contact: if answered { Contact::Answered } else { Contact::ProbeTimedOut },
         skip: None,
         detail: (!answered).then(|| "silent after the handshake".to_owned()),
         tls: answered.then(|| TlsFacts {
@@ -370,10 +321,7 @@ fn observation(service: &Service, spec: &Spec) -> Observation {
         certificate: answered.then(|| certificate(spec.0)),
         chain: vec![Sha256::of(b"intermediate")],
         other_keys: answered.then(|| {
-            vec![OtherKey {
-                spki_sha256: Sha256::of(b"ecdsa"),
-                certificate: Some(certificate("other")),
-            }]
+            vec![OtherKey { spki_sha256: Sha256::of(b"ecdsa"), certificate: Some(certificate("other")) }]
         }),
         attempts: vec![Attempt {
             extension: Some(HeartbeatExtension::Acknowledged),
@@ -385,11 +333,7 @@ fn observation(service: &Service, spec: &Spec) -> Observation {
 fn keys(ids: &[RowId]) -> Vec<KeyAssessment> {
     let endpoint = |row: &RowId, port, serves_now| KeyEndpoint {
         row_id: row.clone(),
-        address: Some(
-            if port == 25 { "2001:db8::1" } else { "192.0.2.11" }
-                .parse()
-                .expect("an address"),
-        ),
+        address: Some(if port == 25 { "2001:db8::1" } else { "192.0.2.11" }.parse().expect("an address")),
         port,
         serves_now,
     };
@@ -404,17 +348,9 @@ fn keys(ids: &[RowId]) -> Vec<KeyAssessment> {
         reissued: Vec::new(),
     };
     vec![
-        key(
-            b"key",
-            KeyExposure::Exposed,
-            vec![endpoint(&ids[0], 443, true), endpoint(&ids[1], 25, true)],
-        ),
+        key(b"key", KeyExposure::Exposed, vec![endpoint(&ids[0], 443, true), endpoint(&ids[1], 25, true)]),
         key(b"left", KeyExposure::Exposed, vec![endpoint(&ids[0], 443, false)]),
-        key(
-            b"presumed",
-            KeyExposure::Presumed,
-            vec![endpoint(&ids[1], 25, true)],
-        ),
+        key(b"presumed", KeyExposure::Presumed, vec![endpoint(&ids[1], 25, true)]),
         key(b"ecdsa", KeyExposure::Clean, vec![endpoint(&ids[3], 443, true)]),
     ]
 }
@@ -459,11 +395,7 @@ fn secrets_of(ids: &[RowId]) -> Vec<Secret> {
 fn secret_entry(secret: &Secret) -> SecretAssessment {
     SecretAssessment {
         id: secret.id.clone(),
-        state: if secret.kind == "D1" {
-            SecretState::NewIssued
-        } else {
-            SecretState::Identified
-        },
+        state: if secret.kind == "D1" { SecretState::NewIssued } else { SecretState::Identified },
         closed: false,
         in_reach: true,
         last_bad: Some(at("14:00:00")),

@@ -48,9 +48,7 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
         let said = claims.get(secret.id.as_str()).map_or(&[][..], Vec::as_slice);
         let services = secret.services.iter().map(RowId::as_str);
         let last_bad = entry.and_then(|e| e.last_bad);
-        let declared = secret
-            .issued_at
-            .filter(|&at| last_bad.is_some_and(|bad| at > bad));
+        let declared = secret.issued_at.filter(|&at| last_bad.is_some_and(|bad| at > bad));
         let issued = last_said(said, SecretState::NewIssued).or(declared);
         sheet.row([
             Cell::text(&*secret.id),
@@ -95,9 +93,7 @@ fn worst_by_id<'a>(view: &View<'a>) -> HashMap<&'a str, &'a SecretAssessment> {
     for judged in view.judged {
         for secret in &judged.assessment.secrets {
             let owed = |s: &SecretAssessment| (s.in_reach && !s.closed, s.in_reach);
-            let better = worst
-                .get(secret.id.as_str())
-                .is_none_or(|s| owed(secret) > owed(s));
+            let better = worst.get(secret.id.as_str()).is_none_or(|s| owed(secret) > owed(s));
             if better {
                 worst.insert(&secret.id, secret);
             }
@@ -115,9 +111,7 @@ fn claims_by_id(claims: &[Claim]) -> HashMap<&str, Vec<&Claim>> {
         };
         let said = by_id.entry(id).or_default();
         match claim.statement {
-            Statement::Withdraw {
-                facet: None | Some(FacetKind::Secrets),
-            } => said.clear(),
+            Statement::Withdraw { facet: None | Some(FacetKind::Secrets) } => said.clear(),
             _ => said.push(claim),
         }
     }

@@ -29,17 +29,9 @@ pub(super) fn headline(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> V
         ];
         let shown = counts.iter().filter(|(n, _, always)| *always || *n > 0);
         let counts: Vec<String> = shown.map(|(n, word, _)| format!("{n} {word}")).collect();
-        let text = format!(
-            "{} of {} services probed; {}",
-            coverage.probed,
-            coverage.known,
-            counts.join(", ")
-        );
-        let text = if several {
-            format!("{}: {text}", printable(&assessment.disclosure.id))
-        } else {
-            text
-        };
+        let text =
+            format!("{} of {} services probed; {}", coverage.probed, coverage.known, counts.join(", "));
+        let text = if several { format!("{}: {text}", printable(&assessment.disclosure.id)) } else { text };
         let ink = if !tally.vulnerable.is_empty() {
             Ink::Bad
         } else if !tally.unknown.is_empty() || coverage.probed < coverage.known {
@@ -68,10 +60,7 @@ pub(super) fn warning(view: &View<'_>, tally: &Tally<'_>, screen: &Screen, max: 
             }
         }
     }
-    let mut lines: Vec<String> = sentences
-        .iter()
-        .flat_map(|s| wrap(&printable(s), screen.width))
-        .collect();
+    let mut lines: Vec<String> = sentences.iter().flat_map(|s| wrap(&printable(s), screen.width)).collect();
     if lines.len() > max {
         lines.truncate(max.saturating_sub(1));
         lines.push(format!("There is more to know: {}", screen.command("checklist")));
@@ -100,11 +89,7 @@ pub(super) fn context(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Ve
             took.unwrap_or_default()
         );
     }
-    let mut lines = paint_all(
-        &cut(wrap(&printable(&format!("{text}.")), screen.width), 2),
-        Ink::Dim,
-        screen,
-    );
+    let mut lines = paint_all(&cut(wrap(&printable(&format!("{text}.")), screen.width), 2), Ink::Dim, screen);
     lines.push(progress(tally, screen));
     lines
 }
@@ -115,18 +100,12 @@ fn progress(tally: &Tally<'_>, screen: &Screen) -> String {
     let accepted = tally.vulnerable.len() + tally.unknown.len() + tally.waived;
     let (ink, text) = match (all - done, accepted) {
         (0, _) if all == 0 => (Ink::Warn, "No service is known here.".to_owned()),
-        (0, 0) => (
-            Ink::Good,
-            format!("All clear: {all} of {all} services owe nothing more."),
-        ),
+        (0, 0) => (Ink::Good, format!("All clear: {all} of {all} services owe nothing more.")),
         (0, n) => (
             Ink::Warn,
             format!("{all} of {all} services owe nothing more; {n} of them only by somebody's word."),
         ),
-        (open, _) => (
-            Ink::Bold,
-            format!("{done} of {all} services owe nothing more; open: {open}."),
-        ),
+        (open, _) => (Ink::Bold, format!("{done} of {all} services owe nothing more; open: {open}.")),
     };
     screen.style.paint(ink, &text).to_string()
 }
@@ -153,55 +132,29 @@ pub(super) fn overdue(tally: &Tally<'_>, screen: &Screen) -> Vec<String> {
     if soon > 0 {
         text = format!("{text}; {soon} more by the end of {day}");
     }
-    let ink = if tally.overdue.is_empty() {
-        Ink::Plain
-    } else {
-        Ink::Bad
-    };
+    let ink = if tally.overdue.is_empty() { Ink::Plain } else { Ink::Bad };
     paint_all(&wrap(&text, screen.width), ink, screen)
 }
 
 /// The end (exclusive, UTC) and the name of the next day that is neither Saturday nor Sunday.
 fn next_business_day(now: Timestamp) -> (Timestamp, &'static str) {
     const DAY: i64 = 86_400;
-    const NAMES: [&str; 7] = [
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-    ];
+    const NAMES: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
     let mut day = now.micros().div_euclid(1_000_000 * DAY) + 1; // 1970-01-01 was a Thursday
     while matches!(day.rem_euclid(7), 2 | 3) {
         day += 1;
     }
     let name = usize::try_from(day.rem_euclid(7)).ok().and_then(|i| NAMES.get(i));
-    (
-        Timestamp::from_seconds((day + 1) * DAY),
-        name.copied().unwrap_or_default(),
-    )
+    (Timestamp::from_seconds((day + 1) * DAY), name.copied().unwrap_or_default())
 }
 
 /// What the servers sent that was not ours to have: nothing, unless something is badly wrong.
 pub(super) fn foreign_bytes(view: &View<'_>, screen: &Screen) -> Vec<String> {
-    let foreign = view
-        .judged
-        .iter()
-        .map(|j| j.assessment.foreign_bytes)
-        .max()
-        .unwrap_or(0);
+    let foreign = view.judged.iter().map(|j| j.assessment.foreign_bytes).max().unwrap_or(0);
     let (ink, text) = if foreign == 0 {
-        (
-            Ink::Plain,
-            "Foreign bytes received: 0 (none were asked for)".to_owned(),
-        )
+        (Ink::Plain, "Foreign bytes received: 0 (none were asked for)".to_owned())
     } else {
-        (
-            Ink::Bad,
-            format!("FOREIGN BYTES RECEIVED: {foreign}, none of them kept. Please report this."),
-        )
+        (Ink::Bad, format!("FOREIGN BYTES RECEIVED: {foreign}, none of them kept. Please report this."))
     };
     vec![screen.style.paint(ink, &text).to_string()]
 }
@@ -215,17 +168,12 @@ pub(super) fn faults(view: &View<'_>, screen: &Screen) -> Vec<String> {
     match sweep.state {
         SweepState::Finished => {}
         SweepState::Failed => lines.push(format!("Sweep {} failed: no verdict of it counts.", sweep.id)),
-        SweepState::Running | SweepState::Interrupted => lines.push(format!(
-            "Sweep {} did not finish: {}",
-            sweep.id,
-            screen.command("sweep --resume")
-        )),
+        SweepState::Running | SweepState::Interrupted => {
+            lines.push(format!("Sweep {} did not finish: {}", sweep.id, screen.command("sweep --resume")))
+        }
     }
     if sweep.bad_rows > 0 {
-        lines.push(format!(
-            "Inventory rows that could not be read and were NOT probed: {}",
-            sweep.bad_rows
-        ));
+        lines.push(format!("Inventory rows that could not be read and were NOT probed: {}", sweep.bad_rows));
     }
     paint_all(&lines, Ink::Warn, screen)
 }
@@ -234,47 +182,27 @@ pub(super) fn faults(view: &View<'_>, screen: &Screen) -> Vec<String> {
 pub(super) fn next(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<String> {
     let mut steps: Vec<(String, &str)> = Vec::new();
     let unfinished = [SweepState::Running, SweepState::Interrupted];
-    if view
-        .evidence
-        .sweeps
-        .last()
-        .is_some_and(|s| unfinished.contains(&s.state))
-    {
+    if view.evidence.sweeps.last().is_some_and(|s| unfinished.contains(&s.state)) {
         steps.push(("sweep --resume".to_owned(), "finish the sweep"));
     }
     if tally.finished < tally.rows.len() {
         steps.push(("checklist".to_owned(), "what to do, in order, by owner"));
         if let (true, Some(row)) = (tally.vulnerable.is_empty(), tally.unknown.first()) {
             let service = shell_word(row.entry.row_id.as_str());
-            steps.push((
-                format!("verify --service {service}"),
-                "look again at the first unknown",
-            ));
+            steps.push((format!("verify --service {service}"), "look again at the first unknown"));
         }
         steps.push(("verify".to_owned(), "after a repair: what has changed"));
-        steps.push((
-            "export tracker -o tracker.csv".to_owned(),
-            "one row per service, for a spreadsheet",
-        ));
+        steps.push(("export tracker -o tracker.csv".to_owned(), "one row per service, for a spreadsheet"));
     } else if tally.rows.is_empty() {
         steps.push(("sweep INVENTORY".to_owned(), "probe a list of services"));
     } else {
         steps.push(("verify --gate verified".to_owned(), "is it still true?"));
-        steps.push((
-            "export tracker -o tracker.csv".to_owned(),
-            "the record, one row per service",
-        ));
-        steps.push((
-            "export findings -o findings.csv".to_owned(),
-            "every observation behind it",
-        ));
+        steps.push(("export tracker -o tracker.csv".to_owned(), "the record, one row per service"));
+        steps.push(("export findings -o findings.csv".to_owned(), "every observation behind it"));
     }
     let mut table = Table::new(2, &[Column::text("", 60), Column::text("", 60)]);
     for (arguments, why) in steps.into_iter().take(3) {
-        table.row(vec![
-            (screen.command(&arguments), Ink::Bold),
-            (why.to_owned(), Ink::Plain),
-        ]);
+        table.row(vec![(screen.command(&arguments), Ink::Bold), (why.to_owned(), Ink::Plain)]);
     }
     let mut lines = vec!["Next:".to_owned()];
     lines.extend(table.lines(screen.width, screen.style));
@@ -283,10 +211,7 @@ pub(super) fn next(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<S
 
 /// Lines in one colour.
 pub(super) fn paint_all(lines: &[String], ink: Ink, screen: &Screen) -> Vec<String> {
-    lines
-        .iter()
-        .map(|l| screen.style.paint(ink, l).to_string())
-        .collect()
+    lines.iter().map(|l| screen.style.paint(ink, l).to_string()).collect()
 }
 
 fn cut(mut lines: Vec<String>, max: usize) -> Vec<String> {

@@ -27,28 +27,17 @@ pub struct Part {
 pub fn by_owner(export: &Export, view: &View<'_>, dialect: Dialect) -> io::Result<Vec<Part>> {
     let services = view.evidence.services.iter().filter_map(|s| s.owner());
     let secrets = view.evidence.secrets.iter().filter_map(|s| s.owner.as_deref());
-    let owners: BTreeSet<&str> = services
-        .chain(secrets)
-        .map(str::trim)
-        .filter(|o| !o.is_empty())
-        .collect();
+    let owners: BTreeSet<&str> = services.chain(secrets).map(str::trim).filter(|o| !o.is_empty()).collect();
     let owners: Vec<Option<&str>> = owners.into_iter().map(Some).chain([None]).collect();
     let slugs = slugs(&owners);
     let mut parts = Vec::new();
     for (owner, slug) in owners.into_iter().zip(slugs) {
-        let part = view.filtered(Filter {
-            owner: Some(owner.unwrap_or_default().to_owned()),
-            ..view.filter.clone()
-        });
+        let part = view
+            .filtered(Filter { owner: Some(owner.unwrap_or_default().to_owned()), ..view.filter.clone() });
         let mut bytes = Vec::new();
         let rows = (export.write)(&part, dialect, &mut bytes)?;
         if rows > 0 {
-            parts.push(Part {
-                owner: owner.map(str::to_owned),
-                slug,
-                bytes,
-                rows,
-            });
+            parts.push(Part { owner: owner.map(str::to_owned), slug, bytes, rows });
         }
     }
     Ok(parts)
@@ -88,11 +77,7 @@ fn slug(owner: &str) -> String {
     let mut stem = String::new();
     for c in owner.chars() {
         let c = c.to_ascii_lowercase();
-        let c = if c.is_ascii_alphanumeric() || matches!(c, '_' | '.') {
-            c
-        } else {
-            '-'
-        };
+        let c = if c.is_ascii_alphanumeric() || matches!(c, '_' | '.') { c } else { '-' };
         let repeats = matches!(c, '-' | '.') && stem.ends_with(['-', '.']);
         if !repeats && stem.len() < 60 {
             stem.push(c);
@@ -103,11 +88,7 @@ fn slug(owner: &str) -> String {
     let first = stem.split('.').next().unwrap_or_default();
     let device = matches!(first, "con" | "prn" | "aux" | "nul")
         || (first.len() == 4 && (first.starts_with("com") || first.starts_with("lpt")));
-    if device {
-        format!("owner-{stem}")
-    } else {
-        stem.to_owned()
-    }
+    if device { format!("owner-{stem}") } else { stem.to_owned() }
 }
 
 #[cfg(test)]

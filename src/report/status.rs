@@ -28,9 +28,7 @@ const SCREEN_LINES: usize = 40;
 
 /// Writes one screen: never more than 40 lines, so that the first of them stays in sight.
 pub fn text(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
-    lines(view, screen)
-        .iter()
-        .try_for_each(|line| writeln!(out, "{line}"))
+    lines(view, screen).iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
 fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
@@ -82,20 +80,12 @@ impl<'a> Body<'a> {
     /// The object of a view. `counts` has every state, in order; services are in the tracker's order.
     pub(super) fn of(view: &View<'a>) -> Self {
         let rows = view.rows();
-        let Coverage {
-            known,
-            probed,
-            unknown,
-        } = tally::coverage(view);
+        let Coverage { known, probed, unknown } = tally::coverage(view);
         Self {
             schema: SCHEMA,
             incident: &view.evidence.incident.name,
             sweep: view.judged.iter().filter_map(|j| j.assessment.sweep).max(),
-            coverage: CoverageBody {
-                known,
-                probed,
-                unknown,
-            },
+            coverage: CoverageBody { known, probed, unknown },
             counts: tally::states(&rows),
             services: rows.into_iter().map(ServiceBody::of).collect(),
         }

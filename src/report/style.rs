@@ -45,10 +45,7 @@ impl Ink {
 impl Style {
     /// The text in its colour, or as it is. The text must be safe to show already.
     pub const fn paint(self, ink: Ink, text: &str) -> Painted<'_> {
-        Painted {
-            code: if self.color { ink.code() } else { None },
-            text,
-        }
+        Painted { code: if self.color { ink.code() } else { None }, text }
     }
 }
 
@@ -81,11 +78,7 @@ pub struct Screen {
 
 impl Default for Screen {
     fn default() -> Self {
-        Self {
-            width: 80,
-            style: Style::default(),
-            incident: None,
-        }
+        Self { width: 80, style: Style::default(), incident: None }
     }
 }
 
@@ -116,31 +109,18 @@ mod tests {
     #[test]
     fn colours_only_when_asked() {
         assert_eq!(Style { color: false }.paint(Ink::Bad, "x").to_string(), "x");
-        assert_eq!(
-            Style { color: true }.paint(Ink::Bad, "x").to_string(),
-            "\u{1b}[1;31mx\u{1b}[0m"
-        );
+        assert_eq!(Style { color: true }.paint(Ink::Bad, "x").to_string(), "\u{1b}[1;31mx\u{1b}[0m");
         assert_eq!(Style { color: true }.paint(Ink::Plain, "x").to_string(), "x");
     }
 
     #[test]
     fn a_command_to_copy_cannot_run_another() {
-        let table = [
-            ("web01:443", "web01:443"),
-            ("$(reboot)", "'$(reboot)'"),
-            ("it's", "'it'\\''s'"),
-            ("", "''"),
-        ];
+        let table =
+            [("web01:443", "web01:443"), ("$(reboot)", "'$(reboot)'"), ("it's", "'it'\\''s'"), ("", "''")];
         for (input, expected) in table {
             assert_eq!(shell_word(input), expected, "input: {input:?}");
         }
-        let screen = Screen {
-            incident: Some("my case.db".to_owned()),
-            ..Screen::default()
-        };
-        assert_eq!(
-            screen.command("status"),
-            "allclear status --incident 'my case.db'"
-        );
+        let screen = Screen { incident: Some("my case.db".to_owned()), ..Screen::default() };
+        assert_eq!(screen.command("status"), "allclear status --incident 'my case.db'");
     }
 }

@@ -21,12 +21,7 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
     lines.extend(sections::faults(view, screen));
     let lists = [
         ("VULNERABLE", &tally.vulnerable, Ink::Bad, VULNERABLE_LINES),
-        (
-            "UNKNOWN, which is not clean",
-            &tally.unknown,
-            Ink::Warn,
-            UNKNOWN_LINES,
-        ),
+        ("UNKNOWN, which is not clean", &tally.unknown, Ink::Warn, UNKNOWN_LINES),
     ];
     for (title, rows, ink, budget) in lists {
         if !rows.is_empty() {

@@ -21,20 +21,12 @@ pub struct Column {
 impl Column {
     /// A column of text.
     pub const fn text(title: &'static str, max: usize) -> Self {
-        Self {
-            title,
-            max,
-            right: false,
-        }
+        Self { title, max, right: false }
     }
 
     /// A column of numbers.
     pub const fn number(title: &'static str) -> Self {
-        Self {
-            title,
-            max: 12,
-            right: true,
-        }
+        Self { title, max: 12, right: true }
     }
 }
 
@@ -52,11 +44,7 @@ impl Table {
         let columns = columns.to_vec();
         let titled = columns.iter().any(|c| !c.title.is_empty());
         let heading = columns.iter().map(|c| (c.title.to_owned(), Ink::Dim)).collect();
-        Self {
-            columns,
-            rows: if titled { vec![heading] } else { Vec::new() },
-            indent,
-        }
+        Self { columns, rows: if titled { vec![heading] } else { Vec::new() }, indent }
     }
 
     /// Adds a row; cells beyond the columns are not shown.
@@ -68,10 +56,7 @@ impl Table {
     /// The lines, none wider than `width` where that leaves the last column eight.
     pub fn lines(&self, width: usize, style: Style) -> Vec<String> {
         let widths = self.widths(width);
-        self.rows
-            .iter()
-            .map(|row| self.line(row, &widths, style))
-            .collect()
+        self.rows.iter().map(|row| self.line(row, &widths, style)).collect()
     }
 
     fn widths(&self, screen: usize) -> Vec<usize> {
@@ -81,11 +66,7 @@ impl Table {
             .enumerate()
             .map(|(i, column)| {
                 let cells = self.rows.iter().filter_map(|r| r.get(i));
-                cells
-                    .map(|(text, _)| width(text))
-                    .max()
-                    .unwrap_or(0)
-                    .min(column.max)
+                cells.map(|(text, _)| width(text)).max().unwrap_or(0).min(column.max)
             })
             .collect();
         if let Some(last) = widths.pop() {
@@ -217,35 +198,18 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_no_line_ends_in_blanks() {
-        let mut table = Table::new(
-            2,
-            &[Column::text("NAME", 8), Column::number("N"), Column::text("", 90)],
-        );
+        let mut table = Table::new(2, &[Column::text("NAME", 8), Column::number("N"), Column::text("", 90)]);
         for (name, n, rest) in [("a", "1", ""), ("long-name-x", "20", "\u{1b}[2J wiped")] {
-            table.row(vec![
-                (name.into(), Ink::Plain),
-                (n.into(), Ink::Bad),
-                (rest.into(), Ink::Plain),
-            ]);
+            table.row(vec![(name.into(), Ink::Plain), (n.into(), Ink::Bad), (rest.into(), Ink::Plain)]);
         }
         let lines = table.lines(40, Style::default());
-        assert_eq!(
-            lines,
-            [
-                "  NAME       N",
-                "  a          1",
-                "  long-na…  20  \\x1B[2J wiped"
-            ]
-        );
+        assert_eq!(lines, ["  NAME       N", "  a          1", "  long-na…  20  \\x1B[2J wiped"]);
         let narrow = table.lines(24, Style::default());
         assert!(narrow.iter().all(|l| width(l) <= 24), "{narrow:?}");
     }
 
     #[test]
     fn wrapping_keeps_every_word() {
-        assert_eq!(
-            wrap("do not restart before it", 10),
-            ["do not", "restart", "before it"]
-        );
+        assert_eq!(wrap("do not restart before it", 10), ["do not", "restart", "before it"]);
     }
 }

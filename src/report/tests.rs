@@ -21,42 +21,23 @@ use super::{
 
 type Writer = fn(&View<'_>, &mut Vec<u8>) -> std::io::Result<()>;
 
-const GATE: Gate<'_> = Gate {
-    name: "closed",
-    result: "regressed",
-};
+const GATE: Gate<'_> = Gate { name: "closed", result: "regressed" };
 
 pub(super) fn parse(export: &Export, view: &View<'_>, dialect: Dialect) -> Vec<BTreeMap<String, String>> {
     let mut file = Vec::new();
     let rows = (export.write)(view, dialect, &mut file).unwrap();
     let body = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&file);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(dialect.delimiter())
-        .from_reader(body);
+    let mut reader = csv::ReaderBuilder::new().delimiter(dialect.delimiter()).from_reader(body);
     let header = reader.headers().unwrap().clone();
-    assert_eq!(
-        header.iter().collect::<Vec<_>>(),
-        (export.header)(),
-        "{}",
-        export.name
-    );
+    assert_eq!(header.iter().collect::<Vec<_>>(), (export.header)(), "{}", export.name);
     let parsed: Vec<BTreeMap<String, String>> = reader
         .records()
         .map(|r| {
             let record = r.expect("the same number of fields in every row");
-            header
-                .iter()
-                .map(str::to_owned)
-                .zip(record.iter().map(str::to_owned))
-                .collect()
+            header.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
         })
         .collect();
-    assert_eq!(
-        parsed.len() as u64,
-        rows,
-        "{}: rows counted as written",
-        export.name
-    );
+    assert_eq!(parsed.len() as u64, rows, "{}: rows counted as written", export.name);
     parsed
 }
 
@@ -92,18 +73,11 @@ fn sibling_headers_are_the_published_ones() {
             "secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note",
         ),
         ("keys", "spki,endpoints,certs,exposed,first_seen,last_seen,state"),
-        (
-            "findings",
-            "sweep_id,time,disclosure,row_id,address,vantage,verdict,reason,ms",
-        ),
+        ("findings", "sweep_id,time,disclosure,row_id,address,vantage,verdict,reason,ms"),
         ("delta", "row_id,from,to,code,sweep_a,sweep_b"),
     ];
     for (name, header) in table {
-        assert_eq!(
-            (super::export(name).unwrap().header)().join(","),
-            header,
-            "{name}"
-        );
+        assert_eq!((super::export(name).unwrap().header)().join(","), header, "{name}");
     }
 }
 
@@ -115,22 +89,11 @@ fn every_service_in_is_a_row_out_in_every_dialect() {
             let rows = parse(&super::tracker::EXPORT, view, dialect);
             let mut ids: Vec<_> = rows.iter().map(|r| r["row_id"].clone()).collect();
             ids.sort();
-            let mut known: Vec<_> = view
-                .evidence
-                .services
-                .iter()
-                .map(|s| s.row_id.to_string())
-                .collect();
+            let mut known: Vec<_> = view.evidence.services.iter().map(|s| s.row_id.to_string()).collect();
             known.sort();
-            assert_eq!(
-                ids, known,
-                "{dialect:?}: the silent, the odd and the last are all there"
-            );
+            assert_eq!(ids, known, "{dialect:?}: the silent, the odd and the last are all there");
             let ports: Vec<_> = rows.iter().map(|r| r["port"].parse::<u16>()).collect();
-            assert!(
-                ports.iter().all(Result::is_ok),
-                "{dialect:?}: no field has shifted: {ports:?}"
-            );
+            assert!(ports.iter().all(Result::is_ok), "{dialect:?}: no field has shifted: {ports:?}");
         }
     });
 }
@@ -161,25 +124,11 @@ fn hostile_text_acts_in_no_output() {
         let rows = parse(&super::tracker::EXPORT, view, Dialect::default());
         let hostile = rows.iter().find(|r| r["tags"].contains("cmd")).unwrap();
         for column in ["owner", "name", "tags", "issuer"] {
-            assert!(
-                hostile[column].starts_with("'=cmd|"),
-                "{column}: {}",
-                hostile[column]
-            );
-            assert!(
-                hostile[column].contains("\\x1B[2J / +1,\"x\"\\u{202E}gpj"),
-                "{column}"
-            );
+            assert!(hostile[column].starts_with("'=cmd|"), "{column}: {}", hostile[column]);
+            assert!(hostile[column].contains("\\x1B[2J / +1,\"x\"\\u{202E}gpj"), "{column}");
         }
-        let raw = Dialect {
-            raw: true,
-            ..Dialect::default()
-        };
-        assert!(
-            parse(&super::tracker::EXPORT, view, raw)
-                .iter()
-                .any(|r| r["owner"].starts_with("=cmd|"))
-        );
+        let raw = Dialect { raw: true, ..Dialect::default() };
+        assert!(parse(&super::tracker::EXPORT, view, raw).iter().any(|r| r["owner"].starts_with("=cmd|")));
         let secrets = parse(&super::secrets::EXPORT, view, Dialect::default());
         assert!(secrets.iter().any(|r| r["secret_id"] == "'=loose"), "{secrets:?}");
     });
@@ -201,19 +150,9 @@ fn order_does_not_depend_on_the_order_of_the_evidence() {
         assert_eq!(first, second, "{}", export.name);
     }
     let rows = sample.with(|view| parse(&super::tracker::EXPORT, view, Dialect::default()));
-    let order: Vec<_> = rows
-        .iter()
-        .map(|r| format!("{} {}", r["owner"], r["name"]))
-        .collect();
-    assert_eq!(
-        order[0], " 192.0.2.99",
-        "who owns nothing comes first, to be seen: {order:?}"
-    );
-    assert_eq!(
-        order[3..5],
-        ["messaging chat.example.test", "messaging mail.example.test"],
-        "{order:?}"
-    );
+    let order: Vec<_> = rows.iter().map(|r| format!("{} {}", r["owner"], r["name"])).collect();
+    assert_eq!(order[0], " 192.0.2.99", "who owns nothing comes first, to be seen: {order:?}");
+    assert_eq!(order[3..5], ["messaging chat.example.test", "messaging mail.example.test"], "{order:?}");
 }
 
 #[test]
@@ -333,19 +272,10 @@ fn a_filter_takes_rows_away_and_the_meta_file_says_so() {
 fn parts_by_owner_hold_every_row_once() {
     let sample = Sample::new();
     sample.with(|view| {
-        for export in [
-            &super::tracker::EXPORT,
-            &super::secrets::EXPORT,
-            &super::findings::EXPORT,
-        ] {
+        for export in [&super::tracker::EXPORT, &super::secrets::EXPORT, &super::findings::EXPORT] {
             let parts = split::by_owner(export, view, Dialect::default()).unwrap();
             let whole = parse(export, view, Dialect::default()).len() as u64;
-            assert_eq!(
-                parts.iter().map(|p| p.rows).sum::<u64>(),
-                whole,
-                "{}",
-                export.name
-            );
+            assert_eq!(parts.iter().map(|p| p.rows).sum::<u64>(), whole, "{}", export.name);
         }
         let parts = split::by_owner(&super::tracker::EXPORT, view, Dialect::default()).unwrap();
         let slugs: Vec<_> = parts.iter().map(|p| p.slug.as_str()).collect();
@@ -365,33 +295,17 @@ fn two_disclosures_give_two_rows_a_service_and_two_first_lines() {
     for service in &mut other.assessment.services {
         service.disclosure = "CVE-2099-0001".into();
     }
-    let judged = [&sample, &other].map(|s| Judged {
-        assessment: &s.assessment,
-        judge: &judge,
-        changes: &s.changes,
-    });
+    let judged =
+        [&sample, &other].map(|s| Judged { assessment: &s.assessment, judge: &judge, changes: &s.changes });
     let view = View::new(&sample.evidence, &judged);
     let rows = parse(&super::tracker::EXPORT, &view, Dialect::default());
     assert_eq!(rows.len(), 14);
     assert_eq!(rows[0]["row_id"], rows[1]["row_id"]);
-    assert_ne!(
-        rows[0]["incident"], rows[1]["incident"],
-        "the rows can be told apart"
-    );
+    assert_ne!(rows[0]["incident"], rows[1]["incident"], "the rows can be told apart");
     let text = screen_text(&view, status::text);
-    assert!(
-        text.starts_with("CVE-2014-0160: 7 of 7 services probed;"),
-        "{text}"
-    );
-    assert!(
-        text.lines().nth(1).unwrap().starts_with("CVE-2099-0001: 7 of 7"),
-        "{text}"
-    );
-    assert_eq!(
-        parse(&super::keys::EXPORT, &view, Dialect::default()).len(),
-        4,
-        "a key is one row"
-    );
+    assert!(text.starts_with("CVE-2014-0160: 7 of 7 services probed;"), "{text}");
+    assert!(text.lines().nth(1).unwrap().starts_with("CVE-2099-0001: 7 of 7"), "{text}");
+    assert_eq!(parse(&super::keys::EXPORT, &view, Dialect::default()).len(), 4, "a key is one row");
 }
 
 proptest::proptest! {
@@ -403,13 +317,7 @@ proptest::proptest! {
 
 #[test]
 fn the_fuzz_target_takes_anything() {
-    for data in [
-        &b"=1\r\n'=2"[..],
-        b"\xff\xfe\x00",
-        b"",
-        HOSTILE.as_bytes(),
-        "日本語 ＝".as_bytes(),
-    ] {
+    for data in [&b"=1\r\n'=2"[..], b"\xff\xfe\x00", b"", HOSTILE.as_bytes(), "日本語 ＝".as_bytes()] {
         super::fuzz(data);
     }
 }

@@ -61,35 +61,21 @@ struct Context<'a> {
 }
 
 const fn human(name: &'static str, value: fn(&Context<'_>) -> Cell<'static>) -> Column {
-    Column {
-        name,
-        owner: Owner::Human,
-        value,
-    }
+    Column { name, owner: Owner::Human, value }
 }
 
 const fn tool(name: &'static str, value: fn(&Context<'_>) -> Cell<'static>) -> Column {
-    Column {
-        name,
-        owner: Owner::Tool,
-        value,
-    }
+    Column { name, owner: Owner::Tool, value }
 }
 
 const fn volatile(name: &'static str, value: fn(&Context<'_>) -> Cell<'static>) -> Column {
-    Column {
-        name,
-        owner: Owner::Volatile,
-        value,
-    }
+    Column { name, owner: Owner::Volatile, value }
 }
 
 /// Every column, in the order of the header. New ones only at the end.
 pub const COLUMNS: &[Column] = &[
     tool("schema", |_| Cell::tool(SCHEMA)),
-    tool("incident", |c| {
-        text(format!("{}/{}", c.incident, c.row.entry.disclosure))
-    }),
+    tool("incident", |c| text(format!("{}/{}", c.incident, c.row.entry.disclosure))),
     tool("row_id", |c| text(c.row.entry.row_id.to_string())),
     volatile("row_version", |c| Cell::tool(&c.version)),
     human("owner", |c| declared(c, |d| d.owner.clone())),
@@ -101,16 +87,12 @@ pub const COLUMNS: &[Column] = &[
     tool("port", |c| Cell::maybe(c.row.service.map(|s| s.port))),
     tool("transport", |c| Cell::maybe(c.row.service.map(|s| s.transport))),
     tool("wrap", |c| Cell::maybe(c.row.service.map(|s| s.wrap))),
-    tool("sni", |c| {
-        maybe_text(c.row.service.and_then(|s| s.sni.as_deref()))
-    }),
+    tool("sni", |c| maybe_text(c.row.service.and_then(|s| s.sni.as_deref()))),
     tool("service_type", |c| declared(c, |d| d.service_type.clone())),
     tool("addresses", |c| Cell::tool(list(addresses(c)))),
     tool("address_count", |c| Cell::tool(addresses(c).len())),
     human("environment", |c| declared(c, |d| d.env.clone())),
-    human("exposure", |c| {
-        Cell::maybe(c.row.service.and_then(|s| s.declared.exposure))
-    }),
+    human("exposure", |c| Cell::maybe(c.row.service.and_then(|s| s.declared.exposure))),
     human("site", |c| declared(c, |d| d.site.clone())),
     human("tags", |c| declared(c, |d| Some(list(&d.tags)))),
     tool("inventory_sources", sources),
@@ -132,14 +114,7 @@ pub const COLUMNS: &[Column] = &[
     tool("verdict", |c| Cell::maybe(c.row.entry.verdict)),
     tool("verdict_reason", |c| Cell::maybe(c.row.entry.reason)),
     tool("vantage", |c| {
-        text(list(
-            c.row
-                .entry
-                .endpoints
-                .iter()
-                .map(|e| &*e.vantage)
-                .collect::<BTreeSet<_>>(),
-        ))
+        text(list(c.row.entry.endpoints.iter().map(|e| &*e.vantage).collect::<BTreeSet<_>>()))
     }),
     tool("probes_ok", |c| Cell::tool(c.row.entry.probes_ok)),
     tool("probes_total", |c| Cell::tool(c.row.entry.probes_total)),
@@ -147,26 +122,16 @@ pub const COLUMNS: &[Column] = &[
     tool("first_good", |c| Cell::maybe(c.row.entry.first_good)),
     tool("last_seen", |c| Cell::maybe(c.row.entry.last_seen)),
     tool("first_seen", |c| Cell::maybe(c.row.entry.first_seen)),
-    tool("tls_stack", |c| {
-        Cell::maybe(c.row.service.map(Service::tls_stack))
-    }),
+    tool("tls_stack", |c| Cell::maybe(c.row.service.map(Service::tls_stack))),
     tool("version_evidence", empty), // host evidence, not yet collected
     tool("spki_before", |c| Cell::tool(list(&c.row.entry.spki_before))),
     tool("spki_now", |c| Cell::tool(list(&c.row.entry.spki_now))),
     tool("key_shared_with", |c| text(list(&c.row.entry.key_shared_with))),
     tool("cert_now", |c| Cell::maybe(certificate(c).map(|x| x.sha256))),
-    tool("issuer", |c| {
-        maybe_text(certificate(c).and_then(|x| x.issuer.as_deref()))
-    }),
-    tool("serial", |c| {
-        maybe_text(certificate(c).and_then(|x| x.serial.as_deref()))
-    }),
-    tool("not_before", |c| {
-        Cell::maybe(certificate(c).and_then(|x| x.not_before))
-    }),
-    tool("not_after", |c| {
-        Cell::maybe(certificate(c).and_then(|x| x.not_after))
-    }),
+    tool("issuer", |c| maybe_text(certificate(c).and_then(|x| x.issuer.as_deref()))),
+    tool("serial", |c| maybe_text(certificate(c).and_then(|x| x.serial.as_deref()))),
+    tool("not_before", |c| Cell::maybe(certificate(c).and_then(|x| x.not_before))),
+    tool("not_after", |c| Cell::maybe(certificate(c).and_then(|x| x.not_after))),
     tool("sct_first", empty),      // certificate transparency, not yet asked
     tool("revocation_old", empty), // OCSP and CRL, not yet asked; what people attest is in `revoked`
     tool("revocation_reason", empty),
@@ -176,24 +141,12 @@ pub const COLUMNS: &[Column] = &[
     tool("next_action", |c| text(c.row.entry.next_action.clone())),
     tool("blocked_by", |c| text(list(&c.row.entry.blocked_by))),
     tool("regressions", |c| Cell::tool(list(&c.row.entry.regressions))),
-    human("claim", |c| {
-        maybe_text(c.row.entry.claim.as_ref().map(|x| x.what.as_str()))
-    }),
-    human("claim_by", |c| {
-        maybe_text(c.row.entry.claim.as_ref().map(|x| x.by.as_str()))
-    }),
-    human("claim_at", |c| {
-        Cell::maybe(c.row.entry.claim.as_ref().map(|x| x.at))
-    }),
-    human("waiver_reason", |c| {
-        maybe_text(c.row.entry.waiver.as_ref().and_then(|x| x.reference.as_deref()))
-    }),
-    human("waiver_by", |c| {
-        maybe_text(c.row.entry.waiver.as_ref().map(|x| x.by.as_str()))
-    }),
-    human("waiver_until", |c| {
-        Cell::maybe(c.row.entry.waiver.as_ref().and_then(|x| x.until))
-    }),
+    human("claim", |c| maybe_text(c.row.entry.claim.as_ref().map(|x| x.what.as_str()))),
+    human("claim_by", |c| maybe_text(c.row.entry.claim.as_ref().map(|x| x.by.as_str()))),
+    human("claim_at", |c| Cell::maybe(c.row.entry.claim.as_ref().map(|x| x.at))),
+    human("waiver_reason", |c| maybe_text(c.row.entry.waiver.as_ref().and_then(|x| x.reference.as_deref()))),
+    human("waiver_by", |c| maybe_text(c.row.entry.waiver.as_ref().map(|x| x.by.as_str()))),
+    human("waiver_until", |c| Cell::maybe(c.row.entry.waiver.as_ref().and_then(|x| x.until))),
     human("na_justification", |c| Cell::maybe(c.row.entry.justification)),
     human("note", empty),
 ];
@@ -225,11 +178,7 @@ pub fn versions(view: &View<'_>) -> BTreeMap<(RowId, DisclosureId), String> {
 }
 
 fn context<'a>(view: &View<'a>, row: Row<'a>) -> Context<'a> {
-    let mut context = Context {
-        row,
-        incident: &view.evidence.incident.name,
-        version: String::new(),
-    };
+    let mut context = Context { row, incident: &view.evidence.incident.name, version: String::new() };
     // Length before value, so that no two rows of different cells run together to the same bytes.
     let mut bytes = Vec::with_capacity(1024);
     for column in COLUMNS.iter().filter(|c| c.owner == Owner::Tool) {
@@ -263,11 +212,7 @@ fn declared(
 
 fn addresses(context: &Context<'_>) -> BTreeSet<std::net::IpAddr> {
     let seen = context.row.entry.endpoints.iter().filter_map(|e| e.address);
-    let declared = context
-        .row
-        .service
-        .into_iter()
-        .flat_map(|s| s.addresses.iter().copied());
+    let declared = context.row.service.into_iter().flat_map(|s| s.addresses.iter().copied());
     seen.chain(declared).collect()
 }
 
@@ -301,11 +246,7 @@ mod tests {
     #[test]
     fn the_header_is_the_published_one() {
         assert_eq!(header().join(","), HEADER);
-        let human: Vec<_> = COLUMNS
-            .iter()
-            .filter(|c| c.owner == Owner::Human)
-            .map(|c| c.name)
-            .collect();
+        let human: Vec<_> = COLUMNS.iter().filter(|c| c.owner == Owner::Human).map(|c| c.name).collect();
         assert_eq!(human.join(", "), HUMAN);
     }
 

@@ -49,12 +49,7 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
     lines.extend(sections::faults(view, screen));
     lines.push(String::new());
     lines.extend(changes(view, &tally, screen));
-    let open: Vec<Row<'_>> = tally
-        .rows
-        .iter()
-        .filter(|r| !r.entry.state.is_finished())
-        .copied()
-        .collect();
+    let open: Vec<Row<'_>> = tally.rows.iter().filter(|r| !r.entry.state.is_finished()).copied().collect();
     if !open.is_empty() {
         lines.push(String::new());
         lines.push(screen.style.paint(Ink::Bold, "STILL OPEN").to_string());
@@ -107,12 +102,7 @@ fn changes(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<String> {
         if of_way.is_empty() {
             continue;
         }
-        lines.push(
-            screen
-                .style
-                .paint(ink, &format!("{title}: {}", of_way.len()))
-                .to_string(),
-        );
+        lines.push(screen.style.paint(ink, &format!("{title}: {}", of_way.len())).to_string());
         for (row, change) in of_way.iter().take(CHANGES_PER_WAY) {
             let service = (row.label(), row.owner());
             lines.extend(lists::item(2, service, (&said(change), ink), screen));

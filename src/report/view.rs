@@ -2,7 +2,11 @@
 //!
 //! Not a query language: the filter knows an owner and a service, since the command line knows no more.
 
-use std::{cmp::Ordering, collections::{BTreeSet, HashMap}, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use crate::model::{
     assessment::{Assessment, Change, ServiceAssessment},
@@ -53,15 +57,9 @@ impl Filter {
 
 fn is_called(service: &Service, wanted: &str) -> bool {
     service.row_id.as_str() == wanted
-        || service
-            .name
-            .as_deref()
-            .is_some_and(|n| n.eq_ignore_ascii_case(wanted))
+        || service.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(wanted))
         || service.display_port().eq_ignore_ascii_case(wanted)
-        || service
-            .addresses
-            .iter()
-            .any(|a| a.to_string().eq_ignore_ascii_case(wanted))
+        || service.addresses.iter().any(|a| a.to_string().eq_ignore_ascii_case(wanted))
 }
 
 /// The common input of every report. Cheap to clone.
@@ -80,20 +78,12 @@ impl<'a> View<'a> {
     /// A view of everything.
     pub fn new(evidence: &'a Evidence, judged: &'a [Judged<'a>]) -> Self {
         let services = evidence.services.iter().map(|s| (&s.row_id, s)).collect();
-        Self {
-            evidence,
-            judged,
-            filter: Filter::default(),
-            services: Arc::new(services),
-        }
+        Self { evidence, judged, filter: Filter::default(), services: Arc::new(services) }
     }
 
     /// The same view of fewer rows.
     pub fn filtered(&self, filter: Filter) -> Self {
-        Self {
-            filter,
-            ..self.clone()
-        }
+        Self { filter, ..self.clone() }
     }
 
     /// The service of a row id.
@@ -103,8 +93,7 @@ impl<'a> View<'a> {
 
     /// What to call a row for people: `name:port`, or its id where it is not known.
     pub fn label(&self, row_id: &RowId) -> String {
-        self.service(row_id)
-            .map_or_else(|| row_id.to_string(), Service::display_port)
+        self.service(row_id).map_or_else(|| row_id.to_string(), Service::display_port)
     }
 
     /// Whether a row is asked for. A row without a service is shown only where nothing is filtered.
@@ -119,11 +108,7 @@ impl<'a> View<'a> {
             .iter()
             .flat_map(|j| j.assessment.services.iter().map(move |e| (j.assessment, e)))
             .filter(|(_, entry)| self.wants(&entry.row_id))
-            .map(|(assessment, entry)| Row {
-                service: self.service(&entry.row_id),
-                entry,
-                assessment,
-            })
+            .map(|(assessment, entry)| Row { service: self.service(&entry.row_id), entry, assessment })
             .collect();
         rows.sort_by(Row::order);
         rows
@@ -133,19 +118,12 @@ impl<'a> View<'a> {
     pub fn changes(&self) -> Vec<(Row<'a>, &'a Change)> {
         let mut changes = Vec::new();
         for judged in self.judged {
-            let entries: HashMap<&RowId, &ServiceAssessment> = judged
-                .assessment
-                .services
-                .iter()
-                .map(|s| (&s.row_id, s))
-                .collect();
+            let entries: HashMap<&RowId, &ServiceAssessment> =
+                judged.assessment.services.iter().map(|s| (&s.row_id, s)).collect();
             for change in judged.changes.iter().filter(|c| self.wants(&c.row_id)) {
                 if let Some(entry) = entries.get(&change.row_id) {
-                    let row = Row {
-                        service: self.service(&change.row_id),
-                        entry,
-                        assessment: judged.assessment,
-                    };
+                    let row =
+                        Row { service: self.service(&change.row_id), entry, assessment: judged.assessment };
                     changes.push((row, change));
                 }
             }
@@ -174,14 +152,12 @@ impl<'a> Row<'a> {
 
     /// Its name, or its address, or its id.
     pub fn name(&self) -> String {
-        self.service
-            .map_or_else(|| self.entry.row_id.to_string(), Service::display_name)
+        self.service.map_or_else(|| self.entry.row_id.to_string(), Service::display_name)
     }
 
     /// `name:port`, or its id.
     pub fn label(&self) -> String {
-        self.service
-            .map_or_else(|| self.entry.row_id.to_string(), Service::display_port)
+        self.service.map_or_else(|| self.entry.row_id.to_string(), Service::display_port)
     }
 
     /// Whether it is owed work and past its date.
@@ -200,11 +176,7 @@ impl<'a> Row<'a> {
             return (None, None);
         };
         let name = service.name.as_deref();
-        let address = if name.is_some() {
-            None
-        } else {
-            service.addresses.first().copied()
-        };
+        let address = if name.is_some() { None } else { service.addresses.first().copied() };
         (name, address)
     }
 

@@ -114,11 +114,7 @@ pub(super) trait Body: Serialize {
 impl Body for Observation {
     const KIND: Kind = Kind::Observation;
     fn columns(&self) -> Columns {
-        Columns {
-            sweep: Some(self.sweep),
-            row_id: Some(self.row_id.clone()),
-            at: self.at,
-        }
+        Columns { sweep: Some(self.sweep), row_id: Some(self.row_id.clone()), at: self.at }
     }
 }
 
@@ -129,11 +125,7 @@ impl Body for Claim {
             Subject::Service(row_id) => Some(row_id.clone()),
             Subject::Secret(_) => None,
         };
-        Columns {
-            sweep: None,
-            row_id,
-            at: self.at,
-        }
+        Columns { sweep: None, row_id, at: self.at }
     }
 }
 

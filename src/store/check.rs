@@ -15,18 +15,12 @@ use crate::model::{
 const EVIDENCE: &str = "evidence";
 
 pub(super) fn bad(row: i64, reason: String) -> Fault {
-    Fault::Row {
-        table: EVIDENCE,
-        row,
-        reason,
-    }
+    Fault::Row { table: EVIDENCE, row, reason }
 }
 
 /// A text column, strictly.
 pub(super) fn column<'a>(row: &'a Row<'_>, id: i64, index: usize) -> Result<&'a str, Fault> {
-    row.get_ref(index)?
-        .as_str()
-        .map_err(|e| bad(id, format!("column {index}: {e}")))
+    row.get_ref(index)?.as_str().map_err(|e| bad(id, format!("column {index}: {e}")))
 }
 
 /// The parsed body of a row whose number and body stand in these columns.
@@ -37,8 +31,7 @@ pub(super) fn body<T: for<'de> Deserialize<'de>>(row: &Row<'_>, id: usize, index
 
 pub(super) fn kind(row: &Row<'_>, id: i64, index: usize) -> Result<Kind, Fault> {
     let text = column(row, id, index)?;
-    text.parse()
-        .map_err(|e: crate::model::UnknownWord| bad(id, printable(&e.to_string()).into_owned()))
+    text.parse().map_err(|e: crate::model::UnknownWord| bad(id, printable(&e.to_string()).into_owned()))
 }
 
 /// Computes the whole chain again, and compares the columns of each row with its body.
@@ -66,9 +59,7 @@ pub(super) fn last_row(connection: &Connection) -> Result<(i64, Sha256), Fault> 
 /// The hash in the last row; absent where there is no row, or no hash in it.
 fn last_hash(connection: &Connection) -> Result<Option<Sha256>, Fault> {
     let hash = connection
-        .query_row("SELECT hash FROM evidence ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok(stored_hash(row, 0))
-        })
+        .query_row("SELECT hash FROM evidence ORDER BY id DESC LIMIT 1", [], |row| Ok(stored_hash(row, 0)))
         .optional()?;
     Ok(hash.flatten())
 }
@@ -110,11 +101,7 @@ fn fault_of(row: &Row<'_>, expected: i64, head: &mut Sha256) -> Result<Option<&'
         return Ok(Some("the body cannot be read"));
     };
     let same = row.get::<_, Option<u32>>(2).ok() == Some(columns.sweep.map(|s| s.0))
-        && row
-            .get::<_, Option<String>>(3)
-            .ok()
-            .as_ref()
-            .map(Option::as_deref)
+        && row.get::<_, Option<String>>(3).ok().as_ref().map(Option::as_deref)
             == Some(columns.row_id.as_ref().map(RowId::as_str))
         && row.get::<_, String>(4).ok() == Some(columns.at.to_string());
     if !same {

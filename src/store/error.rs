@@ -85,10 +85,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The database's own structure is broken.
-    #[error(
-        "{} is damaged ({reason}): keep a copy, and use the last good one",
-        shown(path)
-    )]
+    #[error("{} is damaged ({reason}): keep a copy, and use the last good one", shown(path))]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -48,10 +48,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Locked {
-                        path: incident.to_path_buf(),
-                        holder: holder(&mut file),
-                    });
+                    return Err(Error::Locked { path: incident.to_path_buf(), holder: holder(&mut file) });
                 }
                 Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
             }
@@ -93,12 +90,8 @@ fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(200).read_to_string(&mut text);
     let mut words = text.split_whitespace();
-    let pid = (words.next() == Some("process"))
-        .then(|| words.next()?.parse::<u32>().ok())
-        .flatten();
-    let since = (words.next() == Some("since"))
-        .then(|| words.next()?.parse::<Timestamp>().ok())
-        .flatten();
+    let pid = (words.next() == Some("process")).then(|| words.next()?.parse::<u32>().ok()).flatten();
+    let since = (words.next() == Some("since")).then(|| words.next()?.parse::<Timestamp>().ok()).flatten();
     match (read, pid, since) {
         (Ok(_), Some(pid), Some(since)) => format!("process {pid} since {since}"),
         (Ok(_), Some(pid), None) => format!("process {pid}"),

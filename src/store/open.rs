@@ -48,15 +48,8 @@ impl Found {
 
 /// Looks at the path without opening or changing anything.
 pub(super) fn find(given: &Path) -> Result<Found, Error> {
-    let not_a_file = |what| Error::NotAFile {
-        path: given.to_path_buf(),
-        what,
-    };
-    let io_error = |source| Error::Io {
-        action: "look at",
-        path: given.to_path_buf(),
-        source,
-    };
+    let not_a_file = |what| Error::NotAFile { path: given.to_path_buf(), what };
+    let io_error = |source| Error::Io { action: "look at", path: given.to_path_buf(), source };
     let mut notices = Vec::new();
     let is_link = match fs::symlink_metadata(given) {
         Ok(metadata) => metadata.is_symlink(),
@@ -87,18 +80,11 @@ pub(super) fn find(given: &Path) -> Result<Found, Error> {
             shown(&path)
         ));
     }
-    Ok(Found {
-        path,
-        len: Some(metadata.len()),
-        notices,
-    })
+    Ok(Found { path, len: Some(metadata.len()), notices })
 }
 
 fn absent(given: &Path) -> Result<Found, Error> {
-    let not_a_file = |what| Error::NotAFile {
-        path: given.to_path_buf(),
-        what,
-    };
+    let not_a_file = |what| Error::NotAFile { path: given.to_path_buf(), what };
     let name = given.file_name().ok_or_else(|| not_a_file("no file name"))?;
     let folder = match given.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -106,34 +92,25 @@ fn absent(given: &Path) -> Result<Found, Error> {
     };
     // A missing folder is told apart by the caller: a reader says that there is no file.
     let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    Ok(Found {
-        path: folder.join(name),
-        len: None,
-        notices: Vec::new(),
-    })
+    Ok(Found { path: folder.join(name), len: None, notices: Vec::new() })
 }
 
 /// Refuses a file that is not ours, or newer than this build, without taking a lock or writing a byte.
 /// Returns its schema.
 pub(super) fn check_header(path: &Path) -> Result<i64, Error> {
-    let foreign = || Error::Foreign {
-        path: path.to_path_buf(),
-    };
+    let foreign = || Error::Foreign { path: path.to_path_buf() };
     // SQLite says "unable to open" for every reason; the system's own word is better.
     let read = |error: &rusqlite::Error| match readable(path) {
-        Err(source) => Error::Io {
-            action: "read",
-            path: path.to_path_buf(),
-            source,
-        },
+        Err(source) => Error::Io { action: "read", path: path.to_path_buf(), source },
         Ok(()) => Error::sqlite("read", path, error),
     };
     let connection = open_immutable(path).map_err(|e| read(&e))?;
-    let id: i64 = connection
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(|e| match e.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => foreign(),
-            _ => read(&e),
+    let id: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|e| {
+            match e.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => foreign(),
+                _ => read(&e),
+            }
         })?;
     if id != APPLICATION_ID {
         return Err(foreign());
@@ -150,11 +127,7 @@ fn readable(path: &Path) -> io::Result<()> {
 
 fn refuse_newer(path: &Path, found: i64) -> Result<(), Error> {
     if found > SCHEMA {
-        return Err(Error::TooNew {
-            path: path.to_path_buf(),
-            found,
-            supported: SCHEMA,
-        });
+        return Err(Error::TooNew { path: path.to_path_buf(), found, supported: SCHEMA });
     }
     Ok(())
 }
@@ -177,8 +150,7 @@ pub(super) fn create(path: &Path, name: &str, now: Timestamp) -> Result<(), Erro
         .open(&draft)
         .map_err(io_error("create"))?;
     // The umask can only take bits away, and a strange one may have taken ours.
-    file.set_permissions(Permissions::from_mode(0o600))
-        .map_err(io_error("create"))?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(io_error("create"))?;
     drop(file);
     initialise(&draft, name, now)?;
     fs::rename(&draft, path).map_err(io_error("create"))

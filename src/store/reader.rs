@@ -53,9 +53,7 @@ impl Reader {
         let found = open::find(path)?;
         match found.len {
             None => {
-                return Err(Error::Missing {
-                    path: path.to_path_buf(),
-                });
+                return Err(Error::Missing { path: path.to_path_buf() });
             }
             Some(0) => return Err(Error::Foreign { path: found.path }),
             Some(_) => {}
@@ -68,20 +66,12 @@ impl Reader {
             drop(Store::open(&found.path)?);
             connection = open::open_readable(&found.path)?;
         }
-        Ok(Self {
-            connection,
-            path: found.path,
-            notices: found.notices,
-        })
+        Ok(Self { connection, path: found.path, notices: found.notices })
     }
 
     /// Opens a file that this process is writing; `path` has its links resolved.
     pub(super) fn beside_writer(path: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            connection: open::open_readable(path)?,
-            path: path.to_path_buf(),
-            notices: Vec::new(),
-        })
+        Ok(Self { connection: open::open_readable(path)?, path: path.to_path_buf(), notices: Vec::new() })
     }
 
     /// What the user should know about the file: a link, permissions that let others in.
@@ -132,9 +122,7 @@ impl Reader {
         let mut loader = services::Loader::new(&self.connection).map_err(|e| fault(e.into()))?;
         let mut position = 0;
         loop {
-            let page = loader
-                .page(&self.connection, sweep, position, PAGE)
-                .map_err(fault)?;
+            let page = loader.page(&self.connection, sweep, position, PAGE).map_err(fault)?;
             if page.is_empty() {
                 return Ok(());
             }
@@ -231,10 +219,7 @@ impl Reader {
         self.snapshot(sweeps)?
             .into_iter()
             .find(|known| known.sweep.id == id)
-            .ok_or_else(|| Error::NoSuchSweep {
-                path: self.path.clone(),
-                sweep: id,
-            })
+            .ok_or_else(|| Error::NoSuchSweep { path: self.path.clone(), sweep: id })
     }
 
     /// Whether all announced services of a sweep are stored.
@@ -243,11 +228,7 @@ impl Reader {
         if stored == sweep.services {
             Ok(())
         } else {
-            Err(Error::InventoryIncomplete {
-                sweep: sweep.id,
-                stored,
-                announced: sweep.services,
-            })
+            Err(Error::InventoryIncomplete { sweep: sweep.id, stored, announced: sweep.services })
         }
     }
 
@@ -305,9 +286,7 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
             Kind::Observation | Kind::Claim => continue,
         };
         let (number, ended, passed) = event;
-        let sweep = known
-            .get_mut(&number)
-            .ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
+        let sweep = known.get_mut(&number).ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
         if let Some(ended) = ended {
             sweep.sweep.state = ended.state;
             sweep.sweep.finished_at = Some(ended.at);
@@ -340,9 +319,8 @@ fn begun(row: i64, begun: SweepBegun) -> Known {
 
 fn incident(connection: &Connection, sweeps: &[Known]) -> Result<Incident, Fault> {
     let (name, created_at): (String, String) =
-        connection.query_row("SELECT name, created_at FROM incident", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        connection
+            .query_row("SELECT name, created_at FROM incident", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let created_at = created_at.parse::<Timestamp>().map_err(|e| Fault::Row {
         table: "incident",
         row: 1,
@@ -355,13 +333,7 @@ fn incident(connection: &Connection, sweeps: &[Known]) -> Result<Incident, Fault
         }
     }
     let (rows, chain_head) = last_row(connection)?;
-    Ok(Incident {
-        name,
-        created_at,
-        disclosures,
-        chain_head,
-        evidence_rows: rows.unsigned_abs(),
-    })
+    Ok(Incident { name, created_at, disclosures, chain_head, evidence_rows: rows.unsigned_abs() })
 }
 
 /// Every observation and every claim, in the order recorded.
@@ -392,10 +364,8 @@ fn parse_chunk(
     texts: &mut Texts,
     into: &mut Vec<Observation>,
 ) -> Result<(), Fault> {
-    let parsed: Vec<Result<Observation, Fault>> = chunk
-        .par_iter()
-        .map(|(id, text)| decode(text).map_err(|reason| bad(*id, reason)))
-        .collect();
+    let parsed: Vec<Result<Observation, Fault>> =
+        chunk.par_iter().map(|(id, text)| decode(text).map_err(|reason| bad(*id, reason))).collect();
     chunk.clear();
     for observation in parsed {
         let mut observation = observation?;
@@ -421,10 +391,7 @@ impl Texts {
             }
         }
         self.text(&mut observation.vantage);
-        for text in [&mut observation.name, &mut observation.sni]
-            .into_iter()
-            .flatten()
-        {
+        for text in [&mut observation.name, &mut observation.sni].into_iter().flatten() {
             self.text(text);
         }
         if let Some(tls) = &mut observation.tls {

@@ -85,9 +85,7 @@ fn bad(table: &'static str, row: i64) -> impl FnOnce(String) -> Fault {
 
 /// Reads a text column strictly: another type in it is a fault of that row.
 fn text<'a>(row: &'a Row<'_>, column: usize, table: &'static str, id: i64) -> Result<&'a str, Fault> {
-    row.get_ref(column)?
-        .as_str()
-        .map_err(|e| bad(table, id)(format!("column {column}: {e}")))
+    row.get_ref(column)?.as_str().map_err(|e| bad(table, id)(format!("column {column}: {e}")))
 }
 
 /// Writes the list of one sweep. Statements are prepared once; whatever a run of services shares is
@@ -145,11 +143,7 @@ impl<'c> Lister<'c> {
             .optional()?;
         let version = match present {
             Some((id, b, d, s)) if b == body && d == declared && s == sources => id,
-            _ => self
-                .add
-                .query_row((service.row_id.as_str(), &body, declared, sources), |row| {
-                    row.get(0)
-                })?,
+            _ => self.add.query_row((service.row_id.as_str(), &body, declared, sources), |row| row.get(0))?,
         };
         self.position += 1;
         self.list.execute((self.sweep, self.position, version))?;
@@ -179,11 +173,7 @@ impl<'c> Declarations<'c> {
     fn put<T: Serialize>(&mut self, value: &T) -> Result<i64, Fault> {
         let body = serde_json::to_string(value)?;
         let digest = Sha256::of(body.as_bytes());
-        if let Some(id) = self
-            .find
-            .query_row([digest.bytes()], |row| row.get(0))
-            .optional()?
-        {
+        if let Some(id) = self.find.query_row([digest.bytes()], |row| row.get(0)).optional()? {
             return Ok(id);
         }
         Ok(self.add.query_row((digest.bytes(), &body), |row| row.get(0))?)
@@ -213,9 +203,7 @@ impl<T: ?Sized> Shared<T> {
             Entry::Vacant(entry) => {
                 const TABLE: &str = "declarations";
                 let mut rows = statement.query([id])?;
-                let row = rows
-                    .next()?
-                    .ok_or_else(|| bad(TABLE, id)("there is no such row".to_owned()))?;
+                let row = rows.next()?.ok_or_else(|| bad(TABLE, id)("there is no such row".to_owned()))?;
                 let value = parse(text(row, 0, TABLE, id)?).map_err(bad(TABLE, id))?;
                 Ok(entry.insert(value).clone())
             }
@@ -234,12 +222,8 @@ impl<'c> Loader<'c> {
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             statement: connection.prepare_cached("SELECT body FROM declarations WHERE id = ?1")?,
-            declared: Shared {
-                kept: BTreeMap::new(),
-            },
-            sources: Shared {
-                kept: BTreeMap::new(),
-            },
+            declared: Shared { kept: BTreeMap::new() },
+            sources: Shared { kept: BTreeMap::new() },
         })
     }
 
@@ -249,10 +233,7 @@ impl<'c> Loader<'c> {
         let id: i64 = row.get(0)?;
         let row_id = RowId::declared(text(row, 1, TABLE, id)?);
         let reach: Reach = decode(text(row, 2, TABLE, id)?).map_err(bad(TABLE, id))?;
-        let reference = |column| {
-            row.get::<_, i64>(column)
-                .map_err(|e| bad(TABLE, id)(e.to_string()))
-        };
+        let reference = |column| row.get::<_, i64>(column).map_err(|e| bad(TABLE, id)(e.to_string()));
         let (declared, sources) = (reference(3)?, reference(4)?);
         Ok(Service {
             row_id,
@@ -264,12 +245,8 @@ impl<'c> Loader<'c> {
             wrap_declared: reach.wrap_declared,
             sni: reach.sni,
             id_declared: reach.id_declared,
-            declared: self
-                .declared
-                .get(declared, &mut self.statement, |body| decode(body).map(Arc::new))?,
-            sources: self
-                .sources
-                .get(sources, &mut self.statement, decode::<Arc<[Source]>>)?,
+            declared: self.declared.get(declared, &mut self.statement, |body| decode(body).map(Arc::new))?,
+            sources: self.sources.get(sources, &mut self.statement, decode::<Arc<[Source]>>)?,
         })
     }
 

@@ -27,9 +27,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     fn file(&self) -> PathBuf {
@@ -52,10 +50,7 @@ impl Place {
 }
 
 fn at(seconds: i64) -> Timestamp {
-    "2026-11-22T14:00:00Z"
-        .parse::<Timestamp>()
-        .unwrap()
-        .plus_seconds(seconds)
+    "2026-11-22T14:00:00Z".parse::<Timestamp>().unwrap().plus_seconds(seconds)
 }
 
 fn octet(n: u32) -> u8 {
@@ -81,9 +76,7 @@ fn service(n: u32, declared: &Arc<Declared>, sources: &Arc<[Source]>) -> Service
     Service {
         row_id: RowId::derived(&name, 443, Transport::Tcp, Wrap::Tls, ""),
         name: (!n.is_multiple_of(3)).then_some(name),
-        addresses: (0..n % 3)
-            .map(|i| IpAddr::from([127, 1, octet(i), octet(n)]))
-            .collect(),
+        addresses: (0..n % 3).map(|i| IpAddr::from([127, 1, octet(i), octet(n)])).collect(),
         port: 443,
         transport: Transport::Tcp,
         wrap: Wrap::Tls,
@@ -104,11 +97,7 @@ fn declared(owner: &str) -> Arc<Declared> {
 }
 
 fn source(line: u32) -> Arc<[Source]> {
-    Arc::from([Source {
-        format: Arc::from("csv"),
-        file: Arc::from("hosts.csv"),
-        line,
-    }])
+    Arc::from([Source { format: Arc::from("csv"), file: Arc::from("hosts.csv"), line }])
 }
 
 fn observation(sweep: SweepId, n: u32, seconds: i64) -> Observation {
@@ -160,9 +149,7 @@ fn claim(seconds: i64) -> Claim {
         after_sweep: Some(SweepId(1)),
         by: "kim".to_owned(),
         subject: Subject::Service(RowId::declared("svc-1")),
-        statement: Statement::FacetDone {
-            facet: FacetKind::Patched,
-        },
+        statement: Statement::FacetDone { facet: FacetKind::Patched },
         reference: Some("CHG-1".to_owned()),
         note: None,
     }
@@ -186,9 +173,7 @@ fn secret(id: &str, owner: &str) -> Secret {
 /// A finished sweep over `n` services with one observation each, and a claim.
 fn filled(place: &Place, n: u32) -> Store {
     let mut store = place.store();
-    let services: Vec<Service> = (1..=n)
-        .map(|i| service(i, &declared("web"), &source(i)))
-        .collect();
+    let services: Vec<Service> = (1..=n).map(|i| service(i, &declared("web"), &source(i))).collect();
     let sweep = store.begin_sweep(&new_sweep(u64::from(n))).unwrap();
     store.put_services(sweep, &mut services.iter()).unwrap();
     store.put_secrets(sweep, &[secret("session-key", "web")]).unwrap();
@@ -209,9 +194,7 @@ fn what_was_stored_comes_back_equal() {
 
     let reader = Reader::open(&place.file()).unwrap();
     let evidence = reader.evidence().unwrap();
-    let expected: Vec<Observation> = (1..=3)
-        .map(|i| observation(SweepId(1), i, i64::from(i)))
-        .collect();
+    let expected: Vec<Observation> = (1..=3).map(|i| observation(SweepId(1), i, i64::from(i))).collect();
     assert_eq!(evidence.observations, expected);
     assert_eq!(evidence.claims, [claim(200)]);
     assert_eq!(evidence.secrets, [secret("session-key", "web")]);
@@ -222,9 +205,7 @@ fn what_was_stored_comes_back_equal() {
     // Begun, three observations, calibration, end, claim.
     assert_eq!(evidence.incident.evidence_rows, 7);
     assert_eq!(evidence.incident.chain_head, head);
-    let [sweep] = &evidence.sweeps[..] else {
-        panic!("one sweep, not {:?}", evidence.sweeps)
-    };
+    let [sweep] = &evidence.sweeps[..] else { panic!("one sweep, not {:?}", evidence.sweeps) };
     assert_eq!((sweep.id, sweep.state), (SweepId(1), SweepState::Finished));
     assert_eq!((sweep.services, sweep.bad_rows), (3, 2));
     assert_eq!(sweep.calibrated, Some(true));
@@ -253,17 +234,11 @@ fn a_reader_sees_what_the_writer_committed_and_only_that() {
     let sweep = store.begin_sweep(&new_sweep(0)).unwrap();
     for n in 1..=5 {
         store.append_observations(&[observation(sweep, n, 1)]).unwrap();
-        assert_eq!(
-            reader.evidence().unwrap().observations.len(),
-            n as usize,
-            "after commit {n}"
-        );
+        assert_eq!(reader.evidence().unwrap().observations.len(), n as usize, "after commit {n}");
     }
     let mut odd = observation(sweep, 7, 1);
     odd.ms = f64::NAN;
-    let error = store
-        .append_observations(&[observation(sweep, 6, 1), odd])
-        .unwrap_err();
+    let error = store.append_observations(&[observation(sweep, 6, 1), odd]).unwrap_err();
     assert!(matches!(error, Error::Unstorable { .. }), "{error}");
     assert_eq!(reader.evidence().unwrap().observations.len(), 5);
 }
@@ -310,26 +285,14 @@ fn an_endpoint_whose_look_was_ours_to_lose_is_looked_at_again() {
     let earlier = store.begin_sweep(&new_sweep(0)).unwrap();
     store.append_observations(&[observation(earlier, 9, 1)]).unwrap();
     let sweep = store.begin_sweep(&new_sweep(0)).unwrap();
-    let contacts = [
-        Contact::Answered,
-        Contact::Interrupted,
-        Contact::LocalError,
-        Contact::Refused,
-        Contact::Skipped,
-    ];
+    let contacts =
+        [Contact::Answered, Contact::Interrupted, Contact::LocalError, Contact::Refused, Contact::Skipped];
     let mut observations: Vec<Observation> = contacts
         .iter()
         .zip(1..)
-        .map(|(contact, n)| Observation {
-            contact: *contact,
-            ..observation(sweep, n, 1)
-        })
+        .map(|(contact, n)| Observation { contact: *contact, ..observation(sweep, n, 1) })
         .collect();
-    observations.push(Observation {
-        address: None,
-        contact: Contact::DnsFailed,
-        ..observation(sweep, 6, 1)
-    });
+    observations.push(Observation { address: None, contact: Contact::DnsFailed, ..observation(sweep, 6, 1) });
     store.append_observations(&observations).unwrap();
     let seen =
         |n: u32, address: Option<[u8; 4]>| (RowId::declared(&format!("svc-{n}")), address.map(IpAddr::from));
@@ -360,15 +323,9 @@ fn the_addresses_of_the_last_look_replace_those_before() {
         ])
         .unwrap();
     let second = store.begin_sweep(&new_sweep(0)).unwrap();
-    store
-        .append_observations(&[to(second, 1, Some([127, 0, 0, 3])), to(second, 2, None)])
-        .unwrap();
+    store.append_observations(&[to(second, 1, Some([127, 0, 0, 3])), to(second, 2, None)]).unwrap();
     let last = store.reader().unwrap().last_addresses().unwrap();
-    let of = |n: u32| {
-        last.get(&RowId::declared(&format!("svc-{n}")))
-            .cloned()
-            .unwrap_or_default()
-    };
+    let of = |n: u32| last.get(&RowId::declared(&format!("svc-{n}"))).cloned().unwrap_or_default();
     assert_eq!(of(1), [IpAddr::from([127, 0, 0, 3])]);
     // A name that has no address today keeps the ones it had.
     assert_eq!(of(2), [IpAddr::from([127, 0, 0, 9])]);

@@ -96,9 +96,7 @@ impl Store {
         let found = open::find(path)?;
         match found.len {
             None => {
-                return Err(Error::Missing {
-                    path: path.to_path_buf(),
-                });
+                return Err(Error::Missing { path: path.to_path_buf() });
             }
             Some(0) => return Err(Error::Foreign { path: found.path }),
             Some(_) => {}
@@ -204,11 +202,7 @@ impl Store {
             Ok((lister.count() == announced, lister.count()))
         })?;
         if stored != announced {
-            return Err(Error::InventoryIncomplete {
-                sweep,
-                stored,
-                announced,
-            });
+            return Err(Error::InventoryIncomplete { sweep, stored, announced });
         }
         Ok(())
     }
@@ -288,9 +282,7 @@ impl Store {
         // A failure drops the transaction, which undoes it.
         let (keep, value) = work(&transaction).map_err(|f| from_fault(action, path, f))?;
         if keep {
-            transaction
-                .commit()
-                .map_err(|e| Error::sqlite(action, path, &e))?;
+            transaction.commit().map_err(|e| Error::sqlite(action, path, &e))?;
         }
         Ok(value)
     }
@@ -298,9 +290,7 @@ impl Store {
     /// Moves the log into the file and has the disk take it, where no reader is in the way. Without it
     /// nothing is lost but the protection against a power cut.
     fn settle(&self) {
-        let _ = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }
 
@@ -354,16 +344,8 @@ impl<'c, 'b> Appender<'c, 'b> {
 pub(super) fn from_fault(action: &'static str, path: &Path, fault: Fault) -> Error {
     match fault {
         Fault::Sqlite(error) => Error::sqlite(action, path, &error),
-        Fault::Row { table, row, reason } => Error::Row {
-            path: path.to_path_buf(),
-            table,
-            row,
-            reason,
-        },
-        Fault::Json(error) => Error::Unstorable {
-            what: "a row".to_owned(),
-            reason: error.to_string(),
-        },
+        Fault::Row { table, row, reason } => Error::Row { path: path.to_path_buf(), table, row, reason },
+        Fault::Json(error) => Error::Unstorable { what: "a row".to_owned(), reason: error.to_string() },
     }
 }
 
@@ -394,15 +376,11 @@ mod tests {
         let head = store.head();
         // SQLite reports a disk without space in the same way as a file at its limit.
         let limit = |store: &Store, pages: u32| {
-            store
-                .connection
-                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-                .unwrap();
+            store.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
         };
         limit(&store, 1);
-        let error = store
-            .append_claims(&[claim("second".to_owned()), claim("x".repeat(100_000))])
-            .unwrap_err();
+        let error =
+            store.append_claims(&[claim("second".to_owned()), claim("x".repeat(100_000))]).unwrap_err();
         assert!(matches!(error, Error::DiskFull { .. }), "{error}");
         assert_eq!(store.head(), head);
 
@@ -410,13 +388,7 @@ mod tests {
         store.append_claims(&[claim("third".to_owned())]).unwrap();
         let reader = store.reader().unwrap();
         let report = reader.check_chain().unwrap();
-        assert_eq!(
-            (report.rows, report.broken_at, report.head),
-            (2, None, store.head())
-        );
-        assert_eq!(
-            reader.evidence().unwrap().claims[1].note.as_deref(),
-            Some("third")
-        );
+        assert_eq!((report.rows, report.broken_at, report.head), (2, None, store.head()));
+        assert_eq!(reader.evidence().unwrap().claims[1].note.as_deref(), Some("third"));
     }
 }

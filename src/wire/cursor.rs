@@ -53,9 +53,7 @@ impl<'a> Cursor<'a> {
 
 /// The 16-bit numbers in a slice; an odd last byte is left out.
 pub(crate) fn u16s(bytes: &[u8]) -> impl Iterator<Item = u16> + '_ {
-    bytes
-        .chunks_exact(2)
-        .filter_map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)))
+    bytes.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)))
 }
 
 /// A 24-bit length. What does not fit is written as the largest length that does; nothing here

@@ -112,9 +112,7 @@ pub fn recognise(bytes: &[u8]) -> Option<Greeting> {
     if let Some((_, found)) = table.iter().find(|(prefix, _)| starts(prefix)) {
         return Some(*found);
     }
-    reply_code(&lower)
-        .or_else(|| irc_prefix(&lower))
-        .or_else(|| binary(bytes))
+    reply_code(&lower).or_else(|| irc_prefix(&lower)).or_else(|| binary(bytes))
 }
 
 /// A three-digit reply of the SMTP and FTP family.
@@ -189,11 +187,7 @@ mod tests {
             (b"2201 is a number", None),
         ];
         for (bytes, expected) in table {
-            assert_eq!(
-                recognise(bytes).map(Greeting::name),
-                *expected,
-                "bytes: {bytes:?}"
-            );
+            assert_eq!(recognise(bytes).map(Greeting::name), *expected, "bytes: {bytes:?}");
         }
     }
 }

@@ -65,12 +65,7 @@ fn events(data: &[u8], step: usize) -> Vec<String> {
 }
 
 fn read_record(found: &record::Record<'_>, messages: &mut handshake::Assembler, out: &mut Vec<String>) {
-    out.push(format!(
-        "{} {:x} {}",
-        found.content_type,
-        found.version,
-        found.fragment.len()
-    ));
+    out.push(format!("{} {:x} {}", found.content_type, found.version, found.fragment.len()));
     if found.content_type != record::HANDSHAKE {
         return;
     }

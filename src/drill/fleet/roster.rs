@@ -130,10 +130,7 @@ pub(super) const ROSTER: &[Spec] = &[
         service_type: "balancer",
         tls_stack: TlsStack::OpensslDynamic,
         key: Some("P"),
-        endpoints: &[
-            (16, Listens(Behaviour::Fixed)),
-            (17, Listens(Behaviour::Vulnerable)),
-        ],
+        endpoints: &[(16, Listens(Behaviour::Fixed)), (17, Listens(Behaviour::Vulnerable))],
         ..PLAIN
     },
     Spec {

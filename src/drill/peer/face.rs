@@ -125,19 +125,12 @@ impl Behaviour {
             Self::AcknowledgesThenRefuses => (REFUSE, REFUSE, true),
             Self::EatsMalformed(ending) => (Reaction::End(ending), Reaction::Echo, true),
             Self::BlocksAfterMalformed(later) => {
-                let block = Reaction::Block {
-                    this: Ending::Silent,
-                    later,
-                };
+                let block = Reaction::Block { this: Ending::Silent, later };
                 (block, Reaction::Echo, true)
             }
             Self::AnswersWrongPayload => (Reaction::EchoWrong, Reaction::EchoWrong, true),
             Self::AnswersWithMore(n) => (Reaction::EchoAndMore(n), Reaction::EchoAndMore(n), true),
-            Self::Custom {
-                malformed,
-                well_formed,
-                acknowledges,
-            } => (malformed, well_formed, acknowledges),
+            Self::Custom { malformed, well_formed, acknowledges } => (malformed, well_formed, acknowledges),
             Self::WithoutHeartbeats
             | Self::Tls13Only
             | Self::PlainHttp
@@ -228,10 +221,7 @@ pub struct Face {
 impl Face {
     /// An endpoint with one key, SSL 3.0 to TLS 1.2, and the write buffer of OpenSSL.
     pub fn new(behaviour: Behaviour, identity: &Identity) -> Self {
-        Self {
-            identities: vec![identity.clone()],
-            ..Self::bare(behaviour)
-        }
+        Self { identities: vec![identity.clone()], ..Self::bare(behaviour) }
     }
 
     /// An endpoint without a key, for behaviours that are no TLS.

@@ -41,10 +41,7 @@ pub(super) fn answer(face: &Face, hello: &hs::ClientHello<'_>, length: usize, ra
     let asked = newest_offered(hello);
     let version = asked.min(face.newest).min(TlsVersion::Tls12);
     let number = version_number(version);
-    let end = |ending| Answer::End {
-        version: number,
-        ending,
-    };
+    let end = |ending| Answer::End { version: number, ending };
     if let Some((longest, ending)) = face.longest_hello
         && length > longest
     {
@@ -69,10 +66,7 @@ pub(super) fn answer(face: &Face, hello: &hs::ClientHello<'_>, length: usize, ra
     };
     let mut records = Vec::new();
     if face.sni == SniRule::Warns && named {
-        let warning = Alert {
-            level: alert::WARNING,
-            code: alert::UNRECOGNIZED_NAME,
-        };
+        let warning = Alert { level: alert::WARNING, code: alert::UNRECOGNIZED_NAME };
         warning.encode(&mut records, number);
     }
     let identity = face.identity_for(suite.auth, named);
@@ -84,20 +78,15 @@ pub(super) fn answer(face: &Face, hello: &hs::ClientHello<'_>, length: usize, ra
         Some(hello_done()),
     ];
     frame(&mut records, face.framing, number, messages.into_iter().flatten());
-    Answer::Flight {
-        version: number,
-        records,
-    }
+    Answer::Flight { version: number, records }
 }
 
 /// The newest version up to TLS 1.2 that a client offers; what is older than SSL 3.0 counts as that.
 fn newest_offered(hello: &hs::ClientHello<'_>) -> TlsVersion {
     let field = hello.version.min(version_number(TlsVersion::Tls12));
-    let listed = hello.supported_versions().and_then(|list| {
-        list.filter_map(version_of)
-            .filter(|v| *v <= TlsVersion::Tls12)
-            .max()
-    });
+    let listed = hello
+        .supported_versions()
+        .and_then(|list| list.filter_map(version_of).filter(|v| *v <= TlsVersion::Tls12).max());
     listed.or(version_of(field)).unwrap_or(TlsVersion::Ssl3)
 }
 
@@ -134,13 +123,7 @@ fn server_hello(
         }
     }
     let mut out = Vec::new();
-    hs::encode_server_hello(
-        &mut out,
-        version_number(version),
-        random,
-        suite.number,
-        &extensions,
-    );
+    hs::encode_server_hello(&mut out, version_number(version), random, suite.number, &extensions);
     out
 }
 
@@ -166,10 +149,7 @@ fn hello_done() -> Vec<u8> {
 fn key_exchange(suite: &Suite, version: TlsVersion, identity: Option<&Identity>) -> Option<Vec<u8>> {
     const NAMED_CURVE: u8 = 3;
     const SECP256R1: u8 = 23;
-    let name = suite
-        .name
-        .trim_start_matches("EXP-")
-        .trim_start_matches("EXP1024-");
+    let name = suite.name.trim_start_matches("EXP-").trim_start_matches("EXP1024-");
     let starts = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
     let mut body = Vec::new();
     if starts(&["ECDHE-", "AECDH-"]) {
@@ -187,10 +167,7 @@ fn key_exchange(suite: &Suite, version: TlsVersion, identity: Option<&Identity>)
     let signature = match suite.auth {
         Auth::Anonymous | Auth::Psk => None,
         Auth::Rsa => Some((1, vec![1; 256])),
-        _ => Some((
-            3,
-            [&[0x30, 0x44, 2, 32][..], &[1; 32], &[2, 32], &[1; 32]].concat(),
-        )),
+        _ => Some((3, [&[0x30, 0x44, 2, 32][..], &[1; 32], &[2, 32], &[1; 32]].concat())),
     };
     if let Some((algorithm, bytes)) = signature {
         if version >= TlsVersion::Tls12 {

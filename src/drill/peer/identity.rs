@@ -42,9 +42,7 @@ pub struct Identity {
 /// Shows the key's hash, never the key.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("spki", &self.spki)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("spki", &self.spki).finish_non_exhaustive()
     }
 }
 
@@ -63,13 +61,8 @@ impl Identity {
         not_after: Timestamp,
         serial: u64,
     ) -> Result<Identity, Error> {
-        let failed = |reason: String| Error::Issue {
-            subject: subject_cn.to_owned(),
-            reason,
-        };
-        let authority = AUTHORITY_OF_PROCESS
-            .as_ref()
-            .map_err(|reason| failed(reason.clone()))?;
+        let failed = |reason: String| Error::Issue { subject: subject_cn.to_owned(), reason };
+        let authority = AUTHORITY_OF_PROCESS.as_ref().map_err(|reason| failed(reason.clone()))?;
         let attempt = || {
             let key = key_pair(key)?;
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -161,14 +154,8 @@ mod tests {
         assert_eq!(leaf.subject().to_string(), "CN=www1.drill.test");
         assert_eq!(leaf.issuer().to_string(), "CN=Drill CA");
         assert_eq!(leaf.serial, 0x5300_0001_u64.into());
-        assert_eq!(
-            leaf.validity().not_before.timestamp(),
-            at("2013-06-01").micros() / 1_000_000
-        );
-        assert_eq!(
-            leaf.validity().not_after.timestamp(),
-            at("2033-06-01T12:00:00Z").micros() / 1_000_000
-        );
+        assert_eq!(leaf.validity().not_before.timestamp(), at("2013-06-01").micros() / 1_000_000);
+        assert_eq!(leaf.validity().not_after.timestamp(), at("2033-06-01T12:00:00Z").micros() / 1_000_000);
         let alternative = leaf.subject_alternative_name().unwrap().unwrap();
         assert_eq!(alternative.value.general_names.len(), 2);
         assert_eq!(Sha256::of(leaf.public_key().raw), identity.spki);
@@ -181,15 +168,7 @@ mod tests {
     #[test]
     fn a_reissue_keeps_the_key_and_a_new_identity_does_not() {
         let issue = |key: Option<&Identity>, serial| {
-            Identity::issue(
-                key,
-                "a.test",
-                &["a.test"],
-                at("2020-01-01"),
-                at("2030-01-01"),
-                serial,
-            )
-            .unwrap()
+            Identity::issue(key, "a.test", &["a.test"], at("2020-01-01"), at("2030-01-01"), serial).unwrap()
         };
         let first = issue(None, 1);
         let again = issue(Some(&first), 2);
@@ -197,10 +176,7 @@ mod tests {
         assert_eq!(first.spki, again.spki);
         assert_ne!(first.certificate_der, again.certificate_der);
         assert_ne!(first.spki, other.spki);
-        assert_eq!(
-            first.issuer_der, other.issuer_der,
-            "one authority for the process"
-        );
+        assert_eq!(first.issuer_der, other.issuer_der, "one authority for the process");
     }
 
     #[test]
@@ -215,11 +191,7 @@ mod tests {
     #[test]
     fn every_time_and_serial_can_be_issued() {
         let table = [
-            (
-                Timestamp::from_micros(i64::MIN),
-                Timestamp::from_micros(i64::MAX),
-                0,
-            ),
+            (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX), 0),
             (at("1969-12-31"), at("1950-01-01"), u64::MAX),
             (at("2049-12-31"), at("2050-01-01"), 0x80),
         ];
@@ -233,9 +205,6 @@ mod tests {
     #[test]
     fn a_key_is_never_shown() {
         let identity = Identity::issue(None, "a.test", &[], at("2020-01-01"), at("2030-01-01"), 1).unwrap();
-        assert_eq!(
-            format!("{identity:?}"),
-            format!("Identity {{ spki: {:?}, .. }}", identity.spki)
-        );
+        assert_eq!(format!("{identity:?}"), format!("Identity {{ spki: {:?}, .. }}", identity.spki));
     }
 }

@@ -78,9 +78,7 @@ async fn tls(mut connection: Connection<'_>, face: &Face, block: Block<'_>) -> i
         Ok(None) => return Ok(()),
         Err(First::NotTls) => return connection.end(Ending::Close, old).await,
         Err(First::Unexpected) => {
-            return connection
-                .end(Ending::Alert(alert::UNEXPECTED_MESSAGE), old)
-                .await;
+            return connection.end(Ending::Alert(alert::UNEXPECTED_MESSAGE), old).await;
         }
         Err(First::Io(error)) => return Err(error),
     };
@@ -152,20 +150,14 @@ async fn converse(
     version: u16,
     block: Block<'_>,
 ) -> io::Result<()> {
-    let mut state = Conversation {
-        face,
-        version,
-        messages: hs::Assembler::new(),
-        pokes_left: face.pokes_dropped,
-    };
+    let mut state =
+        Conversation { face, version, messages: hs::Assembler::new(), pokes_left: face.pokes_dropped };
     for _ in 0..MAX_RECORDS {
         let found = match connection.record().await {
             Ok(Some(found)) => found,
             Ok(None) => break,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return connection
-                    .end(Ending::Alert(alert::UNEXPECTED_MESSAGE), version)
-                    .await;
+                return connection.end(Ending::Alert(alert::UNEXPECTED_MESSAGE), version).await;
             }
             Err(error) => return Err(error),
         };
@@ -210,11 +202,7 @@ impl Conversation<'_> {
             return Next::Go; // RFC 6520, 4: what makes no sense is dropped
         };
         let (malformed, well_formed, _) = self.face.behaviour.heartbeats();
-        let reaction = if message.is_well_formed() {
-            well_formed
-        } else {
-            malformed
-        };
+        let reaction = if message.is_well_formed() { well_formed } else { malformed };
         let payload = message.payload().unwrap_or(message.rest);
         match reaction {
             Reaction::Echo => Next::Say(response(self.version, payload, 0)),
@@ -276,12 +264,7 @@ async fn tls13(connection: Connection<'_>, face: &Face, named: bool) -> io::Resu
         _ => face.identities.first(),
     };
     let Some(identity) = identity else {
-        return connection
-            .end(
-                Ending::Alert(alert::INTERNAL_ERROR),
-                version_number(TlsVersion::Tls12),
-            )
-            .await;
+        return connection.end(Ending::Alert(alert::INTERNAL_ERROR), version_number(TlsVersion::Tls12)).await;
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = vec![

@@ -18,11 +18,7 @@ use crate::{
     },
 };
 
-pub(super) const FORMAT: Format = Format {
-    name: table::FORMAT,
-    detect,
-    read,
-};
+pub(super) const FORMAT: Format = Format { name: table::FORMAT, detect, read };
 
 /// The columns of the contract.
 pub(super) const COLUMNS: &[&str] = &[
@@ -60,10 +56,7 @@ type Fault = (usize, String);
 fn detect(text: &[u8]) -> bool {
     let line = first_line(text);
     let head = String::from_utf8_lossy(line.get(..1000).unwrap_or(line));
-    let names: Vec<String> = head
-        .split([',', ';', '\t'])
-        .map(|n| key(n.trim().trim_matches('"')))
-        .collect();
+    let names: Vec<String> = head.split([',', ';', '\t']).map(|n| key(n.trim().trim_matches('"'))).collect();
     let known = |n: &String| matches!(n.as_str(), "name" | "address" | "secret_id");
     line.contains(&b',') || names.iter().any(known)
 }
@@ -99,16 +92,10 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 fn no_host_column(header: &Header) -> String {
     let found = quoted(&header.names.join(", "));
     let separator = |c: char| {
-        header
-            .names
-            .iter()
-            .any(|n| n.split(c).any(|p| matches!(key(p).as_str(), "name" | "address")))
+        header.names.iter().any(|n| n.split(c).any(|p| matches!(key(p).as_str(), "name" | "address")))
     };
-    let hint = if separator(';') || separator('\t') {
-        "; the columns are to be separated by commas"
-    } else {
-        ""
-    };
+    let hint =
+        if separator(';') || separator('\t') { "; the columns are to be separated by commas" } else { "" };
     format!("the header has neither `name` nor `address`, and one of them is needed; found {found}{hint}")
 }
 
@@ -195,37 +182,22 @@ impl<'h> Services<'h> {
     fn row<'a>(&mut self, fields: &[&'a str], line: u32) -> Result<Row<'a>, Fault> {
         let at = &self.at;
         let get = |column: Option<usize>| {
-            column
-                .and_then(|c| Some((c, *fields.get(c)?)))
-                .filter(|(_, text)| !text.is_empty())
+            column.and_then(|c| Some((c, *fields.get(c)?))).filter(|(_, text)| !text.is_empty())
         };
-        let id = get(at.id)
-            .map(|(c, text)| checked_id(text).map_err(|why| (c, why)))
-            .transpose()?;
+        let id = get(at.id).map(|(c, text)| checked_id(text).map_err(|why| (c, why))).transpose()?;
         let (name, addresses) = hosts(get(at.name), get(at.address))?;
-        let ports = get(at.port).map_or(Ok(Vec::new()), |(c, text)| {
-            parse_ports(text).map_err(|why| (c, why))
-        })?;
-        let sni = get(at.sni)
-            .map(|(c, text)| checked_sni(text).map_err(|why| (c, why)))
-            .transpose()?;
+        let ports =
+            get(at.port).map_or(Ok(Vec::new()), |(c, text)| parse_ports(text).map_err(|why| (c, why)))?;
+        let sni = get(at.sni).map(|(c, text)| checked_sni(text).map_err(|why| (c, why))).transpose()?;
         let (transport, wrap) = (get(at.transport), get(at.wrap));
         Ok(Row {
-            source: Source {
-                format: Arc::clone(&self.format),
-                file: Arc::clone(&self.file),
-                line,
-            },
+            source: Source { format: Arc::clone(&self.format), file: Arc::clone(&self.file), line },
             id,
             name,
             addresses,
             ports,
-            transport: transport
-                .map(|(c, text)| word(text).map_err(|why| (c, why)))
-                .transpose()?,
-            wrap: wrap
-                .map(|(c, text)| word(text).map_err(|why| (c, why)))
-                .transpose()?,
+            transport: transport.map(|(c, text)| word(text).map_err(|why| (c, why))).transpose()?,
+            wrap: wrap.map(|(c, text)| word(text).map_err(|why| (c, why))).transpose()?,
             sni,
             declared: self.declared(fields)?,
         })
@@ -234,11 +206,7 @@ impl<'h> Services<'h> {
     /// What the row declares, shared with earlier rows that declare the same.
     fn declared(&mut self, fields: &[&str]) -> Result<Arc<Declared>, Fault> {
         self.key.clear();
-        for (field, _) in fields
-            .iter()
-            .zip(&self.declares)
-            .filter(|(_, declares)| **declares)
-        {
+        for (field, _) in fields.iter().zip(&self.declares).filter(|(_, declares)| **declares) {
             self.key.extend_from_slice(field.as_bytes());
             self.key.push(0); // in no field, they were checked
         }
@@ -250,8 +218,7 @@ impl<'h> Services<'h> {
             if text.is_empty() || !self.declares.get(column).is_some_and(|declares| *declares) {
                 continue;
             }
-            self.declare(&mut declared, column, text)
-                .map_err(|why| (column, why))?;
+            self.declare(&mut declared, column, text).map_err(|why| (column, why))?;
         }
         declared.tags.shrink_to_fit(); // a million rows may have a tag of their own each
         let declared = Arc::new(declared);
@@ -276,10 +243,7 @@ impl<'h> Services<'h> {
             "tls_stack" => to.tls_stack = Some(word(text)?).filter(|s| *s != TlsStack::Unknown),
             "issues_tokens" => to.issues_tokens = Some(yes_or_no(text)?),
             "fragile" => to.fragile = Some(yes_or_no(text)?),
-            "tags" => text
-                .split(';')
-                .map(str::trim)
-                .for_each(|tag| add_tag(to, tag.to_owned())),
+            "tags" => text.split(';').map(str::trim).for_each(|tag| add_tag(to, tag.to_owned())),
             "" => return Err("a cell below an empty heading; give the column a name".to_owned()),
             _ => {
                 let name = self.header.names.get(column).map_or("", String::as_str);
@@ -300,9 +264,7 @@ fn hosts(
     name: Option<(usize, &str)>,
     address: Option<(usize, &str)>,
 ) -> Result<(Option<String>, Option<Addresses>), Fault> {
-    let addresses = address
-        .map(|(c, text)| parse_addresses(text).map_err(|why| (c, why)))
-        .transpose()?;
+    let addresses = address.map(|(c, text)| parse_addresses(text).map_err(|why| (c, why))).transpose()?;
     let Some((column, text)) = name else {
         return Ok((None, addresses));
     };
@@ -312,10 +274,7 @@ fn hosts(
         (Host::Address(named), Some(Addresses::One(address))) if named == address => Ok((None, addresses)),
         (Host::Address(_), Some(_)) => Err((
             column,
-            format!(
-                "the name {} is an address, and another one than the address column has",
-                quoted(text)
-            ),
+            format!("the name {} is an address, and another one than the address column has", quoted(text)),
         )),
     }
 }
@@ -325,45 +284,32 @@ const ID_LIMIT: usize = 128;
 
 fn checked_id(text: &str) -> Result<&str, String> {
     if text.len() > ID_LIMIT {
-        return Err(format!(
-            "the id {} has {} bytes; at most {ID_LIMIT} are read",
-            quoted(text),
-            text.len()
-        ));
+        return Err(format!("the id {} has {} bytes; at most {ID_LIMIT} are read", quoted(text), text.len()));
     }
     if text.contains(';') {
-        return Err(format!(
-            "the id {} has a `;`, which separates ids in the secrets file",
-            quoted(text)
-        ));
+        return Err(format!("the id {} has a `;`, which separates ids in the secrets file", quoted(text)));
     }
     Ok(text)
 }
 
 fn checked_sni(text: &str) -> Result<String, String> {
     match parse_host(text) {
-        Ok(Host::Address(_)) => Err(format!(
-            "{} is an address; an SNI is a host name (RFC 6066 section 3)",
-            quoted(text)
-        )),
+        Ok(Host::Address(_)) => {
+            Err(format!("{} is an address; an SNI is a host name (RFC 6066 section 3)", quoted(text)))
+        }
         _ => parse_name(text),
     }
 }
 
 /// A word of a closed list, in any case.
 fn word<W: FromStr<Err = UnknownWord>>(text: &str) -> Result<W, String> {
-    text.to_ascii_lowercase()
-        .parse()
-        .map_err(|unknown: UnknownWord| unknown.to_string())
+    text.to_ascii_lowercase().parse().map_err(|unknown: UnknownWord| unknown.to_string())
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "1" => Ok(true),
         "no" | "false" | "0" => Ok(false),
-        _ => Err(format!(
-            "{} is not yes or no; expected yes, no, true, false, 1 or 0",
-            quoted(text)
-        )),
+        _ => Err(format!("{} is not yes or no; expected yes, no, true, false, 1 or 0", quoted(text))),
     }
 }

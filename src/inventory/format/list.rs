@@ -14,11 +14,7 @@ use crate::{
     model::service::{Declared, Source},
 };
 
-pub(super) const FORMAT: Format = Format {
-    name: "list",
-    detect: |_| true,
-    read,
-};
+pub(super) const FORMAT: Format = Format { name: "list", detect: |_| true, read };
 
 /// A fault and the byte at which it begins, from 0 within the entry.
 type Fault = (usize, String);
@@ -32,12 +28,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
             continue;
         }
         intake.count_row();
-        let place = |at: usize| {
-            (
-                number,
-                u32::try_from(indent + at).unwrap_or(u32::MAX).saturating_add(1),
-            )
-        };
+        let place = |at: usize| (number, u32::try_from(indent + at).unwrap_or(u32::MAX).saturating_add(1));
         match entry_of(entry) {
             Ok((host, ports)) => {
                 let (name, addresses) = match host {
@@ -74,15 +65,9 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 
 /// A comment begins with `#` at the beginning of a line or after white space.
 fn without_comment(line: &[u8]) -> &[u8] {
-    let begins = |at: usize| {
-        at.checked_sub(1)
-            .and_then(|before| line.get(before))
-            .is_none_or(u8::is_ascii_whitespace)
-    };
-    let end = line
-        .iter()
-        .enumerate()
-        .position(|(at, &b)| b == b'#' && begins(at));
+    let begins =
+        |at: usize| at.checked_sub(1).and_then(|before| line.get(before)).is_none_or(u8::is_ascii_whitespace);
+    let end = line.iter().enumerate().position(|(at, &b)| b == b'#' && begins(at));
     end.and_then(|end| line.get(..end)).unwrap_or(line)
 }
 
@@ -93,13 +78,7 @@ enum Entry {
 
 fn entry_of(entry: &[u8]) -> Result<(Entry, Vec<u16>), Fault> {
     if entry.len() > FIELD_LIMIT {
-        return Err((
-            0,
-            format!(
-                "an entry of {} bytes; at most {FIELD_LIMIT} are read",
-                entry.len()
-            ),
-        ));
+        return Err((0, format!("an entry of {} bytes; at most {FIELD_LIMIT} are read", entry.len())));
     }
     let text = match std::str::from_utf8(entry) {
         Ok(text) => text,
@@ -111,24 +90,16 @@ fn entry_of(entry: &[u8]) -> Result<(Entry, Vec<u16>), Fault> {
         }
     };
     if let Some(at) = text.find(char::is_whitespace) {
-        return Err((
-            at,
-            format!("white space in {}; expected one host on each line", quoted(text)),
-        ));
+        return Err((at, format!("white space in {}; expected one host on each line", quoted(text))));
     }
     if let Some(at) = text.find(',') {
         return Err((
             at,
-            format!(
-                "a comma in {}; expected one host on each line, or a CSV with a header",
-                quoted(text)
-            ),
+            format!("a comma in {}; expected one host on each line, or a CSV with a header", quoted(text)),
         ));
     }
     if text.contains('/') && !text.contains("://") {
-        return parse_addresses(text)
-            .map(|net| (Entry::Addresses(net), Vec::new()))
-            .map_err(|why| (0, why));
+        return parse_addresses(text).map(|net| (Entry::Addresses(net), Vec::new())).map_err(|why| (0, why));
     }
     let (host, port) = split_port(text);
     let ports = match port {
@@ -136,11 +107,7 @@ fn entry_of(entry: &[u8]) -> Result<(Entry, Vec<u16>), Fault> {
         Some(port) if !port.starts_with("//") => vec![parse_port(port).map_err(|why| (host.len() + 1, why))?],
         _ => Vec::new(),
     };
-    let host = if port.is_some_and(|port| port.starts_with("//")) {
-        text
-    } else {
-        host
-    };
+    let host = if port.is_some_and(|port| port.starts_with("//")) { text } else { host };
     let entry = match parse_host(host).map_err(|why| (0, why))? {
         Host::Name(name) => Entry::Name(name),
         Host::Address(address) => Entry::Addresses(Addresses::One(address)),

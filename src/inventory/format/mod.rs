@@ -17,12 +17,7 @@ pub(super) struct TextFile<'t> {
 impl TextFile<'_> {
     /// The whole file is refused, for a reason that stands at this place.
     pub(super) fn refused(&self, line: u32, column: u32, message: String) -> Error {
-        Error::Refused {
-            file: Arc::clone(&self.name),
-            line,
-            column,
-            message,
-        }
+        Error::Refused { file: Arc::clone(&self.name), line, column, message }
     }
 }
 
@@ -93,10 +88,7 @@ pub(super) fn by_content(file: &TextFile<'_>) -> Result<&'static Format, Error> 
         ));
     }
     let last = &list::FORMAT;
-    Ok(FORMATS
-        .iter()
-        .find(|format| (format.detect)(file.text))
-        .unwrap_or(last))
+    Ok(FORMATS.iter().find(|format| (format.detect)(file.text)).unwrap_or(last))
 }
 
 /// Content that no list of hosts begins with: one clear message is better than a bad row for each line.
@@ -161,10 +153,7 @@ mod tests {
             ("---\nall:\n", Err("YAML")),
         ];
         for (input, expected) in table {
-            let file = TextFile {
-                name: "t".into(),
-                text: input.as_bytes(),
-            };
+            let file = TextFile { name: "t".into(), text: input.as_bytes() };
             match (by_content(&file), expected) {
                 (Ok(format), Ok(name)) => assert_eq!(format.name, *name, "input: {input:?}"),
                 (Err(error), Err(want)) => {
@@ -178,14 +167,8 @@ mod tests {
     #[test]
     fn a_named_format_is_taken_or_refused_clearly() {
         assert!(by_name("csv").is_ok());
-        let planned = by_name("nmap")
-            .map(|f| f.name)
-            .expect_err("not built yet")
-            .to_string();
-        assert!(
-            planned.contains("not built yet") && planned.contains("csv, list"),
-            "{planned}"
-        );
+        let planned = by_name("nmap").map(|f| f.name).expect_err("not built yet").to_string();
+        assert!(planned.contains("not built yet") && planned.contains("csv, list"), "{planned}");
         let unknown = by_name("nmpa").map(|f| f.name).expect_err("unknown").to_string();
         assert!(unknown.contains("no such format"), "{unknown}");
     }

@@ -15,9 +15,7 @@ const HOSTS: &[u8] = b"127.0.0.1 localhost\n192.0.2.1\tWeb01.example.test web01 
 /// Answers `A` and `AAAA` questions by the first label of the name: `both`, `four`, `none` (exists
 /// without addresses), `gone` (does not exist), `broken` (SERVFAIL), `half` (A only, SERVFAIL for AAAA).
 async fn server() -> (Resolver, Arc<AtomicUsize>) {
-    let socket = UdpSocket::bind(("127.0.0.1", 0))
-        .await
-        .expect("a socket on loopback");
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).await.expect("a socket on loopback");
     let port = socket.local_addr().expect("bound").port();
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
@@ -60,18 +58,7 @@ fn reply(query: &[u8]) -> Vec<u8> {
         _ => (0, &[]),
     };
     let mut reply = query[..2].to_vec();
-    reply.extend([
-        0x81,
-        0x80 | code,
-        0,
-        1,
-        0,
-        u8::try_from(data.len()).expect("few"),
-        0,
-        0,
-        0,
-        0,
-    ]);
+    reply.extend([0x81, 0x80 | code, 0, 1, 0, u8::try_from(data.len()).expect("few"), 0, 0, 0, 0]);
     reply.extend(question);
     for address in data {
         reply.extend([0xc0, 12, 0, if v6 { 28 } else { 1 }, 0, 1, 0, 0, 0, 60, 0]);
@@ -101,44 +88,26 @@ async fn every_address_of_a_name_is_returned_in_order() {
 #[tokio::test]
 async fn an_open_question_is_told() {
     let (resolver, _) = server().await;
-    let half = resolver
-        .answer("half.example.test")
-        .await
-        .expect("the IPv4 addresses");
+    let half = resolver.answer("half.example.test").await.expect("the IPv4 addresses");
     assert_eq!(texts(&half), ["192.0.2.10", "192.0.2.20"]);
     assert!(half.incomplete.is_some(), "AAAA was not answered");
-    let broken = resolver
-        .answer("broken.example.test")
-        .await
-        .expect_err("SERVFAIL");
+    let broken = resolver.answer("broken.example.test").await.expect_err("SERVFAIL");
     assert!(matches!(broken, ResolveFailure::Failed(..)), "{broken}");
 }
 
 #[tokio::test]
 async fn no_address_is_told_from_no_answer() {
     let (resolver, _) = server().await;
-    let gone = resolver
-        .addresses("gone.example.test")
-        .await
-        .expect_err("NXDOMAIN");
-    assert_eq!(
-        gone.to_string(),
-        "gone.example.test has no address: there is no such name"
-    );
-    let none = resolver
-        .addresses("none.example.test")
-        .await
-        .expect_err("no records");
+    let gone = resolver.addresses("gone.example.test").await.expect_err("NXDOMAIN");
+    assert_eq!(gone.to_string(), "gone.example.test has no address: there is no such name");
+    let none = resolver.addresses("none.example.test").await.expect_err("no records");
     assert!(matches!(none, ResolveFailure::NoAddress(..)), "{none}");
 }
 
 #[tokio::test]
 async fn search_domains_are_for_short_names_alone() {
     let (resolver, _) = server().await;
-    assert!(
-        resolver.addresses("shortname").await.is_ok(),
-        "found below the search domain"
-    );
+    assert!(resolver.addresses("shortname").await.is_ok(), "found below the search domain");
     // `gone.example.test.wild.example.test` would answer.
     assert!(resolver.addresses("gone.example.test").await.is_err());
 }
@@ -158,27 +127,12 @@ async fn hosts_and_localhost_answer_without_a_server() {
         ];
         for (name, expected) in table {
             let got = resolver.answer(name).await.map(|answer| texts(&answer));
-            assert_eq!(
-                got,
-                Ok(expected.iter().map(ToString::to_string).collect()),
-                "name: {name}"
-            );
+            assert_eq!(got, Ok(expected.iter().map(ToString::to_string).collect()), "name: {name}");
         }
-        assert!(matches!(
-            resolver.addresses("no such name").await,
-            Err(ResolveFailure::BadName(_))
-        ));
+        assert!(matches!(resolver.addresses("no such name").await, Err(ResolveFailure::BadName(_))));
     }
-    assert_eq!(
-        asked.load(Ordering::Relaxed),
-        0,
-        "none of these goes over a network"
-    );
-    let failure = offline
-        .addresses("web02.example.test")
-        .await
-        .expect_err("nobody to ask")
-        .to_string();
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "none of these goes over a network");
+    let failure = offline.addresses("web02.example.test").await.expect_err("nobody to ask").to_string();
     assert_eq!(
         failure,
         "web02.example.test could not be looked up: it is not in /etc/hosts, and no name server can be asked (offline)"

@@ -7,20 +7,12 @@ use crate::inventory::{Options, load};
 
 fn services() -> Vec<Service> {
     let csv = "name,address,port,fragile,tags\nweb01.example.test,192.0.2.11,443,,\nmx1.example.test,,25,,\n,192.0.2.90,631,yes,\n,2001:db8::1,443,,Fragile\n";
-    let input = Input::Text {
-        name: "t".to_owned(),
-        text: csv.into(),
-    };
-    load(&[input], &[], &Options::default())
-        .expect("good rows")
-        .services
+    let input = Input::Text { name: "t".to_owned(), text: csv.into() };
+    load(&[input], &[], &Options::default()).expect("good rows").services
 }
 
 fn text(text: &str) -> Input {
-    Input::Text {
-        name: "scope.txt".to_owned(),
-        text: text.into(),
-    }
+    Input::Text { name: "scope.txt".to_owned(), text: text.into() }
 }
 
 fn scope(rules: Option<&str>, excludes: &[&str]) -> Scope {
@@ -33,13 +25,7 @@ const MX: usize = 1;
 const PRINTER: usize = 2;
 
 /// Scope file, exclusions, service, address, and what is decided.
-type Case = (
-    Option<&'static str>,
-    &'static [&'static str],
-    usize,
-    Option<&'static str>,
-    Option<Skip>,
-);
+type Case = (Option<&'static str>, &'static [&'static str], usize, Option<&'static str>, Option<Skip>);
 
 #[test]
 #[rustfmt::skip] // one case a line
@@ -154,10 +140,7 @@ fn half_a_scope_is_none() {
     let error = Scope::new(&[], Some(&rules), &["*".to_owned()]).expect_err("three bad lines");
     let bad: Vec<String> = error.bad_rows().iter().map(ToString::to_string).collect();
     assert_eq!(bad.len(), 3, "{bad:?}");
-    assert!(
-        bad[0].starts_with("scope.txt:2:3: `192.0.2.5/24` has host bits"),
-        "{bad:?}"
-    );
+    assert!(bad[0].starts_with("scope.txt:2:3: `192.0.2.5/24` has host bits"), "{bad:?}");
     assert!(bad[1].starts_with("scope.txt:4:1: "), "{bad:?}");
     assert!(bad[2].starts_with("--exclude:1:1: "), "{bad:?}");
     let empty = Scope::new(&[], Some(&text("# nothing yet\n")), &[]).expect_err("an empty scope");
@@ -171,10 +154,7 @@ fn exclusions_come_from_files_and_a_missing_file_is_no_host() {
     fs::write(&path, "# power supplies\r\n192.0.2.11\r\n*.oob.example.test\r\n").expect("a file");
     let all = services();
     let scope = Scope::new(&all, None, &[path.display().to_string()]).expect("a file of rules");
-    assert_eq!(
-        scope.decide(&all[0], Some("192.0.2.11".parse().expect("an address"))),
-        Some(Skip::Excluded)
-    );
+    assert_eq!(scope.decide(&all[0], Some("192.0.2.11".parse().expect("an address"))), Some(Skip::Excluded));
     assert_eq!(scope.unmatched(), ["`*.oob.example.test`"]);
     for missing in ["no-such-exclusions.txt", "no/such/file", "LIST.CSV"] {
         let error = Scope::new(&all, None, &[missing.to_owned()]).expect_err("a file that is missing");

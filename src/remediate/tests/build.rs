@@ -41,15 +41,7 @@ pub(in crate::remediate) fn service(name: &str, port: u16, declared: Declared) -
 
 pub(in crate::remediate) fn typed(name: &str, port: u16, kind: &str, tokens: Option<bool>) -> Service {
     let service_type = (!kind.is_empty()).then(|| kind.to_owned());
-    service(
-        name,
-        port,
-        Declared {
-            service_type,
-            issues_tokens: tokens,
-            ..Declared::default()
-        },
-    )
+    service(name, port, Declared { service_type, issues_tokens: tokens, ..Declared::default() })
 }
 
 pub(in crate::remediate) fn owned(
@@ -85,24 +77,13 @@ pub(in crate::remediate) fn secret(id: &str, kind: &str, on: &[&Service], owner:
 
 pub(in crate::remediate) fn facet(value: FacetValue, grade: Option<Grade>) -> Facet {
     let at = (value == FacetValue::Done).then_some(NOW);
-    Facet {
-        grade,
-        at,
-        ..Facet::new(value)
-    }
+    Facet { grade, at, ..Facet::new(value) }
 }
 
 pub(in crate::remediate) fn facets(values: [FacetValue; 6]) -> Facets {
     let [patched, restarted, rekeyed, revoked, secrets, verified] =
         values.map(|v| facet(v, (v == FacetValue::Done).then_some(Grade::E3)));
-    Facets {
-        patched,
-        restarted,
-        rekeyed,
-        revoked,
-        secrets,
-        verified,
-    }
+    Facets { patched, restarted, rekeyed, revoked, secrets, verified }
 }
 
 /// A service that never had anything to do with the leak.
@@ -148,12 +129,7 @@ pub(in crate::remediate) fn quiet(
 
 /// A service that the last sweep found vulnerable.
 pub(in crate::remediate) fn exposed(service: &Service) -> ServiceAssessment {
-    let mut out = quiet(
-        service,
-        State::Exposed,
-        Verdict::Vulnerable,
-        Reason::MalformedHeartbeatAnswered,
-    );
+    let mut out = quiet(service, State::Exposed, Verdict::Vulnerable, Reason::MalformedHeartbeatAnswered);
     out.facets = facets([FacetValue::Open; 6]);
     out.last_bad = Some(BAD);
     out
@@ -222,11 +198,7 @@ pub(in crate::remediate) fn key(seed: &str, on: &[(&Service, bool)]) -> KeyAsses
 }
 
 pub(in crate::remediate) fn revoked(seed: &str) -> OldCertificate {
-    OldCertificate {
-        certificate: certificate(seed),
-        expired: false,
-        revoked: true,
-    }
+    OldCertificate { certificate: certificate(seed), expired: false, revoked: true }
 }
 
 pub(in crate::remediate) fn secret_state(id: &str, state: SecretState, closed: bool) -> SecretAssessment {

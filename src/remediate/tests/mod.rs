@@ -2,5 +2,7 @@
 
 pub(super) mod build;
 
+mod keys;
 mod plans;
+mod props;
 mod tables;

@@ -27,99 +27,44 @@ fn every_code_of_the_rotation_table_is_there_once() {
 fn every_row_says_all_that_a_line_needs() {
     let types = types();
     for kind in types.secret_types() {
-        let texts = [
-            &kind.title,
-            &kind.exposed_if,
-            &kind.evidence,
-            &kind.checkable,
-            &kind.impact,
-        ];
-        assert!(
-            texts.iter().all(|t| !t.trim().is_empty()),
-            "{} has an empty text",
-            kind.code
-        );
+        let texts = [&kind.title, &kind.exposed_if, &kind.evidence, &kind.checkable, &kind.impact];
+        assert!(texts.iter().all(|t| !t.trim().is_empty()), "{} has an empty text", kind.code);
         assert!(!kind.steps.is_empty(), "{} has no steps", kind.code);
         assert_eq!(kind.tier.as_str(), &kind.code[..1], "tier of {}", kind.code);
         let attest: SecretState = kind.attest.parse().expect("a secret state");
-        assert!(
-            attest.closes(),
-            "{} would stay open after it is attested",
-            kind.code
-        );
+        assert!(attest.closes(), "{} would stay open after it is attested", kind.code);
         for text in kind.steps.iter().chain(texts) {
-            assert_eq!(
-                text.matches('`').count() % 2,
-                0,
-                "{}: backticks in {text:?}",
-                kind.code
-            );
+            assert_eq!(text.matches('`').count() % 2, 0, "{}: backticks in {text:?}", kind.code);
         }
     }
     for kind in types.service_types() {
-        assert!(
-            !kind.drops.is_empty() && !kind.title.is_empty(),
-            "{} lacks words",
-            kind.name
-        );
+        assert!(!kind.drops.is_empty() && !kind.title.is_empty(), "{} lacks words", kind.name);
         for text in kind.place.iter().chain([&kind.drops]) {
-            assert_eq!(
-                text.matches('`').count() % 2,
-                0,
-                "{}: backticks in {text:?}",
-                kind.name
-            );
+            assert_eq!(text.matches('`').count() % 2, 0, "{}: backticks in {text:?}", kind.name);
         }
-        for command in kind
-            .test
-            .iter()
-            .chain(&kind.reload)
-            .chain(kind.units.iter().flatten())
-        {
-            assert!(
-                !command.contains('`'),
-                "{}: {command:?} is put between backticks",
-                kind.name
-            );
+        for command in kind.test.iter().chain(&kind.reload).chain(kind.units.iter().flatten()) {
+            assert!(!command.contains('`'), "{}: {command:?} is put between backticks", kind.name);
         }
-        let own = ["B1", "B2"]
-            .iter()
-            .filter(|c| kind.holds.iter().any(|h| h == *c))
-            .count();
-        assert!(
-            own == 0 || kind.name == "balancer",
-            "{} implies what every TLS service has",
-            kind.name
-        );
+        let own = ["B1", "B2"].iter().filter(|c| kind.holds.iter().any(|h| h == *c)).count();
+        assert!(own == 0 || kind.name == "balancer", "{} implies what every TLS service has", kind.name);
     }
 }
 
 #[test]
 fn what_comes_first_never_runs_in_a_circle_or_to_a_later_tier() {
     let types = types();
-    let by_code: BTreeMap<&str, &SecretType> = types
-        .secret_types()
-        .iter()
-        .map(|t| (t.code.as_str(), t))
-        .collect();
+    let by_code: BTreeMap<&str, &SecretType> =
+        types.secret_types().iter().map(|t| (t.code.as_str(), t)).collect();
     for kind in types.secret_types() {
         let mut reached: BTreeSet<&str> = BTreeSet::new();
         let mut todo: Vec<&str> = kind.after.iter().map(String::as_str).collect();
         while let Some(code) = todo.pop() {
-            assert!(
-                by_code[code].tier <= kind.tier,
-                "{} waits for {code} of a later tier",
-                kind.code
-            );
+            assert!(by_code[code].tier <= kind.tier, "{} waits for {code} of a later tier", kind.code);
             if reached.insert(code) {
                 todo.extend(by_code[code].after.iter().map(String::as_str));
             }
         }
-        assert!(
-            !reached.contains(kind.code.as_str()),
-            "{} waits for itself",
-            kind.code
-        );
+        assert!(!reached.contains(kind.code.as_str()), "{} waits for itself", kind.code);
     }
 }
 
@@ -154,11 +99,7 @@ fn services_are_typed_by_word_then_wrap_then_port() {
     ];
     for (word, port, expected) in table {
         let service = build::typed("h.example.test", *port, word, None);
-        assert_eq!(
-            types.of_service(&service).name,
-            *expected,
-            "type {word:?} port {port}"
-        );
+        assert_eq!(types.of_service(&service).name, *expected, "type {word:?} port {port}");
     }
 }
 

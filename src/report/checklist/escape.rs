@@ -46,14 +46,10 @@ impl Format {
     /// character like any other.
     pub(super) fn prose(self, text: &str) -> String {
         let mut parts: Vec<&str> = text.split('`').collect();
-        let lone = if parts.len() % 2 == 0 { parts.pop() } else { None };
+        let lone = if parts.len().is_multiple_of(2) { parts.pop() } else { None };
         let mut out = String::new();
         for (part, code) in parts.into_iter().zip([false, true].into_iter().cycle()) {
-            out.push_str(&if code {
-                self.code(part)
-            } else {
-                self.inner(part, out.is_empty())
-            });
+            out.push_str(&if code { self.code(part) } else { self.inner(part, out.is_empty()) });
         }
         if let Some(rest) = lone {
             out.push_str(&self.inner(&format!("`{rest}"), out.is_empty()));
@@ -66,11 +62,7 @@ impl Format {
         match self {
             Self::Markdown => {
                 let escaped = markdown_words(text);
-                if first {
-                    guard_start(escaped.trim_start())
-                } else {
-                    escaped
-                }
+                if first { guard_start(escaped.trim_start()) } else { escaped }
             }
             Self::Html => html_escape(text),
         }
@@ -116,13 +108,7 @@ fn markdown_words(text: &str) -> String {
         let lower = word.to_ascii_lowercase();
         lower.contains("://") || lower.contains("www.") || word.contains('@')
     };
-    let words = text.split(' ').map(|word| {
-        if links(word) {
-            code_span(word)
-        } else {
-            markdown_word(word)
-        }
-    });
+    let words = text.split(' ').map(|word| if links(word) { code_span(word) } else { markdown_word(word) });
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -160,11 +146,7 @@ fn guard_start(text: &str) -> String {
 fn code_span(text: &str) -> String {
     let text = text.replace('`', "'");
     let text = text.trim();
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!("`{text}`")
-    }
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
 }
 
 #[cfg(test)]
@@ -221,11 +203,7 @@ mod tests {
 
     #[test]
     fn a_command_cannot_close_its_block() {
-        let table = [
-            ("allclear x", "allclear x"),
-            ("```", "# ```"),
-            ("  ~~~", "#   ~~~"),
-        ];
+        let table = [("allclear x", "allclear x"), ("```", "# ```"), ("  ~~~", "#   ~~~")];
         for (input, expected) in table {
             assert_eq!(Format::Markdown.command(input), expected, "input: {input:?}");
         }

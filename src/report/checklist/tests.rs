@@ -37,10 +37,7 @@ fn line(id: &str, tier: Tier, title: &str, state: LineState) -> Line {
         location: None,
         owner: Some("team-web".to_owned()),
         why: "`192.0.2.11` answered a malformed heartbeat (s0001, 2026-11-22 14:00).".to_owned(),
-        steps: vec![
-            "Do this: `sudo systemctl restart nginx`.".to_owned(),
-            "Then that.".to_owned(),
-        ],
+        steps: vec!["Do this: `sudo systemctl restart nginx`.".to_owned(), "Then that.".to_owned()],
         impact: Some("Open requests end.".to_owned()),
         overlap: false,
         blocked_by: Vec::new(),
@@ -68,20 +65,12 @@ fn lists() -> Vec<Checklist> {
     };
     let restart = Line {
         tool_checks: Some("Clean looks at every address: `allclear verify --service svc-web`.".to_owned()),
-        ..line(
-            "A2",
-            Tier::A,
-            "Restart everything that maps the old library",
-            LineState::Open,
-        )
+        ..line("A2", Tier::A, "Restart everything that maps the old library", LineState::Open)
     };
     let key = Line {
         id: "key:0123456789ab/B1".to_owned(),
         overlap: true,
-        service_names: vec![
-            "mx1.example.test:25".to_owned(),
-            "web01.example.test:443".to_owned(),
-        ],
+        service_names: vec!["mx1.example.test:25".to_owned(), "web01.example.test:443".to_owned()],
         blocked_by: vec!["svc-web/A2".to_owned()],
         blocked_by_text: vec![
             "A2 Restart everything that maps the old library: `web01.example.test:443`".to_owned(),
@@ -101,22 +90,11 @@ fn lists() -> Vec<Checklist> {
         grade: Some(Grade::E0),
         ..line("C1", Tier::C, "Database passwords", LineState::TooEarly)
     };
-    let lines = vec![
-        fixed,
-        restart,
-        key,
-        password,
-        line("F1", Tier::F, "Confirming sweep", LineState::Blocked),
-    ];
+    let lines =
+        vec![fixed, restart, key, password, line("F1", Tier::F, "Confirming sweep", LineState::Blocked)];
     vec![
-        Checklist {
-            owner: Some("team-web".to_owned()),
-            lines,
-        },
-        Checklist {
-            owner: None,
-            lines: vec![line("A0", Tier::A, "Find out", LineState::Open)],
-        },
+        Checklist { owner: Some("team-web".to_owned()), lines },
+        Checklist { owner: None, lines: vec![line("A0", Tier::A, "Find out", LineState::Open)] },
     ]
 }
 
@@ -156,11 +134,7 @@ fn a_small_checklist_as_html() {
     for forbidden in ["<script", "http://", "src=", "@import", "url("] {
         assert!(!text.contains(forbidden), "{forbidden:?} in the page");
     }
-    assert_eq!(
-        text.matches("<input type=\"checkbox\" disabled").count(),
-        6,
-        "one box a line"
-    );
+    assert_eq!(text.matches("<input type=\"checkbox\" disabled").count(), 6, "one box a line");
     assert_eq!(text.matches(" checked").count(), 1, "one line is done");
     balanced(&text);
     let body = text.split("</style>").nth(1).expect("a body");
@@ -208,10 +182,7 @@ fn hostile(bad: &str) -> (Vec<Checklist>, Context) {
         runbook: text(),
         ..line("A1", Tier::A, "x", LineState::Contradicted)
     };
-    let first = Line {
-        blocked_by_text: Vec::new(),
-        ..line.clone()
-    };
+    let first = Line { blocked_by_text: Vec::new(), ..line.clone() };
     let mut context = context();
     context.incident = bad.to_owned();
     context.title = bad.to_owned();
@@ -224,13 +195,7 @@ fn hostile(bad: &str) -> (Vec<Checklist>, Context) {
         owner: text(),
         why: bad.to_owned(),
     }];
-    (
-        vec![Checklist {
-            owner: text(),
-            lines: vec![line, first],
-        }],
-        context,
-    )
+    (vec![Checklist { owner: text(), lines: vec![line, first] }], context)
 }
 
 const HOSTILE: [&str; 10] = [
@@ -281,9 +246,7 @@ fn hostile_text_makes_no_links_headings_or_html_in_markdown() {
             }
             let shown = without_code(text);
             for forbidden in ["<script", "<img", "<b>", "](", "https://"] {
-                let live = shown
-                    .match_indices(forbidden)
-                    .any(|(i, _)| !shown[..i].ends_with('\\'));
+                let live = shown.match_indices(forbidden).any(|(i, _)| !shown[..i].ends_with('\\'));
                 assert!(!live, "{forbidden:?} is live, from {bad:?}: {text}");
             }
             assert!(
@@ -303,20 +266,14 @@ fn without_code(text: &str) -> String {
         let (before, after) = rest.split_at(start);
         out.push_str(before);
         let tail = &after[1..];
-        let close = if before.ends_with('\\') {
-            None
-        } else {
-            tail.find('`')
-        };
+        let close = if before.ends_with('\\') { None } else { tail.find('`') };
         rest = close.map_or(tail, |end| &tail[end + 1..]);
     }
     out + rest
 }
 
 fn assert_quiet(page: &str, bad: &str) {
-    let acts = page
-        .chars()
-        .find(|c| *c != '\n' && crate::model::text::acts_on_a_terminal(*c));
+    let acts = page.chars().find(|c| *c != '\n' && crate::model::text::acts_on_a_terminal(*c));
     assert_eq!(acts, None, "a control character came through from {bad:?}");
 }
 
@@ -324,10 +281,7 @@ fn assert_quiet(page: &str, bad: &str) {
 fn a_template_of_ones_own_gets_the_same_data() {
     let template = "{{#each lists}}{{owner}}:{{#each tiers}}{{#each lines}} {{code}}={{state}}{{/each}}{{/each}}\n{{/each}}";
     let text = markdown(&lists(), &context(), Some(template)).expect("it renders");
-    assert_eq!(
-        text,
-        "team-web: A1=done A2=open B1=blocked C1=too-early F1=blocked\n: A0=open\n"
-    );
+    assert_eq!(text, "team-web: A1=done A2=open B1=blocked C1=too-early F1=blocked\n: A0=open\n");
 }
 
 #[test]
@@ -338,52 +292,34 @@ fn a_bad_template_is_an_error_that_says_where() {
         ("{{#each lists}}{{ownr}}{{/each}}", "ownr"),
     ];
     for (template, wanted) in table {
-        let error = html(&lists(), &context(), Some(template))
-            .expect_err(template)
-            .to_string();
+        let error = html(&lists(), &context(), Some(template)).expect_err(template).to_string();
         assert!(error.contains(wanted), "template {template:?}: {error}");
     }
 }
 
 #[test]
 fn no_lines_at_all_still_make_a_page() {
-    for lists in [
-        Vec::new(),
-        vec![Checklist {
-            owner: Some("o".to_owned()),
-            lines: Vec::new(),
-        }],
-    ] {
+    for lists in [Vec::new(), vec![Checklist { owner: Some("o".to_owned()), lines: Vec::new() }]] {
         let mut context = context();
         context.nothing_owed.clear();
         context.sweep = None;
-        assert!(
-            markdown(&lists, &context, None)
-                .expect("it renders")
-                .contains("no sweep yet")
-        );
+        assert!(markdown(&lists, &context, None).expect("it renders").contains("no sweep yet"));
         balanced(&html(&lists, &context, None).expect("it renders"));
     }
 }
 
 #[test]
 fn the_same_lists_give_the_same_page() {
-    let pages: Vec<String> = (0..2)
-        .map(|_| html(&lists(), &context(), None).expect("it renders"))
-        .collect();
+    let pages: Vec<String> = (0..2).map(|_| html(&lists(), &context(), None).expect("it renders")).collect();
     assert_eq!(pages[0], pages[1]);
 }
 
 #[test]
 fn long_lists_are_cut_and_say_so() {
     let mut lists = lists();
-    let names: Vec<String> = (0..SERVICES + 3)
-        .map(|i| format!("h{i}.example.test:443"))
-        .collect();
+    let names: Vec<String> = (0..SERVICES + 3).map(|i| format!("h{i}.example.test:443")).collect();
     lists[0].lines[1].service_names = names;
-    lists[0]
-        .lines
-        .extend((0..FIRST).map(|i| line(&format!("D{i}"), Tier::D, "More", LineState::Open)));
+    lists[0].lines.extend((0..FIRST).map(|i| line(&format!("D{i}"), Tier::D, "More", LineState::Open)));
     let text = markdown(&lists, &context(), None).expect("it renders");
     assert!(text.contains("`h11.example.test:443` and 3 more"), "{text}");
     assert!(text.contains("And 2 more below."), "{text}");

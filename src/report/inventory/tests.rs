@@ -10,11 +10,7 @@ use crate::model::{
 };
 
 fn source(line: u32) -> Source {
-    Source {
-        format: "csv".into(),
-        file: "hosts.csv".into(),
-        line,
-    }
+    Source { format: "csv".into(), file: "hosts.csv".into(), line }
 }
 
 fn service(id: &str, name: Option<&str>, addresses: &[&str]) -> Service {
@@ -82,12 +78,7 @@ fn a_json_line_has_the_documented_keys() {
     };
     let secrets = [secret("b", &["web"]), secret("a", &["web", "other"])];
     let line: Value = serde_json::from_str(&list_jsonl(&full, &secrets_by_service(&secrets))).expect("JSON");
-    let keys: Vec<&str> = line
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let keys: Vec<&str> = line.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
         keys,
         [
@@ -113,10 +104,7 @@ fn a_json_line_has_the_documented_keys() {
             "sources"
         ]
     );
-    assert_eq!(
-        (&line["address"], &line["secrets"]),
-        (&json!("192.0.2.2"), &json!(["b", "a"]))
-    );
+    assert_eq!((&line["address"], &line["secrets"]), (&json!("192.0.2.2"), &json!(["b", "a"])));
 }
 
 #[test]
@@ -133,54 +121,28 @@ fn hostile_text_reaches_no_terminal() {
     let back: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(back["owner"], hostile, "and says the same");
     let loaded = Loaded {
-        services: vec![Service {
-            declared: Arc::default(),
-            ..bad.clone()
-        }],
-        bad: vec![BadRow {
-            file: hostile.into(),
-            line: 1,
-            column: 1,
-            message: hostile.into(),
-        }],
-        notices: vec![Notice {
-            kind: NoticeKind::UnusualWrap,
-            message: hostile.into(),
-            source: None,
-        }],
+        services: vec![Service { declared: Arc::default(), ..bad.clone() }],
+        bad: vec![BadRow { file: hostile.into(), line: 1, column: 1, message: hostile.into() }],
+        notices: vec![Notice { kind: NoticeKind::UnusualWrap, message: hostile.into(), source: None }],
         ..Loaded::default()
     };
     let mut check = Vec::new();
     check_text(&loaded, &mut check).expect("memory");
     for text in [table(&[bad]), String::from_utf8(check).expect("text")] {
-        assert!(
-            !text.chars().any(|c| c != '\n' && acts_on_a_terminal(c)),
-            "{text:?}"
-        );
+        assert!(!text.chars().any(|c| c != '\n' && acts_on_a_terminal(c)), "{text:?}");
     }
 }
 
 #[test]
 fn the_table_is_aligned() {
-    let owned = |owner: &str| {
-        Arc::new(Declared {
-            owner: Some(owner.to_owned()),
-            ..Declared::default()
-        })
-    };
+    let owned = |owner: &str| Arc::new(Declared { owner: Some(owner.to_owned()), ..Declared::default() });
     let services = [
         Service {
             declared: owned("ops"),
             ..service("lb", Some("lb.example.test"), &["192.0.2.1", "192.0.2.2"])
         },
-        Service {
-            declared: owned("運用"),
-            ..service("svc-2wyf2llav7a7", None, &["2001:db8::1"])
-        },
-        Service {
-            sources: Arc::from([source(3), source(9)]),
-            ..service("x", Some(&"long".repeat(20)), &[])
-        },
+        Service { declared: owned("運用"), ..service("svc-2wyf2llav7a7", None, &["2001:db8::1"]) },
+        Service { sources: Arc::from([source(3), source(9)]), ..service("x", Some(&"long".repeat(20)), &[]) },
     ];
     let table = table(&services);
     insta::assert_snapshot!(table, @r"
@@ -234,10 +196,7 @@ fn example() -> Loaded {
     });
     Loaded {
         services: vec![
-            Service {
-                declared: owned,
-                ..service("web", Some("web01"), &[])
-            },
+            Service { declared: owned, ..service("web", Some("web01"), &[]) },
             service("mx", Some("mx1"), &[]),
         ],
         secrets: vec![secret("turn", &[])],
@@ -280,8 +239,5 @@ fn a_clean_inventory_has_nothing_to_correct() {
     let mut out = Vec::new();
     check_text(&loaded, &mut out).expect("memory");
     let text = String::from_utf8(out).expect("text");
-    assert!(
-        text.ends_with("Nothing to correct.\n") && !text.contains("unknown"),
-        "{text}"
-    );
+    assert!(text.ends_with("Nothing to correct.\n") && !text.contains("unknown"), "{text}");
 }

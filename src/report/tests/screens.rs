@@ -71,10 +71,7 @@ fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
       allclear export tracker -o tracker.csv  one row per service, for a spreadsheet
     "#);
     let mut lines = text.lines();
-    assert_eq!(
-        lines.next(),
-        Some("7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean")
-    );
+    assert_eq!(lines.next(), Some("7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean"));
     assert_eq!(
         lines.next(),
         Some("Do not restart before the fix is installed; do not make new keys before the")
@@ -123,11 +120,7 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
       allclear verify                         after a repair: what has changed
       allclear export tracker -o tracker.csv  one row per service, for a spreadsheet
     "#);
-    for name in [
-        "web01.example.test:443",
-        "turn.example.test:5349",
-        "tarpit.example.test:443",
-    ] {
+    for name in ["web01.example.test:443", "turn.example.test:5349", "tarpit.example.test:443"] {
         assert!(text.contains(name), "{name}");
     }
 }
@@ -190,17 +183,10 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
             ("verify", screen_text(view, verify_text), 70),
         ];
         for (name, text, most) in &table {
-            assert!(
-                text.lines().count() <= *most,
-                "{name} has {} lines:\n{text}",
-                text.lines().count()
-            );
+            assert!(text.lines().count() <= *most, "{name} has {} lines:\n{text}", text.lines().count());
             let wide: Vec<_> = text.lines().filter(|l| table::width(l) > 80).collect();
             assert!(wide.is_empty(), "{name} is wider than 80: {wide:#?}");
-            assert!(
-                text.contains(": allclear export tracker"),
-                "{name} says what it left out"
-            );
+            assert!(text.contains(": allclear export tracker"), "{name} says what it left out");
             assert!(
                 text.contains("more owners") || *name == "verify",
                 "{name} says that owners are left out"
@@ -260,11 +246,7 @@ fn the_status_stays_one_screen_when_everything_is_wrong_at_once() {
     sample.evidence.sweeps[0].bad_rows = 7;
     sample.evidence.incident.name = "a very long name ".repeat(20);
     let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        text.lines().count() <= 40,
-        "{} lines:\n{text}",
-        text.lines().count()
-    );
+    assert!(text.lines().count() <= 40, "{} lines:\n{text}", text.lines().count());
     for said in [
         "There is more to know: allclear checklist",
         "did not finish: allclear sweep --resume",
@@ -282,24 +264,13 @@ fn a_waived_hole_is_still_counted_as_a_hole() {
         service.state = State::Waived;
     }
     let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        text.starts_with("7 of 7 services probed; 2 VULNERABLE, "),
-        "{text}"
-    );
-    assert!(
-        !text.contains("All clear") && text.contains("only by somebody's word"),
-        "{text}"
-    );
+    assert!(text.starts_with("7 of 7 services probed; 2 VULNERABLE, "), "{text}");
+    assert!(!text.contains("All clear") && text.contains("only by somebody's word"), "{text}");
 }
 
 #[test]
 fn unknown_is_never_called_clean() {
-    for verdict in [
-        None,
-        Some(Verdict::Inconclusive),
-        Some(Verdict::Unreachable),
-        Some(Verdict::Skipped),
-    ] {
+    for verdict in [None, Some(Verdict::Inconclusive), Some(Verdict::Unreachable), Some(Verdict::Skipped)] {
         for &state in State::ALL {
             let mut sample = Sample::new();
             for service in &mut sample.assessment.services {
@@ -307,10 +278,7 @@ fn unknown_is_never_called_clean() {
             }
             let text = sample.with(|view| screen_text(view, summary::write));
             let first = text.lines().next().unwrap();
-            assert!(
-                first.contains(", 0 clean"),
-                "{verdict:?} in state {state}: {first}"
-            );
+            assert!(first.contains(", 0 clean"), "{verdict:?} in state {state}: {first}");
         }
     }
     let mut sample = Sample::new();
@@ -318,10 +286,7 @@ fn unknown_is_never_called_clean() {
         (service.verdict, service.state) = (Some(Verdict::NotVulnerable), State::Unknown);
     }
     let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        text.starts_with("7 of 7 services probed; 0 VULNERABLE, 7 unknown, 0 clean\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("7 of 7 services probed; 0 VULNERABLE, 7 unknown, 0 clean\n"), "{text}");
 }
 
 #[test]
@@ -331,14 +296,8 @@ fn all_clear_is_said_only_when_nothing_is_owed() {
         (service.verdict, service.state) = (Some(Verdict::NotVulnerable), State::Verified);
     }
     let text = sample.with(|view| screen_text(view, status::text));
-    assert!(
-        text.contains("All clear: 7 of 7 services owe nothing more."),
-        "{text}"
-    );
-    assert!(
-        !text.contains("Do not restart"),
-        "the warning ends with the exposure"
-    );
+    assert!(text.contains("All clear: 7 of 7 services owe nothing more."), "{text}");
+    assert!(!text.contains("Do not restart"), "the warning ends with the exposure");
     sample.assessment.services[6].state = State::SecretsPending;
     let text = sample.with(|view| screen_text(view, status::text));
     assert!(
@@ -346,10 +305,7 @@ fn all_clear_is_said_only_when_nothing_is_owed() {
         "{text}"
     );
     let empty = Sample::large(0).with(|view| screen_text(view, status::text));
-    assert!(
-        !empty.contains("All clear"),
-        "nothing known is not all clear: {empty}"
-    );
+    assert!(!empty.contains("All clear"), "nothing known is not all clear: {empty}");
 }
 
 #[test]
@@ -357,10 +313,7 @@ fn colour_is_added_only_when_asked_and_changes_no_word() {
     let sample = Sample::new();
     sample.with(|view| {
         let mut out = Vec::new();
-        let screen = Screen {
-            style: Style { color: true },
-            ..Screen::default()
-        };
+        let screen = Screen { style: Style { color: true }, ..Screen::default() };
         status::text(view, &screen, &mut out).unwrap();
         let coloured = String::from_utf8(out).unwrap();
         assert!(coloured.contains("\u{1b}["));

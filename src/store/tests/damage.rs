@@ -44,11 +44,7 @@ fn evidence_cannot_be_changed_by_sql() {
 #[test]
 fn every_edit_is_found_at_its_row() {
     let table = [
-        (
-            "UPDATE evidence SET body = replace(body, 'answered', 'refused') WHERE id = 3",
-            3,
-            "hash",
-        ),
+        ("UPDATE evidence SET body = replace(body, 'answered', 'refused') WHERE id = 3", 3, "hash"),
         ("UPDATE evidence SET kind = 'claim' WHERE id = 2", 2, "hash"),
         ("UPDATE evidence SET hash = zeroblob(32) WHERE id = 4", 4, "hash"),
         ("UPDATE evidence SET hash = 'text' WHERE id = 4", 4, "hash"),
@@ -58,11 +54,7 @@ fn every_edit_is_found_at_its_row() {
         ("UPDATE evidence SET sweep = 'x' WHERE id = 3", 3, "columns"),
         ("UPDATE evidence SET row_id = 'svc-9' WHERE id = 3", 3, "columns"),
         ("UPDATE evidence SET at = '2014-04-07' WHERE id = 7", 7, "columns"),
-        (
-            "UPDATE evidence SET body = CAST(body AS BLOB) WHERE id = 5",
-            5,
-            "not text",
-        ),
+        ("UPDATE evidence SET body = CAST(body AS BLOB) WHERE id = 5", 5, "not text"),
         (
             "UPDATE evidence SET id = 100 WHERE id = 2; UPDATE evidence SET id = 2 WHERE id = 3;
              UPDATE evidence SET id = 3 WHERE id = 100",
@@ -76,10 +68,7 @@ fn every_edit_is_found_at_its_row() {
         without_triggers(&place).execute_batch(sql).unwrap();
         let report = Reader::open(&place.file()).unwrap().check_chain().unwrap();
         assert_eq!(report.broken_at, Some(row), "{sql}: {report:?}");
-        assert!(
-            report.fault.unwrap_or_default().contains(why),
-            "{sql}: {report:?}"
-        );
+        assert!(report.fault.unwrap_or_default().contains(why), "{sql}: {report:?}");
     }
 }
 
@@ -87,9 +76,7 @@ fn every_edit_is_found_at_its_row() {
 fn rows_cut_off_at_the_end_show_in_the_head() {
     let place = Place::new();
     let head = filled(&place, 3).head();
-    without_triggers(&place)
-        .execute_batch("DELETE FROM evidence WHERE id = 7")
-        .unwrap();
+    without_triggers(&place).execute_batch("DELETE FROM evidence WHERE id = 7").unwrap();
     let report = Reader::open(&place.file()).unwrap().check_chain().unwrap();
     assert_eq!(report.broken_at, None);
     assert_ne!(report.head, head);
@@ -116,15 +103,9 @@ fn a_row_that_cannot_be_read_is_named_and_never_skipped() {
         ("observation", good.replace("answered", "\\u001b[2Jfine")),
         ("observation", good.replace("12.375", "null")),
         ("observation", good.replace("s0001", "s99999999999")),
-        (
-            "observation",
-            format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)),
-        ),
+        ("observation", format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))),
         ("claim", good),
-        (
-            "sweep-ended",
-            "{\"sweep\":\"s0007\",\"at\":\"2026-11-22\",\"state\":\"finished\"}".to_owned(),
-        ),
+        ("sweep-ended", "{\"sweep\":\"s0007\",\"at\":\"2026-11-22\",\"state\":\"finished\"}".to_owned()),
         ("sweep-begun", "{}".to_owned()),
         ("\u{1b}[31mnothing", "{}".to_owned()),
     ];
@@ -140,17 +121,7 @@ fn a_row_that_cannot_be_read_is_named_and_never_skipped() {
         let error = Reader::open(&place.file()).unwrap().evidence().unwrap_err();
         let text = error.to_string();
         let shown: String = body.chars().take(60).collect();
-        assert!(
-            matches!(
-                error,
-                Error::Row {
-                    table: "evidence",
-                    row: 8,
-                    ..
-                }
-            ),
-            "{kind} {shown}: {text}"
-        );
+        assert!(matches!(error, Error::Row { table: "evidence", row: 8, .. }), "{kind} {shown}: {text}");
         assert!(text.contains("row 8 of table evidence"), "{text}");
         assert!(!text.chars().any(char::is_control), "{kind} {shown}: {text:?}");
     }
@@ -159,31 +130,13 @@ fn a_row_that_cannot_be_read_is_named_and_never_skipped() {
 #[test]
 fn damaged_lists_are_named_too() {
     let table = [
-        (
-            "UPDATE services SET body = '{}' WHERE id = 2",
-            "row 2 of table services",
-        ),
-        (
-            "UPDATE services SET body = x'00' WHERE id = 2",
-            "row 2 of table services",
-        ),
-        (
-            "UPDATE services SET declared = 'x' WHERE id = 2",
-            "row 2 of table services",
-        ),
-        (
-            "UPDATE services SET sources = 77 WHERE id = 2",
-            "row 77 of table declarations",
-        ),
-        (
-            "UPDATE declarations SET body = '[1]' WHERE id = 1",
-            "row 1 of table declarations",
-        ),
+        ("UPDATE services SET body = '{}' WHERE id = 2", "row 2 of table services"),
+        ("UPDATE services SET body = x'00' WHERE id = 2", "row 2 of table services"),
+        ("UPDATE services SET declared = 'x' WHERE id = 2", "row 2 of table services"),
+        ("UPDATE services SET sources = 77 WHERE id = 2", "row 77 of table declarations"),
+        ("UPDATE declarations SET body = '[1]' WHERE id = 1", "row 1 of table declarations"),
         ("UPDATE secrets SET body = '{\"id\":1}'", "row 1 of table secrets"),
-        (
-            "UPDATE incident SET created_at = 'yesterday\u{7}'",
-            "row 1 of table incident",
-        ),
+        ("UPDATE incident SET created_at = 'yesterday\u{7}'", "row 1 of table incident"),
     ];
     for (sql, expected) in table {
         let place = Place::new();
@@ -191,11 +144,7 @@ fn damaged_lists_are_named_too() {
         let raw = raw(&place);
         raw.pragma_update(None, "foreign_keys", false).unwrap();
         raw.execute_batch(sql).unwrap();
-        let text = Reader::open(&place.file())
-            .unwrap()
-            .evidence()
-            .unwrap_err()
-            .to_string();
+        let text = Reader::open(&place.file()).unwrap().evidence().unwrap_err().to_string();
         assert!(text.contains(expected), "{sql}: {text}");
         assert!(!text.chars().any(char::is_control), "{sql}: {text:?}");
     }
@@ -220,21 +169,14 @@ fn a_torn_file_is_an_error_and_no_panic() {
         std::fs::write(place.file(), bytes).unwrap();
         let result = Reader::open(&place.file()).and_then(|reader| reader.evidence().map(drop));
         assert!(result.is_err(), "{what}");
-        assert!(
-            Store::open(&place.file())
-                .and_then(|s| s.reader()?.evidence().map(drop))
-                .is_err(),
-            "{what}"
-        );
+        assert!(Store::open(&place.file()).and_then(|s| s.reader()?.evidence().map(drop)).is_err(), "{what}");
     }
 }
 
 #[test]
 fn hostile_bodies_do_not_upset_the_reader() {
-    let bodies = [
-        serde_json::to_vec(&observation(SweepId(1), 1, 1)).unwrap(),
-        serde_json::to_vec(&claim(1)).unwrap(),
-    ];
+    let bodies =
+        [serde_json::to_vec(&observation(SweepId(1), 1, 1)).unwrap(), serde_json::to_vec(&claim(1)).unwrap()];
     for (kind, body) in (0_u8..).zip(&bodies) {
         let mut data = vec![kind];
         data.extend(body);
@@ -248,4 +190,22 @@ fn hostile_bodies_do_not_upset_the_reader() {
         }
     }
     fuzz(&[]);
+}
+
+#[test]
+fn the_fuzzers_seeds_are_real_bodies() {
+    let table: [(Kind, &[u8]); 5] = [
+        (Kind::Observation, include_bytes!("../../../fuzz/seeds/s-observation")),
+        (Kind::Claim, include_bytes!("../../../fuzz/seeds/s-claim")),
+        (Kind::SweepBegun, include_bytes!("../../../fuzz/seeds/s-sweep-begun")),
+        (Kind::SweepEnded, include_bytes!("../../../fuzz/seeds/s-sweep-ended")),
+        (Kind::Calibration, include_bytes!("../../../fuzz/seeds/s-calibration")),
+    ];
+    for (kind, seed) in table {
+        assert_eq!(Kind::ALL.get(usize::from(seed[1])), Some(&kind), "the byte that picks {kind}");
+        let body = std::str::from_utf8(&seed[2..]).unwrap();
+        let columns = crate::store::chain::columns_of(kind, body);
+        assert!(columns.is_ok(), "{kind}: {columns:?}");
+        fuzz(&seed[1..]);
+    }
 }

@@ -41,13 +41,8 @@ fn the_name_is_the_stem_unless_told_otherwise() {
     assert_eq!(store.reader().unwrap().incident().unwrap().name, "heartbleed");
     drop(store);
     let store = Store::create_or_open(&other, at(0), Some("\u{1b}other")).unwrap();
-    let [notice] = store.notices() else {
-        panic!("one notice, not {:?}", store.notices())
-    };
-    assert!(
-        notice.contains("`heartbleed`") && notice.contains("\\x1Bother"),
-        "{notice}"
-    );
+    let [notice] = store.notices() else { panic!("one notice, not {:?}", store.notices()) };
+    assert!(notice.contains("`heartbleed`") && notice.contains("\\x1Bother"), "{notice}");
 }
 
 #[test]
@@ -72,11 +67,7 @@ fn other_files_are_refused_and_left_as_they_are() {
             Reader::open(&path).unwrap_err(),
         ];
         for error in errors {
-            assert!(
-                matches!(error, Error::Foreign { .. }),
-                "{}: {error}",
-                path.display()
-            );
+            assert!(matches!(error, Error::Foreign { .. }), "{}: {error}", path.display());
         }
         assert_eq!(fs::read(&path).unwrap(), before, "{}", path.display());
     }
@@ -95,10 +86,8 @@ fn what_is_no_file_is_refused() {
         (place.folder.path().join(".."), "a folder"),
     ];
     for (path, what) in table {
-        let errors = [
-            Store::create_or_open(&path, at(0), None).unwrap_err(),
-            Reader::open(&path).unwrap_err(),
-        ];
+        let errors =
+            [Store::create_or_open(&path, at(0), None).unwrap_err(), Reader::open(&path).unwrap_err()];
         for error in errors {
             assert!(error.to_string().contains(what), "{}: {error}", path.display());
         }
@@ -112,10 +101,7 @@ fn an_empty_file_becomes_an_incident_file_but_cannot_be_read_as_one() {
     let error = Reader::open(&place.file()).unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
     drop(place.store());
-    assert_eq!(
-        Reader::open(&place.file()).unwrap().incident().unwrap().name,
-        "incident"
-    );
+    assert_eq!(Reader::open(&place.file()).unwrap().incident().unwrap().name, "incident");
 }
 
 #[test]
@@ -144,10 +130,7 @@ const SCHEMA_1: &str = include_str!("schema-1.sql");
 #[test]
 fn a_file_of_schema_1_opens() {
     let place = Place::new();
-    Connection::open(place.file())
-        .unwrap()
-        .execute_batch(SCHEMA_1)
-        .unwrap();
+    Connection::open(place.file()).unwrap().execute_batch(SCHEMA_1).unwrap();
     // For reading first, so that a reader alone copes with an old file.
     let evidence = Reader::open(&place.file()).unwrap().evidence().unwrap();
     assert_eq!(evidence.observations.len(), 2);
@@ -173,14 +156,9 @@ fn links_and_wide_permissions_are_told_and_not_changed() {
 
     fs::set_permissions(place.file(), fs::Permissions::from_mode(0o644)).unwrap();
     let store = Store::open(&link).unwrap();
-    let [is_link, is_wide] = store.notices() else {
-        panic!("two notices, not {:?}", store.notices())
-    };
+    let [is_link, is_wide] = store.notices() else { panic!("two notices, not {:?}", store.notices()) };
     assert!(is_link.contains("is a link to"), "{is_link}");
-    assert!(
-        is_wide.contains("mode 0644") && is_wide.contains("chmod 600"),
-        "{is_wide}"
-    );
+    assert!(is_wide.contains("mode 0644") && is_wide.contains("chmod 600"), "{is_wide}");
     assert_eq!(mode(&place.file()), 0o644);
     // One file, one lock, whatever it is called.
     let error = Store::open(&place.file()).unwrap_err();
@@ -190,16 +168,8 @@ fn links_and_wide_permissions_are_told_and_not_changed() {
 #[test]
 fn odd_names_work() {
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "a b.db",
-        "100%.db",
-        "what?.db",
-        "a#b.db",
-        "file:x.db",
-        "ümläut.db",
-        "q'uo\"te.db",
-        "%41.db",
-    ] {
+    for name in ["a b.db", "100%.db", "what?.db", "a#b.db", "file:x.db", "ümläut.db", "q'uo\"te.db", "%41.db"]
+    {
         let path = folder.path().join(name);
         let mut store = Store::create_or_open(&path, at(0), None).unwrap();
         store.append_claims(&[claim(1)]).unwrap();

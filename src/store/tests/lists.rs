@@ -21,15 +21,12 @@ fn ten_thousand_services_come_back_equal_and_share_what_they_shared() {
     let mut store = place.store();
     let (shared, line) = (declared("web"), source(1));
     // Half from one line, such as a CIDR; half from a line each.
-    let services: Vec<Service> = (0..10_000)
-        .map(|n| {
-            if n < 5_000 {
-                service(n, &shared, &line)
-            } else {
-                service(n, &declared("mail"), &source(n))
-            }
-        })
-        .collect();
+    let services: Vec<Service> =
+        (0..10_000)
+            .map(|n| {
+                if n < 5_000 { service(n, &shared, &line) } else { service(n, &declared("mail"), &source(n)) }
+            })
+            .collect();
     let sweep = store.begin_sweep(&new_sweep(10_000)).unwrap();
     store.put_services(sweep, &mut services.iter()).unwrap();
 
@@ -44,9 +41,7 @@ fn ten_thousand_services_come_back_equal_and_share_what_they_shared() {
     assert_eq!(reader.services().unwrap(), services);
 
     let raw = rusqlite::Connection::open(place.file()).unwrap();
-    let rows: i64 = raw
-        .query_row("SELECT count(*) FROM declarations", [], |row| row.get(0))
-        .unwrap();
+    let rows: i64 = raw.query_row("SELECT count(*) FROM declarations", [], |row| row.get(0)).unwrap();
     // Two sets of attributes; one line for the first half, one each for the others.
     assert_eq!(rows, 2 + 1 + 5_000);
 }
@@ -61,11 +56,7 @@ fn a_visit_can_stop() {
         .unwrap()
         .for_each_service(SweepId(1), |_| {
             visited += 1;
-            if visited == 7 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if visited == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .unwrap();
     assert_eq!(visited, 7);
@@ -97,12 +88,7 @@ fn a_changed_service_gets_a_new_version_and_older_sweeps_keep_theirs() {
         assert_eq!(listed(&reader, sweep), list, "{sweep}");
     }
     // None is dropped, each as the last sweep had it.
-    let all = [
-        before[0].clone(),
-        before[1].clone(),
-        before[2].clone(),
-        after[0].clone(),
-    ];
+    let all = [before[0].clone(), before[1].clone(), before[2].clone(), after[0].clone()];
     assert_eq!(reader.services().unwrap(), all);
 }
 
@@ -114,15 +100,8 @@ fn a_list_that_is_not_as_long_as_announced_is_not_kept() {
     for announced in [0, 2] {
         let sweep = store.begin_sweep(&new_sweep(announced)).unwrap();
         let error = store.put_services(sweep, &mut services.iter()).unwrap_err();
-        assert!(
-            matches!(error, Error::InventoryIncomplete { stored: 1, .. }),
-            "{error}"
-        );
-        assert_eq!(
-            store.reader().unwrap().services().unwrap(),
-            [],
-            "{announced} announced"
-        );
+        assert!(matches!(error, Error::InventoryIncomplete { stored: 1, .. }), "{error}");
+        assert_eq!(store.reader().unwrap().services().unwrap(), [], "{announced} announced");
     }
 }
 
@@ -134,9 +113,7 @@ fn a_sweep_cut_off_before_its_inventory_was_stored_is_not_taken_for_an_empty_one
     let reader = store.reader().unwrap();
     let errors = [
         reader.unfinished_sweep().unwrap_err(),
-        reader
-            .for_each_service(sweep, |_| ControlFlow::Continue(()))
-            .unwrap_err(),
+        reader.for_each_service(sweep, |_| ControlFlow::Continue(())).unwrap_err(),
     ];
     for error in errors {
         let text = error.to_string();
@@ -158,13 +135,9 @@ fn secrets_are_kept_in_order_and_the_last_version_counts() {
     let place = Place::new();
     let mut store = place.store();
     let first = store.begin_sweep(&new_sweep(0)).unwrap();
-    store
-        .put_secrets(first, &[secret("b", "web"), secret("a", "web")])
-        .unwrap();
+    store.put_secrets(first, &[secret("b", "web"), secret("a", "web")]).unwrap();
     let second = store.begin_sweep(&new_sweep(0)).unwrap();
-    store
-        .put_secrets(second, &[secret("c", "web"), secret("b", "mail")])
-        .unwrap();
+    store.put_secrets(second, &[secret("c", "web"), secret("b", "mail")]).unwrap();
     let expected = [secret("b", "mail"), secret("a", "web"), secret("c", "web")];
     assert_eq!(store.reader().unwrap().secrets().unwrap(), expected);
 }

@@ -19,12 +19,7 @@ fn spawn(task: &str, place: &Place) -> Child {
     Command::new("sh")
         .args(["-c", "umask 0000; exec \"$0\" \"$@\""])
         .arg(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "store::tests::processes::child",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "store::tests::processes::child", "--ignored", "--nocapture"])
         .env(TASK, task)
         .env(FILE, place.file())
         .stdin(Stdio::piped())
@@ -49,9 +44,7 @@ fn child() {
     let sweep = store.begin_sweep(&new_sweep(0)).unwrap();
     store.put_services(sweep, &mut [].iter()).unwrap();
     for batch in 1_u32.. {
-        let rows: Vec<Observation> = (0..BATCH)
-            .map(|n| observation(sweep, n, i64::from(batch)))
-            .collect();
+        let rows: Vec<Observation> = (0..BATCH).map(|n| observation(sweep, n, i64::from(batch))).collect();
         store.append_observations(&rows).unwrap();
         say(&format!("{batch}"));
     }
@@ -59,9 +52,7 @@ fn child() {
 
 /// The next line that the child said, past what the test harness prints.
 fn next_said(lines: &mut impl Iterator<Item = io::Result<String>>) -> Option<String> {
-    lines
-        .map_while(Result::ok)
-        .find_map(|line| line.split_once("say ").map(|(_, text)| text.to_owned()))
+    lines.map_while(Result::ok).find_map(|line| line.split_once("say ").map(|(_, text)| text.to_owned()))
 }
 
 #[test]
@@ -73,17 +64,9 @@ fn a_file_made_under_an_open_umask_is_private() {
     let names = place.names();
     child.kill().unwrap();
     child.wait().unwrap();
-    for name in [
-        "incident.db",
-        "incident.db-lock",
-        "incident.db-shm",
-        "incident.db-wal",
-    ] {
+    for name in ["incident.db", "incident.db-lock", "incident.db-shm", "incident.db-wal"] {
         assert!(names.contains(&name.to_owned()), "{name} in {names:?}");
-        let mode = fs::metadata(place.folder.path().join(name))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(place.folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
@@ -109,21 +92,14 @@ fn kill_9_loses_nothing_that_was_committed() {
     // A reader first, while the log is still there; then the next writer.
     let reader = Reader::open(&place.file()).unwrap();
     let rows = reader.evidence().unwrap().observations.len() as u64;
-    assert!(
-        rows >= said * u64::from(BATCH),
-        "{rows} rows, {said} batches said"
-    );
+    assert!(rows >= said * u64::from(BATCH), "{rows} rows, {said} batches said");
     assert_eq!(rows % u64::from(BATCH), 0, "whole batches only");
     let unfinished = reader.unfinished_sweep().unwrap().map(|s| s.id);
     assert_eq!(unfinished, Some(SweepId(1)));
 
     let mut store = Store::open(&place.file()).unwrap();
-    store
-        .append_observations(&[observation(SweepId(1), 1, 9)])
-        .unwrap();
-    store
-        .finish_sweep(SweepId(1), SweepState::Finished, at(10))
-        .unwrap();
+    store.append_observations(&[observation(SweepId(1), 1, 9)]).unwrap();
+    store.finish_sweep(SweepId(1), SweepState::Finished, at(10)).unwrap();
     let report = reader.check_chain().unwrap();
     assert_eq!((report.rows, report.broken_at), (rows + 3, None), "{report:?}");
 }
@@ -150,11 +126,7 @@ fn a_second_writer_is_told_who_the_first_is_and_does_not_wait() {
 
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(
-        place.names().contains(&"incident.db-lock".to_owned()),
-        "{:?}",
-        place.names()
-    );
+    assert!(place.names().contains(&"incident.db-lock".to_owned()), "{:?}", place.names());
     drop(Store::open(&place.file()).unwrap());
 }
 
@@ -165,11 +137,7 @@ fn a_lock_file_with_any_text_in_it_says_only_what_it_can_vouch_for() {
     for text in ["\u{1b}[31mpwn", "", "process x since y", "process 12"] {
         fs::write(place.folder.path().join("incident.db-lock"), text).unwrap();
         let error = Store::open(&place.file()).unwrap_err().to_string();
-        let expected = if text == "process 12" {
-            "process 12"
-        } else {
-            "another process"
-        };
+        let expected = if text == "process 12" { "process 12" } else { "another process" };
         assert!(error.contains(expected), "{text:?}: {error}");
     }
     drop(store);

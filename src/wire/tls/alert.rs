@@ -61,10 +61,7 @@ mod tests {
 
     #[test]
     fn alerts_read_what_they_write() {
-        let alert = Alert {
-            level: FATAL,
-            code: PROTOCOL_VERSION,
-        };
+        let alert = Alert { level: FATAL, code: PROTOCOL_VERSION };
         let mut out = Vec::new();
         alert.encode(&mut out, 0x0301);
         assert_eq!(out, [21, 3, 1, 0, 2, 2, 70]);

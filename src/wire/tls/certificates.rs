@@ -13,9 +13,7 @@ pub const MAX_CHAIN: usize = 64;
 ///
 /// [`HandshakeError::Malformed`] when the lengths do not add up.
 pub fn parse(body: &[u8]) -> Result<Vec<&[u8]>, HandshakeError> {
-    let malformed = HandshakeError::Malformed {
-        kind: handshake::CERTIFICATE,
-    };
+    let malformed = HandshakeError::Malformed { kind: handshake::CERTIFICATE };
     let mut list = Cursor(Cursor(body).vec24().ok_or(malformed)?);
     let mut chain = Vec::new();
     while !list.is_empty() {
@@ -54,14 +52,8 @@ mod tests {
 
     #[test]
     fn lengths_that_do_not_add_up_are_errors() {
-        let table: &[&[u8]] = &[
-            &[],
-            &[0, 0],
-            &[0, 0, 1],
-            &[0, 0, 3, 0, 0, 1],
-            &[0, 0, 2, 0, 0],
-            &[255, 255, 255, 0],
-        ];
+        let table: &[&[u8]] =
+            &[&[], &[0, 0], &[0, 0, 1], &[0, 0, 3, 0, 0, 1], &[0, 0, 2, 0, 0], &[255, 255, 255, 0]];
         for body in table {
             assert!(parse(body).is_err(), "body: {body:?}");
         }

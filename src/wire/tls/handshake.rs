@@ -81,10 +81,7 @@ pub struct Assembler {
 impl Assembler {
     /// An assembler at the start of a handshake.
     pub const fn new() -> Self {
-        Self {
-            buffer: Vec::new(),
-            complete: false,
-        }
+        Self { buffer: Vec::new(), complete: false }
     }
 
     /// The next message, taking from `fragment` no more than it needs. `None`: more is wanted.
@@ -155,9 +152,7 @@ impl<'a> Extensions<'a> {
 
     /// The content of the first one of a type.
     pub fn find(self, wanted: u16) -> Option<&'a [u8]> {
-        self.iter()
-            .find(|(kind, _)| *kind == wanted)
-            .map(|(_, content)| content)
+        self.iter().find(|(kind, _)| *kind == wanted).map(|(_, content)| content)
     }
 }
 
@@ -202,9 +197,7 @@ impl<'a> ServerHello<'a> {
 
     /// The heartbeat mode that the server acknowledged, whatever its value.
     pub fn heartbeat(&self) -> Option<u8> {
-        self.extensions
-            .find(EXT_HEARTBEAT)
-            .map(|mode| mode.first().copied().unwrap_or(0))
+        self.extensions.find(EXT_HEARTBEAT).map(|mode| mode.first().copied().unwrap_or(0))
     }
 
     /// The version in supported_versions, else the version field.
@@ -272,23 +265,17 @@ impl<'a> ClientHello<'a> {
 
     /// The heartbeat mode on offer.
     pub fn heartbeat(&self) -> Option<u8> {
-        self.extensions
-            .find(EXT_HEARTBEAT)
-            .and_then(|mode| mode.first().copied())
+        self.extensions.find(EXT_HEARTBEAT).and_then(|mode| mode.first().copied())
     }
 
     /// The signature algorithms on offer.
     pub fn signature_algorithms(&self) -> Option<impl Iterator<Item = u16> + 'a> {
-        Some(u16s(
-            Cursor(self.extensions.find(EXT_SIGNATURE_ALGORITHMS)?).vec16()?,
-        ))
+        Some(u16s(Cursor(self.extensions.find(EXT_SIGNATURE_ALGORITHMS)?).vec16()?))
     }
 
     /// The versions on offer in supported_versions.
     pub fn supported_versions(&self) -> Option<impl Iterator<Item = u16> + 'a> {
-        Some(u16s(
-            Cursor(self.extensions.find(EXT_SUPPORTED_VERSIONS)?).vec8()?,
-        ))
+        Some(u16s(Cursor(self.extensions.find(EXT_SUPPORTED_VERSIONS)?).vec8()?))
     }
 }
 
@@ -360,10 +347,7 @@ mod tests {
             &[(EXT_HEARTBEAT, &[1]), (EXT_RENEGOTIATION_INFO, &[0])],
         );
         let hello = ServerHello::parse(&out[4..]).unwrap();
-        assert_eq!(
-            (hello.version, hello.suite, hello.heartbeat()),
-            (0x0302, 0xc014, Some(1))
-        );
+        assert_eq!((hello.version, hello.suite, hello.heartbeat()), (0x0302, 0xc014, Some(1)));
         assert_eq!(hello.random, &[9; 32]);
         assert_eq!(hello.selected_version(), 0x0302);
         let mut out = Vec::new();
@@ -375,13 +359,7 @@ mod tests {
     #[test]
     fn tls13_is_seen_behind_its_disguise() {
         let mut out = Vec::new();
-        encode_server_hello(
-            &mut out,
-            0x0303,
-            &[0; 32],
-            0x1301,
-            &[(EXT_SUPPORTED_VERSIONS, &[3, 4])],
-        );
+        encode_server_hello(&mut out, 0x0303, &[0; 32], 0x1301, &[(EXT_SUPPORTED_VERSIONS, &[3, 4])]);
         assert_eq!(ServerHello::parse(&out[4..]).unwrap().selected_version(), 0x0304);
     }
 
@@ -392,11 +370,7 @@ mod tests {
         let body = &out[4..];
         let without_extensions = 2 + 32 + 1 + 2 + 1;
         for n in 0..body.len() {
-            assert_eq!(
-                ServerHello::parse(&body[..n]).is_ok(),
-                n == without_extensions,
-                "cut at {n}"
-            );
+            assert_eq!(ServerHello::parse(&body[..n]).is_ok(), n == without_extensions, "cut at {n}");
         }
         let mut longer = body.to_vec();
         longer.push(0);
@@ -410,10 +384,7 @@ mod tests {
         let mut header = vec![11];
         header.extend_from_slice(&u24_bytes(claimed));
         for _ in 0..3 {
-            assert_eq!(
-                assembler.read(&mut &*header),
-                Err(HandshakeError::TooLong { claimed })
-            );
+            assert_eq!(assembler.read(&mut &*header), Err(HandshakeError::TooLong { claimed }));
         }
         assert!(assembler.buffer.capacity() < 100);
     }

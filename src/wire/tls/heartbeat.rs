@@ -135,11 +135,7 @@ impl<'a> Message<'a> {
     /// Reads the header; `None` where it is not whole.
     pub fn parse(fragment: &'a [u8]) -> Option<Self> {
         let mut c = Cursor(fragment);
-        Some(Self {
-            kind: c.u8()?,
-            claimed: c.u16()?,
-            rest: c.0,
-        })
+        Some(Self { kind: c.u8()?, claimed: c.u16()?, rest: c.0 })
     }
 
     /// The payload, where as much is there as is claimed.
@@ -157,9 +153,7 @@ impl<'a> Message<'a> {
 /// Appends a response record that returns `payload`, with padding. A payload beyond 2^14 bytes less header
 /// and padding is cut, since a heartbeat is one record (RFC 6520, 4).
 pub fn encode_response(out: &mut Vec<u8>, version: u16, payload: &[u8], padding: &[u8; PADDING_LEN]) {
-    let payload = payload
-        .get(..record::MAX_PLAIN - HEADER_LEN - PADDING_LEN)
-        .unwrap_or(payload);
+    let payload = payload.get(..record::MAX_PLAIN - HEADER_LEN - PADDING_LEN).unwrap_or(payload);
     let [high, low] = u16::try_from(payload.len()).unwrap_or(0).to_be_bytes();
     let mut message = vec![RESPONSE, high, low];
     message.extend_from_slice(payload);
@@ -178,10 +172,7 @@ mod tests {
     fn only_fragment(bytes: &[u8]) -> &[u8] {
         let (header, fragment) = bytes.split_at(record::HEADER_LEN);
         assert_eq!(header[0], record::HEARTBEAT);
-        assert_eq!(
-            usize::from(u16::from_be_bytes([header[3], header[4]])),
-            fragment.len()
-        );
+        assert_eq!(usize::from(u16::from_be_bytes([header[3], header[4]])), fragment.len());
         fragment
     }
 
@@ -193,11 +184,7 @@ mod tests {
                 let mut bad = Vec::new();
                 malformed(&mut bad, version, &payload);
                 let message = Message::parse(only_fragment(&bad)).unwrap();
-                assert_eq!(
-                    usize::from(message.claimed),
-                    message.rest.len(),
-                    "the claim is the payload"
-                );
+                assert_eq!(usize::from(message.claimed), message.rest.len(), "the claim is the payload");
                 assert_eq!((message.kind, message.claimed), (REQUEST, 4096));
                 assert!(!message.is_well_formed());
                 assert!(payload.equals(message.rest));
@@ -246,24 +233,9 @@ mod tests {
             ("ours", answer(2, 4096, &[&ours, pad]), Some(0), 0),
             ("the other of ours", answer(2, 4096, &[&other, pad]), Some(1), 0),
             ("ours without padding", answer(2, 4096, &[&ours]), Some(0), 0),
-            (
-                "ours and a leak",
-                answer(2, 4096, &[&ours, pad, b"secret"]),
-                Some(0),
-                6,
-            ),
-            (
-                "a longer claim",
-                answer(2, 5000, &[&ours, &[0; 904], pad]),
-                None,
-                5000,
-            ),
-            (
-                "a shorter claim",
-                answer(2, 4095, &[&ours[..4095], pad]),
-                None,
-                4095,
-            ),
+            ("ours and a leak", answer(2, 4096, &[&ours, pad, b"secret"]), Some(0), 6),
+            ("a longer claim", answer(2, 5000, &[&ours, &[0; 904], pad]), None, 5000),
+            ("a shorter claim", answer(2, 4095, &[&ours[..4095], pad]), None, 4095),
             ("one bit off", answer(2, 4096, &[&flipped, pad]), None, 4096),
             ("nobody's", answer(2, 4096, &[&unknown, pad]), None, 4096),
             ("a request", answer(1, 4096, &[&ours, pad]), None, 4096),
@@ -273,11 +245,7 @@ mod tests {
         ];
         for (what, fragment, payload, foreign) in table {
             let heard = hear(fragment, &[OURS, OTHER]);
-            assert_eq!(
-                (heard.payload, heard.foreign),
-                (*payload, *foreign),
-                "answer: {what}"
-            );
+            assert_eq!((heard.payload, heard.foreign), (*payload, *foreign), "answer: {what}");
             assert_eq!(heard.len as usize, fragment.len(), "answer: {what}");
         }
         let whole = answer(2, 4096, &[&ours, pad]);

@@ -19,12 +19,7 @@ pub struct Hello<'a> {
 impl<'a> Hello<'a> {
     /// The hello that comes first: TLS 1.2, everything with a certificate, extensions.
     pub const fn first(sni: Option<&'a str>) -> Self {
-        Self {
-            version: TlsVersion::Tls12,
-            offer: Offer::Certificates,
-            sni,
-            extensions: true,
-        }
+        Self { version: TlsVersion::Tls12, offer: Offer::Certificates, sni, extensions: true }
     }
 
     /// Whether the heartbeat extension is in it.
@@ -180,16 +175,9 @@ mod tests {
             (TlsVersion::Tls13, 0x0303, 0x0301),
         ];
         for (version, number, record_version) in table {
-            let hello = Hello {
-                version,
-                ..Hello::first(Some("web01.example.test"))
-            };
+            let hello = Hello { version, ..Hello::first(Some("web01.example.test")) };
             let records = encoded(&hello);
-            assert_eq!(
-                u16::from_be_bytes([records[1], records[2]]),
-                record_version,
-                "{version}"
-            );
+            assert_eq!(u16::from_be_bytes([records[1], records[2]]), record_version, "{version}");
             let body = body(&records);
             let read = hs::ClientHello::parse(&body).unwrap();
             assert_eq!(read.version, number, "{version}");
@@ -200,15 +188,8 @@ mod tests {
             assert_eq!(read.heartbeat(), extended.then_some(1), "{version}");
             assert_eq!(hello.offers_heartbeat(), extended, "{version}");
             assert_eq!(read.sni().is_some(), extended, "{version}");
-            assert_eq!(
-                read.signature_algorithms().is_some(),
-                number == 0x0303,
-                "{version}"
-            );
-            assert!(
-                read.supported_versions().is_none(),
-                "TLS 1.3 is never offered here"
-            );
+            assert_eq!(read.signature_algorithms().is_some(), number == 0x0303, "{version}");
+            assert!(read.supported_versions().is_none(), "TLS 1.3 is never offered here");
         }
     }
 
@@ -246,25 +227,12 @@ mod tests {
             Offer::Short,
         ];
         for offer in offers {
-            for version in [
-                TlsVersion::Tls12,
-                TlsVersion::Tls11,
-                TlsVersion::Tls10,
-                TlsVersion::Ssl3,
-            ] {
+            for version in [TlsVersion::Tls12, TlsVersion::Tls11, TlsVersion::Tls10, TlsVersion::Ssl3] {
                 for n in 0..=253 {
                     let name = "a".repeat(n);
-                    let hello = Hello {
-                        version,
-                        offer,
-                        sni: Some(&name),
-                        extensions: true,
-                    };
+                    let hello = Hello { version, offer, sni: Some(&name), extensions: true };
                     let length = encoded(&hello).len() - 5;
-                    assert!(
-                        !(256..512).contains(&length),
-                        "{offer:?} {version} name of {n}: {length} bytes"
-                    );
+                    assert!(!(256..512).contains(&length), "{offer:?} {version} name of {n}: {length} bytes");
                 }
             }
         }
@@ -272,19 +240,10 @@ mod tests {
 
     #[test]
     fn the_short_hello_is_short() {
-        let hello = Hello {
-            offer: Offer::Short,
-            ..Hello::first(Some("web01.example.test"))
-        };
+        let hello = Hello { offer: Offer::Short, ..Hello::first(Some("web01.example.test")) };
         assert!(encoded(&hello).len() < 256);
-        let bare = Hello {
-            extensions: false,
-            ..hello
-        };
+        let bare = Hello { extensions: false, ..hello };
         let body = body(&encoded(&bare));
-        assert_eq!(
-            hs::ClientHello::parse(&body).unwrap().extensions.iter().count(),
-            0
-        );
+        assert_eq!(hs::ClientHello::parse(&body).unwrap().extensions.iter().count(), 0);
     }
 }

@@ -60,12 +60,7 @@ pub struct RecordReader {
 impl RecordReader {
     /// A reader at the start of a stream.
     pub const fn new() -> Self {
-        Self {
-            buffer: Vec::new(),
-            complete: false,
-            records: 0,
-            failed: None,
-        }
+        Self { buffer: Vec::new(), complete: false, records: 0, failed: None }
     }
 
     /// The next record, taking from `input` no more than it needs. `None`: `input` is used up and more is
@@ -104,11 +99,9 @@ impl RecordReader {
         self.complete = true;
         self.records = self.records.saturating_add(1);
         Ok(match *self.buffer {
-            [content_type, major, minor, _, _, ref fragment @ ..] => Some(Record {
-                content_type,
-                version: u16::from_be_bytes([major, minor]),
-                fragment,
-            }),
+            [content_type, major, minor, _, _, ref fragment @ ..] => {
+                Some(Record { content_type, version: u16::from_be_bytes([major, minor]), fragment })
+            }
             _ => None,
         })
     }
@@ -207,10 +200,7 @@ mod tests {
             (&[22, 3, 3, 0, 0], not_tls),
             (&[24, 3, 3, 0, 0], not_tls),
             (&[23, 3, 3, 0, 0], None),
-            (
-                &[21, 3, 1, 0, 2, 2, 40, b'H'],
-                Some(RecordError::BadHeader { records: 1 }),
-            ),
+            (&[21, 3, 1, 0, 2, 2, 40, b'H'], Some(RecordError::BadHeader { records: 1 })),
         ];
         for (bytes, expected) in table {
             assert_eq!(first_error(bytes).0, *expected, "bytes: {bytes:?}");
@@ -223,11 +213,7 @@ mod tests {
         for step in 1..=text.len() {
             let mut reader = RecordReader::new();
             for chunk in text.chunks(step) {
-                assert_eq!(
-                    reader.read(&mut &*chunk),
-                    Err(RecordError::NotTls),
-                    "chunks of {step}"
-                );
+                assert_eq!(reader.read(&mut &*chunk), Err(RecordError::NotTls), "chunks of {step}");
             }
             assert_eq!(reader.greeting(), Some(Greeting::Smtp), "chunks of {step}");
         }

@@ -54,9 +54,7 @@ impl Suite {
 
     /// Whether the suite exists from TLS 1.2 on only.
     pub fn needs_tls12(&self) -> bool {
-        ["GCM", "CCM", "SHA256", "SHA384", "POLY1305"]
-            .iter()
-            .any(|word| self.name.contains(word))
+        ["GCM", "CCM", "SHA256", "SHA384", "POLY1305"].iter().any(|word| self.name.contains(word))
     }
 
     /// Whether the suite needs elliptic curves, which SSL 3.0 does not have.
@@ -365,19 +363,11 @@ struct Lists {
 impl Lists {
     fn of(offer: Offer) -> Self {
         let numbers = |wanted: &dyn Fn(&Suite) -> bool| {
-            SUITES
-                .iter()
-                .filter(|s| offer.holds(s) && wanted(s))
-                .map(|s| s.number)
-                .collect::<Vec<_>>()
+            SUITES.iter().filter(|s| offer.holds(s) && wanted(s)).map(|s| s.number).collect::<Vec<_>>()
         };
         let mut ssl3 = numbers(&|s| !s.needs_tls12() && !s.needs_curves());
         ssl3.push(RENEGOTIATION_SCSV);
-        Self {
-            tls12: numbers(&|_| true),
-            tls10: numbers(&|s| !s.needs_tls12()),
-            ssl3,
-        }
+        Self { tls12: numbers(&|_| true), tls10: numbers(&|s| !s.needs_tls12()), ssl3 }
     }
 }
 
@@ -415,10 +405,7 @@ mod tests {
         let names: Vec<&str> = offer.iter().map(|n| find(*n).unwrap().name).collect();
         assert_eq!(names[0], "AES128-GCM-SHA256");
         let place = |name: &str| {
-            names
-                .iter()
-                .position(|n| *n == name)
-                .unwrap_or_else(|| panic!("{name} is not offered"))
+            names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("{name} is not offered"))
         };
         let order = [
             "AES256-SHA256",
@@ -435,12 +422,7 @@ mod tests {
             assert!(place(pair[0]) < place(pair[1]), "{pair:?}");
         }
         for name in names {
-            assert!(
-                !["ADH", "AECDH", "PSK", "EXP", "SRP"]
-                    .iter()
-                    .any(|w| name.contains(w)),
-                "{name}"
-            );
+            assert!(!["ADH", "AECDH", "PSK", "EXP", "SRP"].iter().any(|w| name.contains(w)), "{name}");
         }
     }
 
@@ -448,35 +430,18 @@ mod tests {
     fn two_offers_cover_every_suite_once() {
         let both: Vec<u16> = [Offer::Certificates.suites(), Offer::LastResort.suites()].concat();
         for suite in SUITES.iter().filter(|s| !matches!(s.auth, Srp | Tls13)) {
-            assert_eq!(
-                both.iter().filter(|n| **n == suite.number).count(),
-                1,
-                "{}",
-                suite.name
-            );
+            assert_eq!(both.iter().filter(|n| **n == suite.number).count(), 1, "{}", suite.name);
         }
     }
 
     #[test]
     fn the_second_hello_asks_for_another_key() {
-        for (first, offer) in [
-            (Rsa, Offer::NotRsa),
-            (Ecdsa, Offer::RsaOnly),
-            (Dsa, Offer::RsaOnly),
-        ] {
+        for (first, offer) in [(Rsa, Offer::NotRsa), (Ecdsa, Offer::RsaOnly), (Dsa, Offer::RsaOnly)] {
             assert_eq!(Offer::for_other_key(first), offer);
-            assert!(
-                offer.suites().iter().all(|n| find(*n).unwrap().auth != first),
-                "first: {first:?}"
-            );
+            assert!(offer.suites().iter().all(|n| find(*n).unwrap().auth != first), "first: {first:?}");
             assert!(!offer.suites().is_empty());
         }
-        assert!(
-            Offer::EcdsaOnly
-                .suites()
-                .iter()
-                .all(|n| find(*n).unwrap().auth == Ecdsa)
-        );
+        assert!(Offer::EcdsaOnly.suites().iter().all(|n| find(*n).unwrap().auth == Ecdsa));
     }
 
     #[test]
@@ -486,9 +451,6 @@ mod tests {
         }
         assert!(Offer::Certificates.suites_before_tls12().contains(&0xc014));
         assert!(!Offer::Certificates.suites_before_tls12().contains(&0x009c));
-        assert_eq!(
-            Offer::Certificates.suites_ssl3().last(),
-            Some(&RENEGOTIATION_SCSV)
-        );
+        assert_eq!(Offer::Certificates.suites_ssl3().last(), Some(&RENEGOTIATION_SCSV));
     }
 }

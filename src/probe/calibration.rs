@@ -1,0 +1,135 @@
+//! Asking the real probe code three questions whose answers are known, before any verdict is believed
+//! (PROBING 6).
+//!
+//! The endpoints are the caller's: one vulnerable, one fixed, one without heartbeats, over loopback. Whether
+//! assessment makes the right verdicts of what comes out is the caller's to compare as well.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::timeout;
+
+use super::{
+    dial::Dialer,
+    endpoint::{Context, Depth, Job, Settings, probe_endpoint},
+    limits::Rate,
+};
+use crate::{
+    clock::Clock,
+    model::{
+        ids::{RowId, SweepId},
+        observation::{Answer, Contact, Observation},
+        service::Service,
+        wrap::{Transport, Wrap},
+    },
+};
+
+/// What a calibration endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Answers a heartbeat without padding.
+    Vulnerable,
+    /// Drops it, and answers a well-formed one.
+    Fixed,
+    /// Refuses heartbeats with alert 10.
+    None,
+}
+
+/// The three endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoints {
+    /// Answers a heartbeat without padding.
+    pub vulnerable: SocketAddr,
+    /// Drops it, and answers a well-formed one.
+    pub fixed: SocketAddr,
+    /// Refuses heartbeats with alert 10.
+    pub none: SocketAddr,
+}
+
+/// What came out at one endpoint.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What the endpoint is.
+    pub role: Role,
+    /// What was seen; absent when the deadline passed first.
+    pub observation: Option<Observation>,
+    /// Whether that is what must be seen there.
+    pub as_expected: bool,
+}
+
+/// What came out at all three.
+#[derive(Clone, Debug)]
+pub struct Calibration {
+    /// Vulnerable, fixed, none.
+    pub outcomes: [Outcome; 3],
+}
+
+impl Calibration {
+    /// Whether everything came out as it must.
+    pub fn passed(&self) -> bool {
+        self.outcomes.iter().all(|o| o.as_expected)
+    }
+}
+
+/// Probes the three endpoints at the same time, with limits of its own and within `deadline`.
+pub async fn calibrate(
+    endpoints: Endpoints,
+    clock: Clock,
+    sweep: SweepId,
+    deadline: Duration,
+) -> Calibration {
+    // Neither the source address nor the rate of the sweep: those are for targets, and this is loopback.
+    let context = Context {
+        settings: Settings { depth: Depth::Quick, ..Settings::default() },
+        dialer: Dialer::new(None, Rate::per_second(0)),
+        clock,
+        sweep,
+    };
+    let (vulnerable, fixed, none) = tokio::join!(
+        ask(Role::Vulnerable, endpoints.vulnerable, &context, deadline),
+        ask(Role::Fixed, endpoints.fixed, &context, deadline),
+        ask(Role::None, endpoints.none, &context, deadline),
+    );
+    Calibration { outcomes: [vulnerable, fixed, none] }
+}
+
+async fn ask(role: Role, address: SocketAddr, context: &Context, deadline: Duration) -> Outcome {
+    let job = Job {
+        service: Arc::new(service(address.ip(), address.port())),
+        address: address.ip(),
+        fragile: false,
+    };
+    let observation = timeout(deadline, probe_endpoint(&job, context)).await.ok();
+    let as_expected = observation.as_ref().is_some_and(|o| is_expected(role, o));
+    Outcome { role, observation, as_expected }
+}
+
+fn service(address: IpAddr, port: u16) -> Service {
+    Service {
+        row_id: RowId::declared("calibration"),
+        name: None,
+        addresses: Box::new([address]),
+        port,
+        transport: Transport::Tcp,
+        wrap: Wrap::Tls,
+        wrap_declared: true,
+        sni: None,
+        id_declared: true,
+        declared: Arc::default(),
+        sources: Arc::from([]),
+    }
+}
+
+fn is_expected(role: Role, seen: &Observation) -> bool {
+    let [attempt] = &*seen.attempts else { return false };
+    let answers = (attempt.malformed, attempt.control);
+    let right = match role {
+        Role::Vulnerable => matches!(answers, (Some(Answer::Echoed), _)),
+        Role::Fixed => answers == (Some(Answer::Silent), Some(Answer::Echoed)),
+        Role::None => matches!(answers, (Some(Answer::Alert { level: 2, code: 10 }), None)),
+    };
+    right && seen.contact == Contact::Answered && seen.foreign_bytes() == 0 && seen.certificate.is_some()
+}

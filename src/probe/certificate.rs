@@ -1,0 +1,115 @@
+//! Facts of a leaf certificate, out of DER that a server sent. Nothing is checked or trusted.
+//!
+//! The key is what is tracked, so the SubjectPublicKeyInfo and the serial are found by walking the structure
+//! (RFC 5280, 4.1) and are there even where a name or a date in the certificate makes no sense. Names and
+//! dates come from x509-parser.
+
+mod der;
+mod name;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use x509_parser::{
+    certificate::X509Certificate,
+    extensions::{GeneralName, ParsedExtension},
+    prelude::FromDer as _,
+};
+
+use crate::{
+    model::{
+        ids::Sha256,
+        observation::{Certificate, OtherKey},
+        time::Timestamp,
+    },
+    wire::tls::suites::Auth,
+};
+
+/// The most names that are kept.
+pub const MAX_NAMES: usize = 100;
+/// The longest name that is kept, in bytes.
+pub const MAX_NAME_LEN: usize = 253;
+
+/// A leaf certificate's facts, and what kind of key it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The facts.
+    pub certificate: Certificate,
+    /// The kind of key, where it is a known one.
+    pub key: Option<Auth>,
+}
+
+impl Leaf {
+    /// Reads a certificate. What cannot be read is absent; the digest is always there.
+    pub fn read(der: &[u8]) -> Self {
+        let walked = der::walk(der);
+        let mut certificate = Certificate {
+            sha256: Sha256::of(der),
+            spki_sha256: walked.map(|w| Sha256::of(w.spki)),
+            serial: walked.and_then(|w| serial_text(w.serial)),
+            subject: None,
+            issuer: None,
+            not_before: None,
+            not_after: None,
+            names: Vec::new(),
+        };
+        if let Ok((_, parsed)) = X509Certificate::from_der(der) {
+            certificate.subject = Some(name::rfc4514(parsed.subject()));
+            certificate.issuer = Some(name::rfc4514(parsed.issuer()));
+            certificate.not_before = Some(Timestamp::from_seconds(parsed.validity().not_before.timestamp()));
+            certificate.not_after = Some(Timestamp::from_seconds(parsed.validity().not_after.timestamp()));
+            certificate.names = alternative_names(&parsed);
+        }
+        Self { certificate, key: walked.and_then(|w| der::key_kind(w.spki)) }
+    }
+
+    /// This leaf as a further key, where it has one.
+    pub fn into_other_key(self) -> Option<OtherKey> {
+        let spki_sha256 = self.certificate.spki_sha256?;
+        Some(OtherKey { spki_sha256, certificate: Some(self.certificate) })
+    }
+}
+
+/// `0x` and lower-case hex digits without leading zeros, with a minus sign before it where the number is
+/// negative (which RFC 5280 forbids and people do). Absurdly long ones are left out.
+fn serial_text(integer: &[u8]) -> Option<String> {
+    const LONGEST: usize = 64;
+    if integer.is_empty() || integer.len() > LONGEST {
+        return None;
+    }
+    let negative = integer.first().is_some_and(|b| *b >= 0x80);
+    let mut magnitude = integer.to_vec();
+    if negative {
+        let mut carry = true;
+        for byte in magnitude.iter_mut().rev() {
+            let (sum, overflow) = (!*byte).overflowing_add(u8::from(carry));
+            (*byte, carry) = (sum, overflow);
+        }
+    }
+    let hex = data_encoding::HEXLOWER.encode(&magnitude);
+    let digits = hex.trim_start_matches('0');
+    let digits = if digits.is_empty() { "0" } else { digits };
+    Some(format!("{}0x{digits}", if negative { "-" } else { "" }))
+}
+
+fn alternative_names(parsed: &X509Certificate<'_>) -> Vec<String> {
+    let names = parsed.extensions().iter().filter_map(|e| match e.parsed_extension() {
+        ParsedExtension::SubjectAlternativeName(san) => Some(&san.general_names),
+        _ => None,
+    });
+    names.flatten().filter_map(alternative_name).take(MAX_NAMES).collect()
+}
+
+fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(text) => (text.len() <= MAX_NAME_LEN).then(|| (*text).to_owned()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(*bytes).ok().map(|b| Ipv4Addr::from(b).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes).ok().map(|b| Ipv6Addr::from(b).to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

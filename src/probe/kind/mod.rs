@@ -1,0 +1,115 @@
+//! The probes, one folder or file each, by the wraps that they speak.
+//!
+//! To add one, write `probe/kind/<name>.rs` with a `pub(super) const KIND`, and add its `mod` line and its
+//! entry in [`KINDS`] below.
+
+use std::{future::Future, net::SocketAddr, pin::Pin};
+
+use super::endpoint::Context;
+use crate::model::{
+    ids::Sha256,
+    observation::{Attempt, Certificate, Contact, OtherKey, Skip, TlsFacts},
+    wrap::{Transport, Wrap},
+};
+
+mod tls;
+/// Every probe.
+pub const KINDS: &[Kind] = &[tls::KIND];
+
+/// One probe.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Its name: that of its file.
+    pub name: &'static str,
+    /// The transport that it uses.
+    pub transport: Transport,
+    /// The wraps that it speaks.
+    pub wraps: &'static [Wrap],
+    /// Looks at one target, over one connection at a time.
+    pub look: Look,
+}
+
+/// How a probe is called.
+pub type Look = for<'a> fn(Target<'a>, &'a Context) -> Pin<Box<dyn Future<Output = Seen> + Send + 'a>>;
+
+/// The probe for a wrap over a transport, where this build has one.
+pub fn find(wrap: Wrap, transport: Transport) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.transport == transport && k.wraps.contains(&wrap))
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The host name to send.
+    pub sni: Option<&'a str>,
+    /// Never beyond a handshake (PROBING 6).
+    pub fragile: bool,
+}
+
+/// What a look brought: the part of an observation that the probe fills.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// How it ended.
+    pub contact: Contact,
+    /// Why policy held it back.
+    pub skip: Option<Skip>,
+    /// More about the contact, in our own words.
+    pub detail: Option<String>,
+    /// The handshake.
+    pub tls: Option<TlsFacts>,
+    /// The leaf.
+    pub certificate: Option<Certificate>,
+    /// Digests of the rest of the chain.
+    pub chain: Vec<Sha256>,
+    /// Other keys served.
+    pub other_keys: Option<Vec<OtherKey>>,
+    /// The connections that asked.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Seen {
+    /// Nothing but how it ended.
+    pub const fn ended(contact: Contact) -> Self {
+        Self {
+            contact,
+            skip: None,
+            detail: None,
+            tls: None,
+            certificate: None,
+            chain: Vec::new(),
+            other_keys: None,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_probe_file_is_registered() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/probe/kind");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| Some(entry.unwrap().path().file_stem()?.to_str()?.to_owned()))
+            .filter(|stem| stem != "mod")
+            .collect();
+        let names: BTreeSet<String> = KINDS.iter().map(|k| k.name.to_owned()).collect();
+        assert_eq!(files, names);
+    }
+
+    #[test]
+    fn a_wrap_has_one_probe_at_most() {
+        for wrap in Wrap::ALL {
+            let n = KINDS.iter().filter(|k| k.wraps.contains(wrap)).count();
+            assert!(n <= 1, "{wrap} has {n} probes");
+        }
+        assert_eq!(find(Wrap::Tls, Transport::Tcp).map(|k| k.name), Some("tls"));
+        assert!(find(Wrap::Tls, Transport::Udp).is_none());
+    }
+}

@@ -1,0 +1,246 @@
+//! TLS over TCP: reaching a handshake whatever it takes, the heartbeat ladder up to TLS 1.2, the certificate
+//! of TLS 1.3, and the other keys of an endpoint.
+//!
+//! One connection at a time, always. Nothing here says vulnerable or clean.
+
+mod fallback;
+mod keys;
+mod ladder;
+mod peer;
+mod session;
+
+use std::sync::Arc;
+
+use fallback::{Plan, What};
+use peer::{Facts, MAX_CHAIN};
+use session::{Missed, Session};
+
+use super::{Kind, Seen, Target};
+use crate::{
+    model::{
+        ids::Sha256,
+        observation::{Attempt, Contact, HeartbeatExtension, Skip, TlsFacts, TlsVersion},
+        wrap::{Transport, Wrap},
+    },
+    probe::{
+        certificate::Leaf,
+        dial::Wait,
+        endpoint::{Context, Depth},
+        limits::Timeouts,
+        tls13::{self, Schemes, Shown},
+    },
+    wire::tls::{hello::Hello, suites},
+};
+
+/// The probe. A service that was declared plain is asked too: whether it really is.
+pub(super) const KIND: Kind = Kind {
+    name: "tls",
+    transport: Transport::Tcp,
+    wraps: &[Wrap::Tls, Wrap::Plain],
+    look: |target, context| Box::pin(look(target, context)),
+};
+
+async fn look(target: Target<'_>, context: &Context) -> Seen {
+    let (mut seen, mut first) = sample(target, context).await;
+    if target.fragile {
+        return seen;
+    }
+    let mut found = keys::Found::new(&seen);
+    let reached = !matches!(
+        seen.contact,
+        Contact::Refused | Contact::NoRoute | Contact::ConnectTimedOut | Contact::LocalError
+    );
+    for _ in 1..context.settings.samples {
+        if !reached {
+            break;
+        }
+        let (next, way) = sample(target, context).await;
+        first = first.or(way);
+        found.add(next.certificate.clone());
+        add_sample(&mut seen, next);
+    }
+    if let Some(first) = first.filter(|_| context.settings.depth >= Depth::Standard) {
+        found.look_for_another_kind(&first, target, context).await;
+        if context.settings.depth >= Depth::Full {
+            found.look_without_sni(&first, target, context).await;
+        }
+    }
+    seen.other_keys = found.into_other_keys();
+    seen
+}
+
+/// One more look at the same address: its attempt counts, its handshake where the first brought none.
+fn add_sample(seen: &mut Seen, next: Seen) {
+    seen.attempts.extend(next.attempts);
+    if next.contact == Contact::Answered && seen.contact != Contact::Answered {
+        seen.contact = next.contact;
+        seen.detail = None;
+    }
+    if seen.tls.is_none() {
+        seen.tls = next.tls;
+    }
+    if seen.certificate.is_none() {
+        seen.certificate = next.certificate;
+        seen.chain = next.chain;
+    }
+}
+
+/// How a handshake was reached, so that it can be repeated.
+#[derive(Clone, Copy, Debug)]
+enum Way<'a> {
+    Hello(Hello<'a>),
+    Tls13,
+}
+
+/// The handshake that a sample came to, and the kind of key in its leaf.
+#[derive(Clone, Copy, Debug)]
+struct First<'a> {
+    way: Way<'a>,
+    key: Option<suites::Auth>,
+}
+
+/// What was reached: a session after ServerHelloDone, or the facts of a TLS 1.3 handshake.
+enum Reached<'a> {
+    Session(Box<Session>, Hello<'a>),
+    Tls13(Shown),
+}
+
+/// Reaches a handshake and asks the heartbeat question once.
+async fn sample<'a>(target: Target<'a>, context: &Context) -> (Seen, Option<First<'a>>) {
+    match reach(target, context).await {
+        Err((contact, detail)) => (failed(target, contact, detail), None),
+        Ok(Reached::Tls13(shown)) => {
+            let leaf = shown.chain.first().map(|der| Leaf::read(der));
+            let first = First { way: Way::Tls13, key: leaf.as_ref().and_then(|l| l.key) };
+            (seen_tls13(target, &shown, leaf), Some(first))
+        }
+        Ok(Reached::Session(session, hello)) => {
+            let extension = session.extension(hello);
+            let (mut seen, key) = session.facts().map_or_else(
+                || (Seen::ended(Contact::HandshakeFailed), None),
+                |facts| seen_session(target, facts, extension, hello),
+            );
+            if target.fragile {
+                drop(session);
+            } else {
+                let attempt = ladder::ask(*session, target, context, hello).await;
+                seen.contact = attempt.contact;
+                seen.attempts.push(attempt);
+            }
+            (seen, Some(First { way: Way::Hello(hello), key }))
+        }
+    }
+}
+
+/// Tries one hello after the other until one works or nothing is left.
+async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>, (Contact, Option<String>)> {
+    let mut plan = Plan::new(target.sni);
+    let mut next = Some(plan.first());
+    while let Some(now) = next {
+        let limits =
+            if now.patient { context.settings.timeouts.doubled() } else { context.settings.timeouts };
+        let missed = match now.what {
+            What::Hello(hello) => match Session::open(target, context, hello, limits).await {
+                Ok(session) => return Ok(Reached::Session(Box::new(session), hello)),
+                Err(missed) => missed,
+            },
+            What::Tls13 => match open_tls13(target, context, Schemes::Any, limits).await {
+                Ok(shown) => return Ok(Reached::Tls13(shown)),
+                Err(missed) => missed,
+            },
+        };
+        next = plan.after(now, missed);
+    }
+    Err(plan.ended())
+}
+
+async fn open_tls13(
+    target: Target<'_>,
+    context: &Context,
+    schemes: Schemes,
+    limits: Timeouts,
+) -> Result<Shown, Missed> {
+    let dialled = context.dialer.dial(target.address, limits.connect).await;
+    let mut connection = dialled.map_err(Missed::NoConnection)?;
+    let shaken = tls13::handshake(&mut connection, target.sni, target.address.ip(), schemes, limits).await;
+    shaken.map_err(|failure| match failure {
+        tls13::Failure::Alert(code) => Missed::Alert(code),
+        tls13::Failure::Protocol | tls13::Failure::Ended(Wait::Met | Wait::Flooded) => Missed::Broken,
+        tls13::Failure::Ended(Wait::TimedOut) => Missed::TimedOut,
+        tls13::Failure::Ended(Wait::Closed | Wait::Reset) => Missed::Closed,
+    })
+}
+
+fn failed(target: Target<'_>, contact: Contact, detail: Option<String>) -> Seen {
+    let mut seen = Seen::ended(contact);
+    seen.detail = detail;
+    if target.fragile {
+        seen.skip = Some(Skip::Fragile);
+        // An address that cannot be reached is not one that policy spared.
+        let unreachable = matches!(
+            contact,
+            Contact::Refused | Contact::NoRoute | Contact::ConnectTimedOut | Contact::LocalError
+        );
+        if !unreachable {
+            seen.contact = Contact::Skipped;
+        }
+    } else {
+        seen.attempts.push(Attempt::ended(contact));
+    }
+    seen
+}
+
+/// What was seen, after a handshake: spared where the service is fragile.
+fn answered(target: Target<'_>) -> Seen {
+    if target.fragile {
+        let mut seen = Seen::ended(Contact::Skipped);
+        seen.skip = Some(Skip::Fragile);
+        seen
+    } else {
+        Seen::ended(Contact::Answered)
+    }
+}
+
+fn seen_session(
+    target: Target<'_>,
+    facts: &Facts,
+    extension: HeartbeatExtension,
+    hello: Hello<'_>,
+) -> (Seen, Option<suites::Auth>) {
+    let mut seen = answered(target);
+    seen.tls = Some(TlsFacts {
+        version: facts.version,
+        cipher: Arc::from(suites::name(facts.suite)),
+        heartbeat_extension: match extension {
+            HeartbeatExtension::NotOffered => None,
+            HeartbeatExtension::Offered => Some(false),
+            HeartbeatExtension::Acknowledged => Some(true),
+        },
+        without_sni: !hello.sends_sni() && Hello::first(target.sni).sends_sni(),
+    });
+    seen.certificate = facts.leaf.as_ref().map(|leaf| leaf.certificate.clone());
+    seen.chain.clone_from(&facts.chain);
+    let by_suite = suites::find(facts.suite).map(|s| s.auth).filter(|a| a.has_certificate());
+    (seen, facts.leaf.as_ref().and_then(|leaf| leaf.key).or(by_suite))
+}
+
+fn seen_tls13(target: Target<'_>, shown: &Shown, leaf: Option<Leaf>) -> Seen {
+    let mut seen = answered(target);
+    seen.tls = Some(TlsFacts {
+        version: TlsVersion::Tls13,
+        cipher: Arc::from(suites::name(shown.suite)),
+        heartbeat_extension: None,
+        without_sni: false,
+    });
+    seen.chain = shown.chain.iter().skip(1).take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
+    seen.certificate = leaf.map(|l| l.certificate);
+    if !target.fragile {
+        let mut attempt = Attempt::ended(Contact::Answered);
+        attempt.version = Some(TlsVersion::Tls13);
+        seen.attempts.push(attempt);
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests;

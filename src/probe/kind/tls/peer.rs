@@ -1,0 +1,224 @@
+//! What the other side of one connection has said so far: bytes in, facts out. No sockets, no waiting.
+//!
+//! Heartbeats are compared with every payload that was sent on this connection, whenever they come: an answer
+//! that arrives late is still told apart from one to a later request.
+
+use crate::{
+    model::{ids::Sha256, observation::TlsVersion},
+    probe::certificate::Leaf,
+    wire::{
+        greeting::Greeting,
+        tls::{
+            alert::Alert,
+            certificates,
+            handshake::{self as hs, Assembler, ServerHello},
+            heartbeat::{self, Payload},
+            record::{self, RecordError, RecordReader},
+            version_of,
+        },
+    },
+};
+
+/// The most digests of a chain that are kept beside the leaf.
+pub(super) const MAX_CHAIN: usize = 10;
+
+/// What a server's flight up to ServerHelloDone showed.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) version: TlsVersion,
+    pub(super) suite: u16,
+    /// Whether the heartbeat extension came back.
+    pub(super) heartbeat: bool,
+    pub(super) leaf: Option<Box<Leaf>>,
+    pub(super) chain: Vec<Sha256>,
+}
+
+/// What makes it pointless to read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Something else than TLS.
+    NotTls,
+    /// TLS, and then something that cannot be read.
+    Garbled,
+}
+
+/// One side of a connection, as far as it was heard.
+#[derive(Debug)]
+pub(super) struct Peer {
+    records: RecordReader,
+    messages: Assembler,
+    highest: TlsVersion,
+    facts: Option<Facts>,
+    /// ServerHelloDone came.
+    pub(super) done: bool,
+    /// The alert that ends the connection.
+    pub(super) alert: Option<Alert>,
+    /// The last alert that does not.
+    pub(super) warning: Option<Alert>,
+    pub(super) fault: Option<Fault>,
+    sent: Vec<Payload>,
+    echoed: [bool; 2],
+    /// Length of the first heartbeat that holds none of our payloads.
+    pub(super) other: Option<u32>,
+    pub(super) foreign: u64,
+    /// The content type of a record that has no place there.
+    pub(super) unexpected: Option<u8>,
+}
+
+impl Peer {
+    /// Nothing heard yet; the hello offered `highest`.
+    pub(super) const fn new(highest: TlsVersion) -> Self {
+        Self {
+            records: RecordReader::new(),
+            messages: Assembler::new(),
+            highest,
+            facts: None,
+            done: false,
+            alert: None,
+            warning: None,
+            fault: None,
+            sent: Vec::new(),
+            echoed: [false; 2],
+            other: None,
+            foreign: 0,
+            unexpected: None,
+        }
+    }
+
+    /// Remembers a payload that goes out, and returns its index.
+    pub(super) fn expect(&mut self, payload: Payload) -> usize {
+        self.sent.push(payload);
+        self.sent.len() - 1
+    }
+
+    /// Whether the payload with this index came back.
+    pub(super) fn has_echoed(&self, index: usize) -> bool {
+        self.echoed.get(index).copied().unwrap_or(false)
+    }
+
+    /// Whether any payload came back.
+    pub(super) fn has_echoed_any(&self) -> bool {
+        self.echoed.contains(&true)
+    }
+
+    /// Whether nothing at all was said.
+    pub(super) const fn is_mute(&self) -> bool {
+        self.records.is_untouched()
+    }
+
+    /// The protocol that was recognised instead of TLS.
+    pub(super) fn greeting(&self) -> Option<Greeting> {
+        self.records.greeting()
+    }
+
+    /// What the handshake showed, once it is done.
+    pub(super) const fn facts(&self) -> Option<&Facts> {
+        if self.done { self.facts.as_ref() } else { None }
+    }
+
+    /// The same, by value.
+    pub(super) fn into_facts(self) -> Option<Facts> {
+        self.facts.filter(|_| self.done)
+    }
+
+    /// Whether the handshake is as far as it goes, one way or the other.
+    pub(super) const fn has_settled(&self) -> bool {
+        self.done || self.alert.is_some() || self.fault.is_some()
+    }
+
+    /// Gives back the memory that the handshake took.
+    pub(super) fn forget_handshake(&mut self) {
+        self.records.shrink();
+        self.messages = Assembler::new();
+    }
+
+    /// Takes in what came.
+    pub(super) fn absorb(&mut self, mut bytes: &[u8]) {
+        loop {
+            match self.records.read(&mut bytes) {
+                Ok(None) => return,
+                Err(error) => {
+                    let fault = match error {
+                        RecordError::NotTls => Fault::NotTls,
+                        RecordError::BadHeader { .. } => Fault::Garbled,
+                    };
+                    self.fault.get_or_insert(fault);
+                    return;
+                }
+                Ok(Some(found)) => {
+                    let (content_type, fragment) = (found.content_type, found.fragment);
+                    match content_type {
+                        record::HANDSHAKE if !self.done => {
+                            let mut flight = Flight {
+                                facts: &mut self.facts,
+                                highest: self.highest,
+                                done: &mut self.done,
+                            };
+                            if flight.take(&mut self.messages, fragment).is_none() {
+                                self.fault.get_or_insert(Fault::Garbled);
+                            }
+                        }
+                        record::ALERT => match Alert::parse(fragment) {
+                            Some(alert) if alert.goes_on() => self.warning = Some(alert),
+                            Some(alert) => _ = self.alert.get_or_insert(alert),
+                            None => self.unexpected = Some(content_type),
+                        },
+                        record::HEARTBEAT => {
+                            let heard = heartbeat::hear(fragment, &self.sent);
+                            self.foreign = self.foreign.saturating_add(heard.foreign);
+                            match heard.payload.and_then(|i| self.echoed.get_mut(i)) {
+                                Some(echoed) => *echoed = true,
+                                None => _ = self.other.get_or_insert(heard.len),
+                            }
+                        }
+                        _ => self.unexpected = Some(content_type),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The part of a [`Peer`] that handshake messages change, while a record is borrowed from it.
+struct Flight<'a> {
+    facts: &'a mut Option<Facts>,
+    highest: TlsVersion,
+    done: &'a mut bool,
+}
+
+impl Flight<'_> {
+    /// `None`: the messages make no sense.
+    fn take(&mut self, messages: &mut Assembler, mut fragment: &[u8]) -> Option<()> {
+        while !*self.done {
+            let Some(message) = messages.read(&mut fragment).ok()? else {
+                return Some(());
+            };
+            match message.kind {
+                hs::SERVER_HELLO => {
+                    let hello = ServerHello::parse(message.body).ok()?;
+                    let version = version_of(hello.selected_version()).filter(|v| *v <= self.highest)?;
+                    *self.facts = Some(Facts {
+                        version,
+                        suite: hello.suite,
+                        heartbeat: hello.heartbeat().is_some(),
+                        leaf: None,
+                        chain: Vec::new(),
+                    });
+                }
+                hs::CERTIFICATE => {
+                    let chain = certificates::parse(message.body).ok()?;
+                    if let (Some(facts), Some((leaf, rest))) = (self.facts.as_mut(), chain.split_first()) {
+                        facts.leaf = Some(Box::new(Leaf::read(leaf)));
+                        facts.chain = rest.iter().take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
+                    }
+                }
+                hs::SERVER_HELLO_DONE => {
+                    self.facts.as_ref()?;
+                    *self.done = true;
+                }
+                _ => {}
+            }
+        }
+        Some(())
+    }
+}
