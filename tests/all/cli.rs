@@ -32,43 +32,19 @@ fn mistakes_end_with_their_exit_code_and_say_what_is_wrong() {
     let table: &[(&[&str], i32, &str)] = &[
         (&["sweep", "missing.csv"], 5, "missing.csv"),
         (&["sweep", "bad.csv"], 5, "bad.csv:2:1:"),
-        (&["sweep", "empty.txt"], 5, "no service"),
-        (
-            &["sweep", "good.txt", "--secrets", "missing-secrets.csv"],
-            5,
-            "missing-secrets.csv",
-        ),
+        (&["sweep", "empty.txt"], 5, "empty.txt: holds no row"),
+        (&["sweep", "good.txt", "--secrets", "missing-secrets.csv"], 5, "missing-secrets.csv"),
         (&["sweep", "good.txt", "--secrets", "values.csv"], 5, "password"),
         (&["inventory", "check", "values.csv"], 5, "password"),
-        (
-            &["sweep", "good.txt", "--scope", "missing.scope"],
-            5,
-            "missing.scope",
-        ),
+        (&["sweep", "good.txt", "--scope", "missing.scope"], 5, "missing.scope"),
         (&["sweep", "good.txt", "--scope", "scope.txt"], 5, "99"),
-        (
-            &["sweep", "good.txt", "--config", "broken.toml"],
-            5,
-            "broken.toml:2:11:",
-        ),
-        (
-            &["sweep", "good.txt", "--config", "missing.toml"],
-            5,
-            "missing.toml",
-        ),
-        (
-            &["sweep", "good.txt", "--format", "punched-cards"],
-            5,
-            "punched-cards",
-        ),
+        (&["sweep", "good.txt", "--config", "broken.toml"], 5, "broken.toml:2:11:"),
+        (&["sweep", "good.txt", "--config", "missing.toml"], 5, "missing.toml"),
+        (&["sweep", "good.txt", "--format", "punched-cards"], 5, "punched-cards"),
         (&["sweep"], 2, "inventory"),
         (&["sweep", "--no-such-option"], 2, "--no-such-option"),
         (&["swept"], 2, "sweep"),
-        (
-            &["sweep", "good.txt", "--disclosure", "heartbled"],
-            2,
-            "heartbled",
-        ),
+        (&["sweep", "good.txt", "--disclosure", "heartbled"], 2, "heartbled"),
         (&["sweep", "good.txt", "--timeout", "soon"], 2, "soon"),
         (&["sweep", "good.txt", "--concurrency", "0"], 2, "--concurrency"),
         (&["sweep", "good.txt", "--depth", "abyssal"], 2, "abyssal"),
@@ -80,55 +56,26 @@ fn mistakes_end_with_their_exit_code_and_say_what_is_wrong() {
         (&["export", "gossip"], 2, "tracker"),
         (&["inventory", "list"], 2, "inventory"),
         (&["attest", "--service", "web"], 2, "--facet"),
-        (
-            &["attest", "--service", "web", "--facet", "verified"],
-            2,
-            "verify",
-        ),
-        (
-            &[
-                "waive",
-                "--service",
-                "web",
-                "--until",
-                "2001-01-01",
-                "--reason",
-                "r",
-            ],
-            2,
-            "future",
-        ),
+        (&["attest", "--service", "web", "--facet", "verified"], 2, "verify"),
+        (&["waive", "--service", "web", "--until", "2001-01-01", "--reason", "r"], 2, "future"),
     ];
     for (arguments, code, said) in table {
         let ended = work.run(arguments);
         let err = ended.err();
         assert_eq!(ended.code, Some(*code), "{arguments:?}: {err}");
         assert!(err.contains(said), "{arguments:?} should say {said:?}: {err}");
-        assert!(
-            ended.stdout.is_empty(),
-            "{arguments:?}: a failure has no result: {}",
-            ended.out()
-        );
-        assert!(
-            !err.contains("hunter2"),
-            "a value of a secret was repeated: {err}"
-        );
+        assert!(ended.stdout.is_empty(), "{arguments:?}: a failure has no result: {}", ended.out());
+        assert!(!err.contains("hunter2"), "a value of a secret was repeated: {err}");
         assert!(!err.contains("panicked"), "{arguments:?}: {err}");
+        assert!(!work.path("incident.db").exists(), "{arguments:?} must begin no incident");
     }
-    assert!(
-        !work.path("incident.db").exists(),
-        "nothing of this begins an incident"
-    );
 }
 
 #[test]
 fn a_bad_row_is_pointed_at_and_counted_and_the_rest_goes_on() {
     let work = Work::new();
     let (host, port) = (fresh_address(), free_port());
-    work.write(
-        "services.csv",
-        format!("name,address,port\nweb,{host},{port}\nmail,{host},no-port\n"),
-    );
+    work.write("services.csv", format!("name,address,port\nweb,{host},{port}\nmail,{host},no-port\n"));
     let swept = work.ok(&["sweep", "services.csv", "--jsonl"]);
     assert_eq!(swept.rows().len(), 1);
     let err = swept.err();
@@ -137,17 +84,12 @@ fn a_bad_row_is_pointed_at_and_counted_and_the_rest_goes_on() {
     assert!(err.contains(&place), "file, line and column are {place} {err}");
     assert!(err.contains("no-port"), "what stood there: {err}");
     assert!(err.contains("1 bad row"), "the count: {err}");
-    let strict = work
-        .run(&["--incident", "strict.db", "sweep", "services.csv", "--strict"])
-        .expect_code(5);
+    let strict = work.run(&["--incident", "strict.db", "sweep", "services.csv", "--strict"]).expect_code(5);
     assert!(strict.err().contains(&place), "{}", strict.err());
     assert!(!work.path("strict.db").exists());
     let checked = work.run(&["inventory", "check", "services.csv"]).expect_code(5);
     assert!(format!("{}{}", checked.out(), checked.err()).contains(&place));
-    work.write(
-        "fine.csv",
-        format!("name,address,port,owner\nweb,{host},{port},team-web\n"),
-    );
+    work.write("fine.csv", format!("name,address,port,owner\nweb,{host},{port},team-web\n"));
     work.ok(&["inventory", "check", "fine.csv"]);
 }
 
@@ -178,10 +120,7 @@ fn as_many_rows_come_out_as_services_went_in() {
     let listed = work.ok(&["inventory", "list", "services.csv", "--jsonl"]).rows();
     assert_eq!(listed.len(), 12, "{listed:#?}");
     let ids = |rows: &[serde_json::Value]| {
-        let mut ids: Vec<String> = rows
-            .iter()
-            .map(|r| r["row_id"].as_str().unwrap().to_owned())
-            .collect();
+        let mut ids: Vec<String> = rows.iter().map(|r| r["row_id"].as_str().unwrap().to_owned()).collect();
         ids.sort();
         ids
     };
@@ -218,23 +157,12 @@ fn a_dry_run_prints_the_exact_list_and_contacts_nobody() {
     let out = planned.out();
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 3, "{out}");
-    for (address, fate) in [
-        ("127.67.0.1", "probe"),
-        ("127.67.0.2", "fragile"),
-        ("127.67.0.3", "excluded"),
-    ] {
-        let line = lines
-            .iter()
-            .find(|l| l.contains(address))
-            .unwrap_or_else(|| panic!("{address}: {out}"));
+    for (address, fate) in [("127.67.0.1", "probe"), ("127.67.0.2", "fragile"), ("127.67.0.3", "excluded")] {
+        let line = lines.iter().find(|l| l.contains(address)).unwrap_or_else(|| panic!("{address}: {out}"));
         assert!(line.contains(fate), "{line}");
         assert!(line.contains(&p.to_string()), "{line}");
     }
-    assert!(
-        listener.connections().is_empty(),
-        "a dry run contacted {:?}",
-        listener.connections()
-    );
+    assert!(listener.connections().is_empty(), "a dry run contacted {:?}", listener.connections());
     assert!(!work.path("incident.db").exists(), "a dry run begins no incident");
 }
 
@@ -271,10 +199,7 @@ fn what_is_excluded_or_out_of_scope_is_not_touched_and_keeps_its_row() {
     );
     let touched: std::collections::BTreeSet<String> =
         listener.connections().iter().map(ToString::to_string).collect();
-    assert_eq!(
-        touched.into_iter().collect::<Vec<_>>(),
-        ["127.68.0.1", "127.68.0.4"]
-    );
+    assert_eq!(touched.into_iter().collect::<Vec<_>>(), ["127.68.0.1", "127.68.0.4"]);
     // What nobody looked at is not clean.
     let gate = work.run(&["verify", "--no-sweep", "--gate", "closed"]);
     assert_ne!(gate.code, Some(0), "{}", gate.out());
@@ -299,28 +224,13 @@ fn a_list_comes_on_standard_input_in_every_way_to_write_a_host() {
     let p = listener.port;
     let input = format!("# ours\n127.69.0.1:{p}\n\n127.69.0.2\n127.69.1.0/31\n[::1]:{p}\n");
     let swept = work
-        .run_with_input(
-            &[
-                "sweep",
-                "-",
-                "--jsonl",
-                "--ports",
-                &p.to_string(),
-                "--timeout",
-                "2s",
-            ],
-            &input,
-        )
+        .run_with_input(&["sweep", "-", "--jsonl", "--ports", &p.to_string(), "--timeout", "2s"], &input)
         .expect_code(0);
-    let mut targets: Vec<String> = swept
-        .rows()
-        .iter()
-        .map(|r| format!("{} {}", r["address"].as_str().unwrap(), r["port"]))
-        .collect();
+    let mut targets: Vec<String> =
+        swept.rows().iter().map(|r| format!("{} {}", r["address"].as_str().unwrap(), r["port"])).collect();
     targets.sort();
-    let expected: Vec<String> = ["127.69.0.1", "127.69.0.2", "127.69.1.0", "127.69.1.1", "::1"]
-        .map(|a| format!("{a} {p}"))
-        .to_vec();
+    let expected: Vec<String> =
+        ["127.69.0.1", "127.69.0.2", "127.69.1.0", "127.69.1.1", "::1"].map(|a| format!("{a} {p}")).to_vec();
     assert_eq!(targets, expected);
 }
 
@@ -342,10 +252,7 @@ fn a_hostile_certificate_is_inert_in_every_output() {
         ),
     );
     let swept = work.ok(&["-v", "sweep", "services.csv", "--jsonl"]);
-    let subject = row(&swept.rows(), "evil")["certificate"]["subject"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let subject = row(&swept.rows(), "evil")["certificate"]["subject"].as_str().unwrap().to_owned();
     assert!(subject.contains("cmd|"), "the subject is reported: {subject}");
     let outputs: &[&[&str]] = &[
         &["status"],
@@ -366,24 +273,10 @@ fn a_hostile_certificate_is_inert_in_every_output() {
         &["inventory", "check", "services.csv"],
         &["sweep", "services.csv", "--dry-run"],
         &["sweep", "services.csv"],
-        &[
-            "attest",
-            "--service",
-            "evil",
-            "--facet",
-            "patched",
-            "--note",
-            HOSTILE,
-            "--reference",
-            HOSTILE,
-        ],
+        &["attest", "--service", "evil", "--facet", "patched", "--note", HOSTILE, "--reference", HOSTILE],
     ];
     let mut all = vec![(vec!["sweep", "--jsonl"], swept)];
-    all.extend(
-        outputs
-            .iter()
-            .map(|arguments| (arguments.to_vec(), work.run(arguments))),
-    );
+    all.extend(outputs.iter().map(|arguments| (arguments.to_vec(), work.run(arguments))));
     for (arguments, ended) in &all {
         for (stream, bytes) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
             let text = String::from_utf8_lossy(bytes);
@@ -407,20 +300,11 @@ fn no_formula(arguments: &[&str], csv: &[u8]) {
         Some(&"--excel") => b';',
         _ => b',',
     };
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .from_reader(csv);
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(csv);
     for record in reader.records() {
         for cell in &record.unwrap() {
-            let first = cell
-                .trim_start_matches([' ', '\u{a0}', '\u{feff}'])
-                .chars()
-                .next();
-            assert!(
-                !first.is_some_and(|c| "=+-@\t\r＝＋－＠".contains(c)),
-                "{arguments:?}: cell {cell:?}"
-            );
+            let first = cell.trim_start_matches([' ', '\u{a0}', '\u{feff}']).chars().next();
+            assert!(!first.is_some_and(|c| "=+-@\t\r＝＋－＠".contains(c)), "{arguments:?}: cell {cell:?}");
         }
     }
 }
@@ -430,10 +314,7 @@ fn the_guard_of_cells_can_be_taken_off_and_says_so() {
     let work = Work::new();
     let target = closed();
     let (host, port) = target.split_once(':').unwrap();
-    work.write(
-        "services.csv",
-        format!("id,address,port,owner\nx,{host},{port},=1+1\n"),
-    );
+    work.write("services.csv", format!("id,address,port,owner\nx,{host},{port},=1+1\n"));
     work.ok(&["sweep", "services.csv"]);
     let guarded = work.ok(&["export", "tracker"]);
     assert_eq!(guarded.csv()[0]["owner"], "'=1+1");
@@ -442,10 +323,7 @@ fn the_guard_of_cells_can_be_taken_off_and_says_so() {
     assert_eq!(raw.csv()[0]["owner"], "=1+1");
     assert!(raw.err().contains("formula"), "{}", raw.err());
     let excel = work.ok(&["export", "tracker", "--excel"]);
-    assert!(
-        excel.stdout.starts_with(b"\xef\xbb\xbf"),
-        "a byte order mark for Excel"
-    );
+    assert!(excel.stdout.starts_with(b"\xef\xbb\xbf"), "a byte order mark for Excel");
     work.ok(&["export", "tracker", "-o", "tracker.csv"]);
     assert_eq!(std::fs::read(work.path("tracker.csv")).unwrap(), guarded.stdout);
     let meta = std::fs::read(work.path("tracker.csv.meta.json")).unwrap();
@@ -456,17 +334,11 @@ fn the_guard_of_cells_can_be_taken_off_and_says_so() {
 fn a_reader_that_goes_away_stops_nothing() {
     let work = Work::new();
     let listener = Listener::start(Manner::PlainHttp);
-    let rows: String = (1..=40)
-        .map(|n| format!("s{n},127.70.0.{n},{}\n", listener.port))
-        .collect();
+    let rows: String = (1..=40).map(|n| format!("s{n},127.70.0.{n},{}\n", listener.port)).collect();
     work.write("services.csv", format!("id,address,port\n{rows}"));
     let mut command = work.command(&["sweep", "services.csv", "--jsonl", "--rate", "100"]);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     drop(child.stdout.take()); // `allclear sweep ... | head -0`
     let began = std::time::Instant::now();
     let status = loop {
@@ -480,17 +352,10 @@ fn a_reader_that_goes_away_stops_nothing() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     };
     assert_eq!(status.code(), Some(0));
-    assert_eq!(
-        work.ok(&["export", "findings"]).csv().len(),
-        40,
-        "the evidence is whole all the same"
-    );
+    assert_eq!(work.ok(&["export", "findings"]).csv().len(), 40, "the evidence is whole all the same");
     // The same for a result that is one document: `allclear status | true`.
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!(
-        "'{}' export findings | true",
-        env!("CARGO_BIN_EXE_allclear")
-    ));
+    command.arg("-c").arg(format!("'{}' export findings | true", env!("CARGO_BIN_EXE_allclear")));
     let ended = run_with_limit(command.current_dir(work.folder()), b"", HANG);
     assert!(!ended.err().contains("panicked"), "{}", ended.err());
 }
@@ -509,11 +374,7 @@ fn help_completions_and_man_page_are_printed() {
         (&["man"], ".TH"),
     ] {
         let ended = work.ok(arguments);
-        assert!(
-            ended.out().contains(contains),
-            "{arguments:?} should print {contains:?}: {}",
-            ended.out()
-        );
+        assert!(ended.out().contains(contains), "{arguments:?} should print {contains:?}: {}", ended.out());
         assert!(ended.stderr.is_empty(), "{arguments:?}: {}", ended.err());
     }
     let mut bash = Command::new("bash");
@@ -527,11 +388,7 @@ fn there_is_no_colour_off_a_terminal_or_when_it_is_unwanted() {
     let work = Work::new();
     work.write("hosts.txt", format!("{}\n", closed()));
     let plain = work.ok(&["sweep", "hosts.txt"]);
-    assert!(
-        !plain.stdout.contains(&0x1b) && !plain.stderr.contains(&0x1b),
-        "{}",
-        plain.out()
-    );
+    assert!(!plain.stdout.contains(&0x1b) && !plain.stderr.contains(&0x1b), "{}", plain.out());
     let mut command = work.command(&["status"]);
     let quiet = run_with_limit(command.env("NO_COLOR", "1"), b"", HANG).expect_code(0);
     assert!(!quiet.stdout.contains(&0x1b));
@@ -540,22 +397,11 @@ fn there_is_no_colour_off_a_terminal_or_when_it_is_unwanted() {
     assert_eq!(stripped, work.ok(&["status"]).out(), "colour changes no word");
     let mut command = Command::new("script");
     // A real terminal, if this machine can make one: NO_COLOR wins over it.
-    command.args([
-        "-qec",
-        &format!("'{}' status", env!("CARGO_BIN_EXE_allclear")),
-        "/dev/null",
-    ]);
-    command
-        .current_dir(work.folder())
-        .env("NO_COLOR", "1")
-        .env("TERM", "xterm");
+    command.args(["-qec", &format!("'{}' status", env!("CARGO_BIN_EXE_allclear")), "/dev/null"]);
+    command.current_dir(work.folder()).env("NO_COLOR", "1").env("TERM", "xterm");
     if std::path::Path::new("/usr/bin/script").exists() {
         let ended = run_with_limit(&mut command, b"", HANG).expect_code(0);
-        assert!(
-            !ended.out().contains("\u{1b}[3"),
-            "NO_COLOR is not respected: {:?}",
-            ended.out()
-        );
+        assert!(!ended.out().contains("\u{1b}[3"), "NO_COLOR is not respected: {:?}", ended.out());
     }
 }
 
@@ -590,28 +436,16 @@ fn the_incident_file_is_the_owners_alone_and_another_one_can_be_named() {
     let mut command = work.command(&["sweep", "hosts.txt"]);
     run_with_limit(command.env("ALLCLEAR_INCIDENT", "april.db"), b"", HANG).expect_code(0);
     assert!(!work.path("incident.db").exists());
-    let mode = std::fs::metadata(work.path("april.db"))
-        .unwrap()
-        .permissions()
-        .mode()
-        & 0o777;
+    let mode = std::fs::metadata(work.path("april.db")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     work.ok(&["--incident", "april.db", "status"]);
     work.write("text.db", "this is no incident file\n");
     let refused = work.run(&["--incident", "text.db", "status"]).expect_code(6);
     assert!(refused.err().contains("text.db"), "{}", refused.err());
-    assert_eq!(
-        std::fs::read(work.path("text.db")).unwrap(),
-        b"this is no incident file\n"
-    );
-    let overwritten = work
-        .run(&["--incident", "text.db", "sweep", "hosts.txt"])
-        .expect_code(6);
+    assert_eq!(std::fs::read(work.path("text.db")).unwrap(), b"this is no incident file\n");
+    let overwritten = work.run(&["--incident", "text.db", "sweep", "hosts.txt"]).expect_code(6);
     assert!(overwritten.err().contains("text.db"), "{}", overwritten.err());
-    assert_eq!(
-        std::fs::read(work.path("text.db")).unwrap(),
-        b"this is no incident file\n"
-    );
+    assert_eq!(std::fs::read(work.path("text.db")).unwrap(), b"this is no incident file\n");
 }
 
 #[test]
@@ -619,43 +453,17 @@ fn never_two_connections_at_one_port_and_few_at_one_address() {
     let work = Work::new();
     let tarpit = Listener::start(Manner::Tarpit { answered: 0 });
     // Six services at one address and port (they differ by name), one elsewhere.
-    let rows: String = (1..=6)
-        .map(|n| format!("s{n},n{n}.test,127.72.0.1,{}\n", tarpit.port))
-        .collect();
-    work.write(
-        "services.csv",
-        format!(
-            "id,name,address,port\n{rows}o,o.test,127.72.0.2,{}\n",
-            tarpit.port
-        ),
-    );
-    let arguments = [
-        "sweep",
-        "services.csv",
-        "--jsonl",
-        "--probe-timeout",
-        "60s",
-        "--timeout",
-        "30s",
-    ];
+    let rows: String = (1..=6).map(|n| format!("s{n},n{n}.test,127.72.0.1,{}\n", tarpit.port)).collect();
+    work.write("services.csv", format!("id,name,address,port\n{rows}o,o.test,127.72.0.2,{}\n", tarpit.port));
+    let arguments = ["sweep", "services.csv", "--jsonl", "--probe-timeout", "60s", "--timeout", "30s"];
     let running = Running::start(&mut work.command(&arguments), b"");
-    let to = |address: &str| {
-        tarpit
-            .connections()
-            .iter()
-            .filter(|a| a.to_string() == address)
-            .count()
-    };
+    let to = |address: &str| tarpit.connections().iter().filter(|a| a.to_string() == address).count();
     let began = std::time::Instant::now();
     while to("127.72.0.2") == 0 && began.elapsed() < HANG {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     std::thread::sleep(std::time::Duration::from_millis(300)); // time to do it wrong in
-    assert_eq!(
-        to("127.72.0.1"),
-        1,
-        "the held connection is the only one at its port"
-    );
+    assert_eq!(to("127.72.0.1"), 1, "the held connection is the only one at its port");
     tarpit.release();
     let ended = running.finish(HANG).expect_code(0);
     assert_eq!(ended.rows().len(), 7);

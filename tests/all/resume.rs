@@ -34,18 +34,15 @@ const ARGUMENTS: &[&str] = &[
 ];
 
 fn ids(rows: &[Value]) -> Vec<String> {
-    rows.iter()
-        .map(|r| r["row_id"].as_str().unwrap().to_owned())
-        .collect()
+    rows.iter().map(|r| r["row_id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Sweeps until the answering services have their rows, and sends a signal then.
 fn cut_off_by(signal: &str) -> Cut {
     let work = Work::new();
     let tarpit = Listener::start(Manner::Tarpit { answered: ANSWERED });
-    let rows: String = (1..=SERVICES)
-        .map(|n| format!("s{n:02},127.88.0.{n},{},tls\n", tarpit.port))
-        .collect();
+    let rows: String =
+        (1..=SERVICES).map(|n| format!("s{n:02},127.88.0.{n},{},tls\n", tarpit.port)).collect();
     work.write("services.csv", format!("id,address,port,wrap\n{rows}"));
     let mut running = Running::start(&mut work.command(ARGUMENTS), b"");
     running.wait_for_lines(usize::from(ANSWERED));
@@ -55,12 +52,7 @@ fn cut_off_by(signal: &str) -> Cut {
     let whole = ended.out();
     let whole = &whole[..whole.rfind('\n').map_or(0, |at| at + 1)];
     let rows: Vec<Value> = whole.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    Cut {
-        work,
-        tarpit,
-        printed: ids(&rows),
-        ended,
-    }
+    Cut { work, tarpit, printed: ids(&rows), ended }
 }
 
 /// Times that each service stands in the incident file with a row that says something.
@@ -83,20 +75,13 @@ fn goes_on(cut: &Cut, arguments: &[&str]) {
     let resumed = cut.work.ok(arguments);
     let resumed_ids = ids(&resumed.rows());
     for id in &resumed_ids {
-        assert!(
-            !cut.printed.contains(id),
-            "{id} was printed before the cut and again after it"
-        );
+        assert!(!cut.printed.contains(id), "{id} was printed before the cut and again after it");
     }
     let after = stored(&cut.work);
     let twice: Vec<_> = after.iter().filter(|(_, n)| **n != 1).collect();
     assert!(twice.is_empty(), "services with more than one row: {twice:?}");
     assert_eq!(after.len(), usize::from(SERVICES), "every service has its row");
-    assert_eq!(
-        resumed_ids.len(),
-        usize::from(SERVICES) - before.len(),
-        "the new rows only are printed"
-    );
+    assert_eq!(resumed_ids.len(), usize::from(SERVICES) - before.len(), "the new rows only are printed");
     let status = cut.work.ok(&["status", "--json"]).json();
     assert_eq!(status["coverage"]["known"], SERVICES, "{}", status["coverage"]);
     // Nothing is left to resume.
@@ -108,11 +93,7 @@ fn goes_on(cut: &Cut, arguments: &[&str]) {
 fn after_ctrl_c_the_rows_are_kept_and_resume_finishes_without_an_inventory() {
     let cut = cut_off_by("INT");
     assert_eq!(cut.ended.code, Some(130), "{}", cut.ended.err());
-    assert!(
-        cut.ended.err().contains("--resume"),
-        "it says how to go on: {}",
-        cut.ended.err()
-    );
+    assert!(cut.ended.err().contains("--resume"), "it says how to go on: {}", cut.ended.err());
     goes_on(&cut, &["sweep", "--resume", "--jsonl"]);
 }
 
@@ -134,8 +115,7 @@ fn after_kill_9_nothing_that_was_printed_is_lost() {
 #[test]
 fn another_inventory_cannot_take_a_cut_off_sweep_over() {
     let cut = cut_off_by("INT");
-    cut.work
-        .write("other.csv", "id,address,port\nother,127.88.0.1,1\n");
+    cut.work.write("other.csv", "id,address,port\nother,127.88.0.1,1\n");
     let refused = cut.work.run(&["sweep", "other.csv", "--resume"]).expect_code(5);
     assert!(refused.err().contains("another inventory"), "{}", refused.err());
     goes_on(&cut, &["sweep", "services.csv", "--resume", "--jsonl"]);
@@ -147,10 +127,7 @@ fn nothing_to_resume_is_a_usage_error_and_no_incident_is_made() {
     let refused = work.run(&["sweep", "--resume"]);
     assert!(matches!(refused.code, Some(2 | 6)), "{refused:?}");
     assert!(refused.err().contains("incident.db"), "{}", refused.err());
-    assert!(
-        !work.path("incident.db").exists(),
-        "asking to resume makes no incident"
-    );
+    assert!(!work.path("incident.db").exists(), "asking to resume makes no incident");
 }
 
 #[test]
@@ -159,10 +136,7 @@ fn a_second_writer_is_told_so_and_does_not_hang() {
     let tarpit = Listener::start(Manner::Tarpit { answered: 1 });
     work.write(
         "services.csv",
-        format!(
-            "id,address,port\na,127.88.1.1,{p}\nb,127.88.1.2,{p}\n",
-            p = tarpit.port
-        ),
+        format!("id,address,port\na,127.88.1.1,{p}\nb,127.88.1.2,{p}\n", p = tarpit.port),
     );
     let mut first = Running::start(&mut work.command(ARGUMENTS), b"");
     first.wait_for_lines(1);

@@ -32,15 +32,7 @@ fn exposed() -> Option<Place> {
     let work = Work::new();
     let key = Key::rsa(work.folder(), "first");
     let first = key.certify("first", "shop.test");
-    let place = Place {
-        work,
-        vulnerable,
-        safe,
-        address: fresh_address(),
-        port: free_port(),
-        key,
-        first,
-    };
+    let place = Place { work, vulnerable, safe, address: fresh_address(), port: free_port(), key, first };
     place.work.write(
         "services.csv",
         format!(
@@ -63,14 +55,7 @@ impl Place {
     #[track_caller]
     fn sweep_with(&self, build: &Path, identity: &Identity, incident: &str) -> Ended {
         let _server = Server::node_at(build, identity, "{}", self.address, self.port);
-        self.work.ok(&[
-            "--incident",
-            incident,
-            "sweep",
-            "services.csv",
-            "--secrets",
-            "secrets.csv",
-        ])
+        self.work.ok(&["--incident", incident, "sweep", "services.csv", "--secrets", "secrets.csv"])
     }
 
     /// A copy of the incident to try one repair on.
@@ -95,25 +80,14 @@ impl Place {
     #[track_caller]
     fn gate(&self, incident: &str, gate: &str, code: i32) -> Value {
         self.work
-            .run(&[
-                "--incident",
-                incident,
-                "verify",
-                "--no-sweep",
-                "--json",
-                "--gate",
-                gate,
-            ])
+            .run(&["--incident", incident, "verify", "--no-sweep", "--json", "--gate", gate])
             .expect_code(code)
             .json()
     }
 
     #[track_caller]
     fn tracker(&self, incident: &str) -> std::collections::BTreeMap<String, String> {
-        self.work
-            .ok(&["--incident", incident, "export", "tracker"])
-            .csv()
-            .remove(0)
+        self.work.ok(&["--incident", incident, "export", "tracker"]).csv().remove(0)
     }
 
     #[track_caller]
@@ -135,10 +109,7 @@ impl Place {
 
 #[track_caller]
 fn facet(status: &Value, name: &str, value: &str) {
-    assert_eq!(
-        status["facets"][name]["value"], value,
-        "facet {name} of {status:#}"
-    );
+    assert_eq!(status["facets"][name]["value"], value, "facet {name} of {status:#}");
 }
 
 #[test]
@@ -150,11 +121,8 @@ fn an_exposed_service_owes_everything() {
     let open = place.gate("incident.db", "closed", 1);
     assert_eq!(open["gate"], "open");
     assert_eq!(place.tracker("incident.db")["state"], "exposed");
-    assert_eq!(place.key_row("incident.db", &place.first)["exposed"], "exposed");
-    assert!(
-        place.checklist("incident.db").contains("shop-db"),
-        "the linked secret is on the list"
-    );
+    assert_eq!(place.key_row("incident.db", &place.first)["state"], "exposed-served");
+    assert!(place.checklist("incident.db").contains("shop-db"), "the linked secret is on the list");
 }
 
 #[test]
@@ -179,7 +147,7 @@ fn a_patch_without_a_new_key_closes_the_leak_and_leaves_the_key_at_risk() {
         (tracker["spki_before"].as_str(), tracker["spki_now"].as_str()),
         (spki.as_str(), spki.as_str())
     );
-    assert_eq!(place.key_row(&incident, &place.first)["exposed"], "exposed");
+    assert_eq!(place.key_row(&incident, &place.first)["state"], "exposed-served");
 }
 
 #[test]
@@ -189,17 +157,8 @@ fn a_new_certificate_on_the_old_key_is_called_out() {
     let reissued = place.key.certify("reissued", "shop.test");
     place.sweep_with(&place.safe, &reissued, &incident);
     let status = place.status(&incident);
-    assert_eq!(
-        status["state"], "closed-key-at-risk",
-        "a new certificate is not a new key: {status:#}"
-    );
-    assert!(
-        status["regressions"]
-            .as_array()
-            .unwrap()
-            .contains(&Value::from("R3")),
-        "{status:#}"
-    );
+    assert_eq!(status["state"], "closed-key-at-risk", "a new certificate is not a new key: {status:#}");
+    assert!(status["regressions"].as_array().unwrap().contains(&Value::from("R3")), "{status:#}");
     place.gate(&incident, "rekeyed", 1);
     let tracker = place.tracker(&incident);
     assert!(tracker["regressions"].contains("R3"), "{tracker:#?}");
@@ -228,19 +187,12 @@ fn a_new_key_after_the_patch_counts_and_the_rest_is_still_owed() {
     facet(&status, "revoked", "open");
     assert_eq!(status["spki_before"][0], place.first.facts().spki_sha256);
     assert_eq!(status["spki_now"][0], second.facts().spki_sha256);
-    assert!(
-        status["next_action"]
-            .as_str()
-            .unwrap()
-            .to_lowercase()
-            .contains("revoke"),
-        "{status:#}"
-    );
+    assert!(status["next_action"].as_str().unwrap().to_lowercase().contains("revoke"), "{status:#}");
     place.gate(&incident, "closed", 0);
     place.gate(&incident, "rekeyed", 0);
     place.gate(&incident, "verified", 1);
-    assert_eq!(place.key_row(&incident, &place.first)["exposed"], "exposed");
-    assert_eq!(place.key_row(&incident, &second)["exposed"], "clean");
+    assert_eq!(place.key_row(&incident, &place.first)["state"], "exposed-left");
+    assert_eq!(place.key_row(&incident, &second)["state"], "clean");
 
     // The old certificate is revoked, by a person's word; then the secret is what is left.
     place.work.ok(&[
@@ -256,10 +208,7 @@ fn a_new_key_after_the_patch_counts_and_the_rest_is_still_owed() {
     ]);
     let status = place.status(&incident);
     assert_ne!(status["state"], "rekeyed-old-not-revoked", "{status:#}");
-    assert_ne!(
-        status["state"], "verified",
-        "the secret and the confirming sweep are missing: {status:#}"
-    );
+    assert_ne!(status["state"], "verified", "the secret and the confirming sweep are missing: {status:#}");
     place.gate(&incident, "verified", 1);
 }
 
@@ -273,28 +222,15 @@ fn the_old_build_coming_back_is_a_regression() {
     let status = place.status(&incident);
     assert_eq!(status["state"], "regressed", "{status:#}");
     assert_eq!(status["verdict"], "vulnerable");
-    assert!(
-        status["regressions"]
-            .as_array()
-            .unwrap()
-            .contains(&Value::from("R1")),
-        "{status:#}"
-    );
+    assert!(status["regressions"].as_array().unwrap().contains(&Value::from("R1")), "{status:#}");
     let verified = place.gate(&incident, "closed", 4);
     assert_eq!(verified["gate"], "regressed");
     assert!(
-        verified["changes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|c| c["code"] == "R1" && c["to"] == "regressed"),
+        verified["changes"].as_array().unwrap().iter().any(|c| c["code"] == "R1" && c["to"] == "regressed"),
         "{verified:#}"
     );
     let delta = place.work.ok(&["--incident", &incident, "export", "delta"]).csv();
-    assert!(
-        delta.iter().any(|d| d["row_id"] == "shop" && d["code"] == "R1"),
-        "{delta:#?}"
-    );
+    assert!(delta.iter().any(|d| d["row_id"] == "shop" && d["code"] == "R1"), "{delta:#?}");
 }
 
 #[test]
@@ -309,9 +245,8 @@ fn a_new_key_before_the_patch_is_rejected_as_too_early() {
     assert_eq!(status["state"], "rekeyed-too-early", "{status:#}");
     facet(&status, "rekeyed", "too-early");
     place.gate(&incident, "rekeyed", 1);
-    for identity in [&place.first, &second] {
-        assert_eq!(place.key_row(&incident, identity)["exposed"], "exposed");
-    }
+    assert_eq!(place.key_row(&incident, &place.first)["state"], "exposed-left");
+    assert_eq!(place.key_row(&incident, &second)["state"], "exposed-served");
 }
 
 #[test]
@@ -320,33 +255,14 @@ fn verify_sweeps_again_and_takes_the_second_look_itself() {
     let incident = place.fork("verify");
     let second = Key::rsa(place.work.folder(), "second").certify("second", "shop.test");
     let _server = Server::node_at(&place.safe, &second, "{}", place.address, place.port);
-    let arguments = [
-        "--incident",
-        &incident,
-        "verify",
-        "--service",
-        "shop",
-        "--gate",
-        "rekeyed",
-        "--json",
-    ];
+    let arguments = ["--incident", &incident, "verify", "--service", "shop", "--gate", "rekeyed", "--json"];
     let verified = place.work.ok(&arguments).json();
     assert_eq!(verified["gate"], "holds", "{verified:#}");
     let status = &verified["services"][0];
     assert_eq!(status["facets"]["rekeyed"]["value"], "done", "{status:#}");
-    assert_eq!(
-        status["facets"]["rekeyed"]["grade"], "E3",
-        "two clean looks: {status:#}"
-    );
-    let findings = place
-        .work
-        .ok(&["--incident", &incident, "export", "findings"])
-        .csv();
-    assert_eq!(
-        findings.len(),
-        3,
-        "one bad look and two clean ones: {findings:#?}"
-    );
+    assert_eq!(status["facets"]["rekeyed"]["grade"], "E3", "two clean looks: {status:#}");
+    let findings = place.work.ok(&["--incident", &incident, "export", "findings"]).csv();
+    assert_eq!(findings.len(), 3, "one bad look and two clean ones: {findings:#?}");
 }
 
 #[test]
@@ -370,21 +286,8 @@ fn what_a_person_claims_never_hides_what_was_seen() {
     let status = place.status(&incident);
     assert_eq!(status["state"], "contradicted", "{status:#}");
     place.gate(&incident, "closed", 1);
-    let waived = [
-        "--incident",
-        &incident,
-        "waive",
-        "--service",
-        "shop",
-        "--until",
-        "2099-01-01",
-        "--reason",
-        "old",
-    ];
+    let waived =
+        ["--incident", &incident, "waive", "--service", "shop", "--until", "2099-01-01", "--reason", "old"];
     place.work.ok(&waived);
-    assert_eq!(
-        place.status(&incident)["state"],
-        "contradicted",
-        "a waiver does not hide it either"
-    );
+    assert_eq!(place.status(&incident)["state"], "contradicted", "a waiver does not hide it either");
 }

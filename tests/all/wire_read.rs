@@ -28,10 +28,8 @@ struct Read {
 /// Sweeps a server through the proxy.
 fn sweep_through_proxy(work: Work, server: &Server) -> Read {
     let proxy = Proxy::to(SocketAddr::new(server.address, server.port));
-    let list = work.write(
-        "services.csv",
-        format!("id,address,port\npeer,{},{}\n", proxy.address, proxy.port),
-    );
+    let list =
+        work.write("services.csv", format!("id,address,port\npeer,{},{}\n", proxy.address, proxy.port));
     let swept = work.ok(&[
         "-v",
         "sweep",
@@ -45,12 +43,7 @@ fn sweep_through_proxy(work: Work, server: &Server) -> Read {
     let row = row(&swept.rows(), "peer").clone();
     let mut said = swept.stdout;
     said.extend(swept.stderr);
-    Read {
-        passed: proxy.passed(),
-        row,
-        work,
-        said,
-    }
+    Read { passed: proxy.passed(), row, work, said }
 }
 
 /// Every request carries exactly what it claims, with no padding or with all of it.
@@ -73,9 +66,7 @@ fn foreign_bytes(passed: &Passed, requests: &[Heartbeat]) -> usize {
     let answers = heartbeats(&passed.answered);
     let foreign = answers.iter().map(|answer| {
         assert_eq!(answer.kind, RESPONSE);
-        let ours = requests
-            .iter()
-            .find(|r| answer.body.starts_with(&r.body[..r.claimed]));
+        let ours = requests.iter().find(|r| answer.body.starts_with(&r.body[..r.claimed]));
         let ours = ours.expect("the answer holds the payload of one of our requests");
         assert_eq!(answer.claimed, ours.claimed);
         answer.body.len() - ours.claimed - PADDING
@@ -94,15 +85,9 @@ fn harmless(read: &Read) {
         let requests = requests(passed);
         asked += requests.len();
         assert_eq!(foreign_bytes(passed, &requests), 0);
-        assert_eq!(
-            passed.beside, 0,
-            "another connection to the same port was still open"
-        );
+        assert_eq!(passed.beside, 0, "another connection to the same port was still open");
     }
-    assert!(
-        asked > 0,
-        "no heartbeat went over the wire, so this test has read nothing"
-    );
+    assert!(asked > 0, "no heartbeat went over the wire, so this test has read nothing");
     assert_eq!(read.row["verdicts"][0]["foreign_bytes"], 0, "{}", read.row);
     let payloads: Vec<&[u8]> = read.passed.iter().map(|p| p.sent.as_slice()).collect();
     assert!(payloads.len() >= 2, "two samples are two connections");
@@ -130,30 +115,15 @@ fn nothing_kept(read: &Read) {
             left.push((path.display().to_string(), std::fs::read(&path).unwrap()));
         }
     }
-    assert!(
-        left.iter().any(|(name, _)| name.contains("incident.db")),
-        "the incident file was read"
-    );
+    assert!(left.iter().any(|(name, _)| name.contains("incident.db")), "the incident file was read");
     for answer in answers(read) {
         let body = &answer.body;
-        let places = [
-            0,
-            1,
-            1000,
-            body.len() / 2,
-            body.len() - 2 * PADDING,
-            body.len() - PADDING,
-        ];
+        let places = [0, 1, 1000, body.len() / 2, body.len() - 2 * PADDING, body.len() - PADDING];
         for at in places {
             let piece = &body[at..at + PADDING];
             let hex = HEXLOWER.encode(piece);
             let base64 = BASE64.encode(&piece[..15]); // 15 bytes are 20 characters without a remainder
-            for form in [
-                piece,
-                hex.as_bytes(),
-                hex.to_uppercase().as_bytes(),
-                base64.as_bytes(),
-            ] {
+            for form in [piece, hex.as_bytes(), hex.to_uppercase().as_bytes(), base64.as_bytes()] {
                 for (name, bytes) in &left {
                     let found = bytes.windows(form.len()).any(|w| w == form);
                     assert!(!found, "16 bytes of a heartbeat answer, from {at}, are in {name}");
@@ -176,19 +146,11 @@ fn a_vulnerable_server_gives_back_our_bytes_and_no_other() {
     // The malformed request alone decides: a request whose record holds no padding.
     for passed in &read.passed {
         for request in heartbeats(&passed.sent) {
-            assert_eq!(
-                request.claimed,
-                request.body.len(),
-                "the deciding request carries no padding"
-            );
+            assert_eq!(request.claimed, request.body.len(), "the deciding request carries no padding");
         }
     }
-    let payloads: std::collections::BTreeSet<Vec<u8>> = read
-        .passed
-        .iter()
-        .flat_map(|p| heartbeats(&p.sent))
-        .map(|r| r.body)
-        .collect();
+    let payloads: std::collections::BTreeSet<Vec<u8>> =
+        read.passed.iter().flat_map(|p| heartbeats(&p.sent)).map(|r| r.body).collect();
     assert!(payloads.len() >= 2, "the payload is random per connection");
     nothing_kept(&read);
 }
@@ -204,17 +166,10 @@ fn a_fixed_server_with_heartbeats_answers_the_control_only() {
     for passed in &read.passed {
         let asked = heartbeats(&passed.sent);
         let malformed = asked.iter().filter(|r| r.claimed == r.body.len()).count();
-        let control = asked
-            .iter()
-            .filter(|r| r.claimed + PADDING == r.body.len())
-            .count();
+        let control = asked.iter().filter(|r| r.claimed + PADDING == r.body.len()).count();
         let answered = heartbeats(&passed.answered).len();
         if malformed + control > 0 {
-            assert_eq!(
-                (malformed, control, answered),
-                (1, 1, 1),
-                "malformed, control, answers"
-            );
+            assert_eq!((malformed, control, answered), (1, 1, 1), "malformed, control, answers");
         }
     }
     assert!(!answers(&read).is_empty(), "the control was answered on the wire");

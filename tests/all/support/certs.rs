@@ -47,41 +47,20 @@ impl Key {
         let file = format!("{name}.key");
         openssl(
             folder,
-            &[
-                "genpkey",
-                "-quiet",
-                "-algorithm",
-                "RSA",
-                "-pkeyopt",
-                "rsa_keygen_bits:2048",
-                "-out",
-                &file,
-            ],
+            &["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &file],
         );
         // Old servers read the traditional form only.
         openssl(folder, &["rsa", "-in", &file, "-traditional", "-out", &file]);
-        Self {
-            path: folder.join(file),
-        }
+        Self { path: folder.join(file) }
     }
 
     pub fn ecdsa(folder: &Path, name: &str) -> Self {
         let file = format!("{name}.key");
         openssl(
             folder,
-            &[
-                "genpkey",
-                "-algorithm",
-                "EC",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-out",
-                &file,
-            ],
+            &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &file],
         );
-        Self {
-            path: folder.join(file),
-        }
+        Self { path: folder.join(file) }
     }
 
     /// A self-signed certificate on this key; every call makes another serial number.
@@ -92,14 +71,9 @@ impl Key {
         let subject = format!("/CN={common_name}");
         openssl(
             folder,
-            &[
-                "req", "-x509", "-new", "-key", key, "-days", "90", "-utf8", "-subj", &subject, "-out", &file,
-            ],
+            &["req", "-x509", "-new", "-key", key, "-days", "90", "-utf8", "-subj", &subject, "-out", &file],
         );
-        Identity {
-            key: self.path.clone(),
-            certificate: folder.join(file),
-        }
+        Identity { key: self.path.clone(), certificate: folder.join(file) }
     }
 }
 
@@ -114,40 +88,15 @@ impl Identity {
         let folder = self.key.parent().unwrap();
         let file = self.certificate.to_str().unwrap();
         let key = self.key.to_str().unwrap();
-        openssl(
-            folder,
-            &["x509", "-in", file, "-outform", "DER", "-out", "facts.der"],
-        );
-        openssl(
-            folder,
-            &[
-                "pkey",
-                "-in",
-                key,
-                "-pubout",
-                "-outform",
-                "DER",
-                "-out",
-                "facts.spki",
-            ],
-        );
+        openssl(folder, &["x509", "-in", file, "-outform", "DER", "-out", "facts.der"]);
+        openssl(folder, &["pkey", "-in", key, "-pubout", "-outform", "DER", "-out", "facts.spki"]);
         let hash = |path: &str| {
             let said = String::from_utf8(openssl(folder, &["dgst", "-sha256", "-r", path])).unwrap();
             format!("sha256:{}", said.split_whitespace().next().unwrap())
         };
         let said = openssl(
             folder,
-            &[
-                "x509",
-                "-in",
-                file,
-                "-noout",
-                "-serial",
-                "-startdate",
-                "-enddate",
-                "-dateopt",
-                "iso_8601",
-            ],
+            &["x509", "-in", file, "-noout", "-serial", "-startdate", "-enddate", "-dateopt", "iso_8601"],
         );
         let said = String::from_utf8(said).unwrap();
         let field = |name: &str| {

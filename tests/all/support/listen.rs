@@ -54,13 +54,7 @@ impl Listener {
                 std::thread::spawn(move || serve(stream, to, manner, &free, &end));
             }
         });
-        Self {
-            port,
-            connections,
-            released,
-            stop,
-            accepting: Some(accepting),
-        }
+        Self { port, connections, released, stop, accepting: Some(accepting) }
     }
 
     /// To which addresses connections came, in order.

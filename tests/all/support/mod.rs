@@ -13,7 +13,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Mutex,
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -45,13 +45,7 @@ impl Ended {
     /// Demands an exit code and shows everything that was said if it was another.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "--- stdout\n{}\n--- stderr\n{}",
-            self.out(),
-            self.err()
-        );
+        assert_eq!(self.code, Some(code), "--- stdout\n{}\n--- stderr\n{}", self.out(), self.err());
         self
     }
 
@@ -72,10 +66,7 @@ impl Ended {
     /// Standard output as CSV: one map a row.
     #[track_caller]
     pub fn csv(&self) -> Vec<std::collections::BTreeMap<String, String>> {
-        csv::Reader::from_reader(self.stdout.as_slice())
-            .deserialize()
-            .map(Result::unwrap)
-            .collect()
+        csv::Reader::from_reader(self.stdout.as_slice()).deserialize().map(Result::unwrap).collect()
     }
 }
 
@@ -112,13 +103,8 @@ fn collect(
 impl Running {
     /// Starts a process, giving it `input` on its standard input.
     pub fn start(command: &mut Command, input: &[u8]) -> Self {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"));
         let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
         let stdout = collect(child.stdout.take().unwrap(), Some(std::sync::Arc::clone(&seen)));
         let stderr = collect(child.stderr.take().unwrap(), None);
@@ -128,12 +114,7 @@ impl Running {
         std::thread::spawn(move || {
             let _ = stdin.write_all(&input);
         });
-        Self {
-            child,
-            stdout: Some(stdout),
-            stderr: Some(stderr),
-            seen,
-        }
+        Self { child, stdout: Some(stdout), stderr: Some(stderr), seen }
     }
 
     /// Whole lines on standard output so far.
@@ -158,11 +139,8 @@ impl Running {
 
     /// Sends a signal, such as `INT` or `KILL`, to this very process.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.child.id().to_string())
-            .status()
-            .unwrap();
+        let sent =
+            Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success(), "the process has ended already");
     }
 
@@ -183,17 +161,8 @@ impl Running {
         };
         let stdout = self.stdout.take().unwrap().join().unwrap();
         let stderr = self.stderr.take().unwrap().join().unwrap();
-        let ended = Ended {
-            code: status.and_then(|s| s.code()),
-            stdout,
-            stderr,
-        };
-        assert!(
-            status.is_some(),
-            "still running after {limit:?}:\n{}\n{}",
-            ended.out(),
-            ended.err()
-        );
+        let ended = Ended { code: status.and_then(|s| s.code()), stdout, stderr };
+        assert!(status.is_some(), "still running after {limit:?}:\n{}\n{}", ended.out(), ended.err());
         ended
     }
 }
@@ -219,9 +188,7 @@ pub struct Work {
 
 impl Work {
     pub fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -275,9 +242,7 @@ impl Work {
 #[track_caller]
 pub fn row<'a>(rows: &'a [Value], id: &str) -> &'a Value {
     let mut fitting = rows.iter().filter(|r| r["row_id"] == id);
-    let found = fitting
-        .next()
-        .unwrap_or_else(|| panic!("no row for {id} in {rows:#?}"));
+    let found = fitting.next().unwrap_or_else(|| panic!("no row for {id} in {rows:#?}"));
     assert!(fitting.next().is_none(), "more than one row for {id}");
     found
 }
@@ -285,29 +250,22 @@ pub fn row<'a>(rows: &'a [Value], id: &str) -> &'a Value {
 /// `verdict/reason` of a row's first disclosure.
 pub fn verdict(row: &Value) -> String {
     let first = &row["verdicts"][0];
-    format!(
-        "{}/{}",
-        first["verdict"].as_str().unwrap_or("?"),
-        first["reason"].as_str().unwrap_or("?")
-    )
+    format!("{}/{}", first["verdict"].as_str().unwrap_or("?"), first["reason"].as_str().unwrap_or("?"))
 }
 
-/// An address of 127.0.0.0/8 that no other call gets in this process.
+/// An address of 127.0.0.0/8 that no other call gets: neither in this process nor, as a rule, in a test
+/// that runs beside it in a process of its own.
 pub fn fresh_address() -> IpAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(1);
-    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(127, 77, high, low))
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 128 | (high & 0x7f), low, NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// A port that is free on every address now, and that no other call gets in this process.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
     loop {
-        let port = TcpListener::bind(("0.0.0.0", 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port();
         let mut given = GIVEN.lock().unwrap();
         if !given.contains(&port) {
             given.push(port);
@@ -318,14 +276,9 @@ pub fn free_port() -> u16 {
 
 /// Whether text or bytes hold a control character other than tab and line ends.
 pub fn control_byte(bytes: &[u8]) -> Option<usize> {
-    if let Some(at) = bytes
-        .iter()
-        .position(|b| (*b < 0x20 && !b"\t\r\n".contains(b)) || *b == 0x7f)
-    {
+    if let Some(at) = bytes.iter().position(|b| (*b < 0x20 && !b"\t\r\n".contains(b)) || *b == 0x7f) {
         return Some(at);
     }
     // C1 controls in UTF-8: terminals obey them as well.
-    bytes
-        .windows(2)
-        .position(|w| w[0] == 0xc2 && (0x80..0xa0).contains(&w[1]))
+    bytes.windows(2).position(|w| w[0] == 0xc2 && (0x80..0xa0).contains(&w[1]))
 }

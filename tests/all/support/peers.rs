@@ -31,11 +31,7 @@ pub(crate) use need;
 fn find(name: &str, in_folder: &str, on_path: &str) -> Option<PathBuf> {
     let named = std::env::var_os("ALLCLEAR_PEERS").map(PathBuf::from);
     let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
-    let found = named
-        .into_iter()
-        .chain([usual])
-        .map(|f| f.join(in_folder))
-        .find(|p| p.exists());
+    let found = named.into_iter().chain([usual]).map(|f| f.join(in_folder)).find(|p| p.exists());
     let found = found.or_else(|| which(on_path));
     if found.is_none() {
         missing(name);
@@ -49,10 +45,7 @@ fn which(program: &str) -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(usual)
-        .map(|folder| folder.join(program))
-        .find(|p| p.is_file())
+    std::env::split_paths(&path).chain(usual).map(|folder| folder.join(program)).find(|p| p.is_file())
 }
 
 /// Says that a peer is missing, past the capture of test output, and fails where it must not be.
@@ -66,10 +59,7 @@ fn missing(name: &str) {
     let count = SKIPPED.fetch_add(1, Ordering::SeqCst) + 1;
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test").to_owned();
-    let _ = writeln!(
-        stderr(),
-        "SKIPPED: {name} is not installed ({test}; {count} so far)"
-    );
+    let _ = writeln!(stderr(), "SKIPPED: {name} is not installed ({test}; {count} so far)");
 }
 
 /// node with OpenSSL 1.0.1e and heartbeats, statically linked: really vulnerable.
@@ -89,7 +79,7 @@ pub fn openssl102() -> Option<PathBuf> {
             missing("python3");
             None
         },
-        |_| find("OpenSSL 1.0.2q", "openssl102", ""),
+        |_| find("OpenSSL 1.0.2q", "openssl-1.0.2q", ""),
     )
 }
 
@@ -133,13 +123,8 @@ type Recipe = Box<dyn Fn() -> Command + Send>;
 fn spawn(recipe: &Recipe) -> Child {
     let mut command = recipe();
     // s_server ends when its standard input does, so the pipe stays open with the child.
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
-        .spawn()
-        .unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"))
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"))
 }
 
 impl Server {
@@ -154,21 +139,13 @@ impl Server {
             while !end.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(20));
                 let mut child = kept.lock().unwrap();
-                let died = child
-                    .as_mut()
-                    .is_some_and(|c| matches!(c.try_wait(), Ok(Some(_))));
+                let died = child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(Some(_))));
                 if died && !end.load(Ordering::SeqCst) {
                     *child = Some(spawn(&recipe));
                 }
             }
         });
-        let server = Self {
-            address,
-            port,
-            stop,
-            child,
-            keeper: Some(keeper),
-        };
+        let server = Self { address, port, stop, child, keeper: Some(keeper) };
         server.wait_until_it_accepts(&shown);
         server
     }
@@ -178,10 +155,7 @@ impl Server {
         let began = Instant::now();
         let target = SocketAddr::new(self.address, self.port);
         while TcpStream::connect_timeout(&target, Duration::from_secs(1)).is_err() {
-            assert!(
-                began.elapsed() < Duration::from_secs(30),
-                "{shown} does not accept on {target}"
-            );
+            assert!(began.elapsed() < Duration::from_secs(30), "{shown} does not accept on {target}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -209,31 +183,26 @@ impl Server {
             port,
             Box::new(move || {
                 let mut command = Command::new(&binary);
-                command
-                    .arg(&script_file)
-                    .arg(&identity.key)
-                    .arg(&identity.certificate);
-                command
-                    .arg(address.to_string())
-                    .arg(port.to_string())
-                    .arg(&options);
+                command.arg(&script_file).arg(&identity.key).arg(&identity.certificate);
+                command.arg(address.to_string()).arg(port.to_string()).arg(&options);
                 command
             }),
         )
     }
 
-    /// OpenSSL 1.0.2q, heartbeats compiled in and the bounds check in place. Listens on every address.
+    /// OpenSSL 1.0.2q, heartbeats compiled in and the bounds check in place.
     #[track_caller]
     pub fn openssl102(libraries: &Path, identity: &Identity) -> Self {
-        let (libraries, identity, port) = (libraries.to_path_buf(), identity.clone(), free_port());
+        let (libraries, identity) = (libraries.to_path_buf(), identity.clone());
+        let (address, port) = (fresh_address(), free_port());
         Self::start(
-            fresh_address(),
+            address,
             port,
             Box::new(move || {
                 let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/openssl102_server.py");
                 let mut command = Command::new("python3");
                 command.arg(script).arg(&libraries).arg(port.to_string());
-                command.arg(&identity.certificate).arg(&identity.key);
+                command.arg(&identity.certificate).arg(&identity.key).arg(address.to_string());
                 command
             }),
         )
@@ -250,17 +219,8 @@ impl Server {
             port,
             Box::new(move || {
                 let mut command = Command::new(&binary);
-                command
-                    .arg("s_server")
-                    .arg("-accept")
-                    .arg(format!("{address}:{port}"))
-                    .arg("-www");
-                command
-                    .arg("-cert")
-                    .arg(&identity.certificate)
-                    .arg("-key")
-                    .arg(&identity.key)
-                    .args(&options);
+                command.arg("s_server").arg("-accept").arg(format!("{address}:{port}")).arg("-www");
+                command.arg("-cert").arg(&identity.certificate).arg("-key").arg(&identity.key).args(&options);
                 command
             }),
         )
@@ -293,10 +253,8 @@ impl Server {
         let (address, port) = (fresh_address(), free_port());
         let home = folder.join(format!("nginx-{port}"));
         std::fs::create_dir(&home).unwrap();
-        let blocks: String = servers
-            .iter()
-            .map(|s| format!("  server {{ listen {address}:{port} ssl; {s} }}\n"))
-            .collect();
+        let blocks: String =
+            servers.iter().map(|s| format!("  server {{ listen {address}:{port} ssl; {s} }}\n")).collect();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|kind| format!("  {kind}_temp_path {}/{kind};\n", home.display()))
@@ -314,13 +272,7 @@ impl Server {
             port,
             Box::new(move || {
                 let mut command = Command::new(&binary);
-                command
-                    .arg("-p")
-                    .arg(&home)
-                    .arg("-c")
-                    .arg(&file)
-                    .arg("-e")
-                    .arg(home.join("error.log"));
+                command.arg("-p").arg(&home).arg("-c").arg(&file).arg("-e").arg(home.join("error.log"));
                 command
             }),
         )

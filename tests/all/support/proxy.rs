@@ -69,23 +69,13 @@ impl Proxy {
                 clients.push(from);
                 let index = {
                     let mut all = all.lock().unwrap();
-                    all.push(Passed {
-                        sent: Vec::new(),
-                        answered: Vec::new(),
-                        beside,
-                    });
+                    all.push(Passed { sent: Vec::new(), answered: Vec::new(), beside });
                     all.len() - 1
                 };
                 pass(client, target, &all, index);
             }
         });
-        Self {
-            address,
-            port,
-            passed,
-            stop,
-            accepting: Some(accepting),
-        }
+        Self { address, port, passed, stop, accepting: Some(accepting) }
     }
 
     pub fn passed(&self) -> Vec<Passed> {
@@ -165,18 +155,12 @@ pub fn clear_records(stream: &[u8]) -> Vec<(u8, Vec<u8>)> {
 
 /// The heartbeat messages of one direction.
 pub fn heartbeats(stream: &[u8]) -> Vec<Heartbeat> {
-    let messages = clear_records(stream)
-        .into_iter()
-        .filter(|(kind, _)| *kind == HEARTBEAT);
+    let messages = clear_records(stream).into_iter().filter(|(kind, _)| *kind == HEARTBEAT);
     messages
         .map(|(_, message)| {
             assert!(message.len() >= 3, "a heartbeat of {} bytes", message.len());
             let claimed = usize::from(u16::from_be_bytes([message[1], message[2]]));
-            Heartbeat {
-                kind: message[0],
-                claimed,
-                body: message[3..].to_vec(),
-            }
+            Heartbeat { kind: message[0], claimed, body: message[3..].to_vec() }
         })
         .collect()
 }
