@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("inventory", &["model", "clock"]),
     ("disclosure", &["model"]),
     ("probe", &["model", "clock", "wire"]),
-    ("store", &["model"]),
+    ("store", &["model", "clock"]),
     ("assess", &["model"]),
     ("remediate", &["model"]),
     ("report", &["model"]),

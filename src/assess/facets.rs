@@ -70,7 +70,8 @@ pub(super) struct View<'a, 'e> {
     pub(super) is_final: bool,
 }
 
-/// The keys of a service at one moment.
+/// The keys of a service at one moment. Each answer is asked for on its own; none excludes another.
+#[expect(clippy::struct_excessive_bools, reason = "nine independent yes-or-no answers")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KeyView {
     /// It served, at some time, a key that is exposed or presumed.
@@ -352,14 +353,17 @@ impl<'e> View<'_, 'e> {
         if unknown || !marks.five().iter().all(|(_, mark)| mark.is_settled()) {
             return Mark::new(FacetValue::Open);
         }
+        // An address that a person's word removed is confirmed to be gone by a later sweep without it.
+        let all = self.track.endpoints.iter();
+        let removed = all.filter_map(|e| self.track.gone_by_word(e, self.said)).max();
         let wait = i64::from(self.index.policy.confirm_after_hours).saturating_mul(3600);
         let mut at = None;
         for endpoint in self.endpoints() {
             let look = endpoint.last.moment;
-            let confirms = |mark: &Mark| {
-                mark.at.is_none_or(|done| look.sweep > done.sweep && look.at > done.at.plus_seconds(wait))
+            let confirms = |done: Option<Moment>| {
+                done.is_none_or(|done| look.sweep > done.sweep && look.at > done.at.plus_seconds(wait))
             };
-            if !marks.five().iter().all(|(_, mark)| confirms(mark)) {
+            if !confirms(removed) || !marks.five().iter().all(|(_, mark)| confirms(mark.at)) {
                 return Mark::new(FacetValue::Open);
             }
             at = at.max(Some(look));

@@ -129,8 +129,20 @@ impl<'e> Track<'e> {
         if (bad == 0) != (clean == 0) {
             self.uniform_in.get_or_insert(sweep);
         }
-        if self.picture(index, said).is_closed() {
-            self.closed_in.get_or_insert(sweep);
+        self.note_closed(index, said, sweep);
+    }
+
+    /// Takes a claim in. One that removes the last endpoint in doubt closes the service as well.
+    fn hear(&mut self, index: &Index<'e>, said: &mut Standing<'e>, word: Option<Said<'e>>, moment: Moment) {
+        if let Some(word) = word {
+            said.say(word);
+            self.note_closed(index, said, moment.sweep);
+        }
+    }
+
+    fn note_closed(&mut self, index: &Index<'e>, said: &Standing<'e>, sweep: u32) {
+        if self.closed_in.is_none() && self.picture(index, said).is_closed() {
+            self.closed_in = Some(sweep);
         }
     }
 
@@ -231,17 +243,22 @@ impl<'e> Track<'e> {
             && !self.nameless.contains_key(&**endpoint.vantage)
     }
 
+    /// When a person said that an address is gone, where that word counts: no look since then was
+    /// answered there, and the last one is not a bad one of the latest sweep.
+    pub(super) fn gone_by_word(&self, endpoint: &Endpoint<'e>, said: &Standing<'e>) -> Option<Moment> {
+        endpoint.address?;
+        let silent = self.standing_look(endpoint).finding.verdict == Verdict::Unreachable;
+        let word = said.address_gone(endpoint.address)?;
+        let unanswered = endpoint.last_answer.is_none_or(|seen| word > seen);
+        (unanswered && (silent || self.has_left(endpoint))).then_some(word)
+    }
+
     /// What an endpoint counts as. An address that is no longer found keeps a bad last look, and an
-    /// unknown one where it was ever bad; a clean one holds nothing up. A person's word that it is
-    /// gone counts only where no look since then was answered, and where the last look is not a bad
-    /// one of the latest sweep.
+    /// unknown one where it was ever bad; a clean one holds nothing up.
     pub(super) fn class(&self, endpoint: &Endpoint<'e>, said: &Standing<'e>) -> Class {
         let verdict = self.standing_look(endpoint).finding.verdict;
         let left = self.has_left(endpoint);
-        let word = said
-            .address_gone(endpoint.address)
-            .filter(|gone| endpoint.last_answer.is_none_or(|seen| *gone > seen));
-        if word.is_some() && (left || verdict == Verdict::Unreachable) && endpoint.address.is_some() {
+        if self.gone_by_word(endpoint, said).is_some() {
             return Class::Left;
         }
         match verdict {
@@ -434,7 +451,7 @@ pub(super) fn replay<'e>(
     let mut rest: &'e [Look<'e>] = index.service_looks(service);
     while let Some(sweep) = rest.first().map(|l| l.moment.sweep) {
         while let Some((moment, word)) = words.next_if(|(moment, _)| moment.sweep < sweep) {
-            word.into_iter().for_each(|word| said.say(word));
+            track.hear(index, &mut said, word, moment);
             visit(&track, &said, moment);
         }
         let end = rest.partition_point(|l| l.moment.sweep == sweep);
@@ -446,7 +463,7 @@ pub(super) fn replay<'e>(
         rest = later;
     }
     for (moment, word) in words {
-        word.into_iter().for_each(|word| said.say(word));
+        track.hear(index, &mut said, word, moment);
         visit(&track, &said, moment);
     }
     (track, said)

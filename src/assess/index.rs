@@ -218,7 +218,7 @@ impl<'e> Index<'e> {
             }
             let said =
                 Said { claim, moment: Moment { sweep: claim.after_sweep.map_or(0, |s| s.0), at: claim.at } };
-            let list = match &claim.subject {
+            let about = match &claim.subject {
                 Subject::Service(row) => {
                     rows.get(row.as_str()).and_then(|n| self.claims.get_mut(*n as usize))
                 }
@@ -226,8 +226,8 @@ impl<'e> Index<'e> {
                     secrets.get(id.as_str()).and_then(|n| self.secret_claims.get_mut(*n as usize))
                 }
             };
-            if let Some(list) = list {
-                list.push(said);
+            if let Some(about) = about {
+                about.push(said);
             }
         }
         for list in self.claims.iter_mut().chain(&mut self.secret_claims) {

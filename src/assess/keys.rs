@@ -42,7 +42,7 @@ struct Key {
 
 /// Every key by number.
 pub(super) struct Keys<'e> {
-    keys: Vec<Key>,
+    all: Vec<Key>,
     /// By key, then digest.
     carried: Vec<Carried<'e>>,
     /// Vulnerable looks by place, then moment.
@@ -61,7 +61,7 @@ impl<'e> Keys<'e> {
             .collect();
         bad_places.sort_unstable();
         let mut keys =
-            Self { keys: sighted(index), carried: carried(index), bad_places, presumed_services: Vec::new() };
+            Self { all: sighted(index), carried: carried(index), bad_places, presumed_services: Vec::new() };
         keys.expose(index);
         keys.presume(index);
         keys
@@ -81,7 +81,7 @@ impl<'e> Keys<'e> {
             let (Some((_, from)), Some((_, until))) = (bad.get(from).copied(), bad.last().copied()) else {
                 continue;
             };
-            if let Some(key) = self.keys.get_mut(number as usize) {
+            if let Some(key) = self.all.get_mut(number as usize) {
                 key.exposed_from = Some(key.exposed_from.map_or(from, |m| m.min(from)));
                 key.exposed_until = Some(key.exposed_until.map_or(until, |m| m.max(until)));
             }
@@ -93,12 +93,12 @@ impl<'e> Keys<'e> {
             (0..index.of_service.len()).into_par_iter().map(|service| presumed(index, service)).collect();
         for (service, found) in presumed.iter().enumerate() {
             for (from, number) in found.iter().flat_map(|(from, keys)| keys.iter().map(move |k| (*from, k))) {
-                if let Some(key) = self.keys.get_mut(*number as usize) {
+                if let Some(key) = self.all.get_mut(*number as usize) {
                     key.presumed.push((from, count(service)));
                 }
             }
         }
-        for key in &mut self.keys {
+        for key in &mut self.all {
             key.presumed.sort_unstable();
         }
         self.presumed_services = presumed.into_iter().map(|p| p.map(|(from, _)| from)).collect();
@@ -118,7 +118,7 @@ impl<'e> Keys<'e> {
 
     /// Since when a key is known to be exposed.
     pub(super) fn exposed_from(&self, key: u32) -> Option<Moment> {
-        self.keys.get(key as usize)?.exposed_from
+        self.all.get(key as usize)?.exposed_from
     }
 
     /// Since when a key is exposed or presumed, as known by then.
@@ -132,7 +132,7 @@ impl<'e> Keys<'e> {
     }
 
     fn presumed_from(&self, index: &Index<'e>, key: u32, by: Moment) -> Option<Moment> {
-        let list = &self.keys.get(key as usize)?.presumed;
+        let list = &self.all.get(key as usize)?.presumed;
         let standing = list
             .iter()
             .take_while(|(from, _)| *from <= by)
@@ -148,7 +148,7 @@ impl<'e> Keys<'e> {
 
     /// When a key was first seen anywhere.
     pub(super) fn first_seen(&self, key: u32) -> Option<Moment> {
-        self.keys.get(key as usize).map(|k| k.first)
+        self.all.get(key as usize).map(|k| k.first)
     }
 
     /// The certificates that carried a key, by digest.
@@ -180,7 +180,7 @@ impl<'e> Keys<'e> {
         }
         places.par_sort_unstable_by_key(|(number, place)| (*place, *number));
         places.dedup_by_key(|(_, place)| *place);
-        let mut all: Vec<KeyAssessment> = (0..self.keys.len())
+        let mut all: Vec<KeyAssessment> = (0..self.all.len())
             .into_par_iter()
             .filter_map(|number| self.assess_one(index, count(number), &places, served))
             .collect();
@@ -195,7 +195,7 @@ impl<'e> Keys<'e> {
         places: &[(u32, KeyPlace)],
         served: &[KeyPlace],
     ) -> Option<KeyAssessment> {
-        let key = self.keys.get(number as usize)?;
+        let key = self.all.get(number as usize)?;
         let presumed = self.presumed_from(index, number, Moment::end_of(NONE));
         let exposure = match (key.exposed_from, presumed) {
             (Some(_), _) => KeyExposure::Exposed,

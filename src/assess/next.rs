@@ -5,6 +5,7 @@
 
 use crate::model::{
     facet::{FacetKind, FacetValue, State},
+    ids::RowId,
     service::TlsStack,
     verdict::Reason,
 };
@@ -204,7 +205,7 @@ fn place(endpoint: &Endpoint<'_>) -> String {
 }
 
 /// What must come first. `sharing` are other services that serve one of its keys at risk.
-pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[String]) -> Vec<String> {
+pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[RowId]) -> Vec<String> {
     let marks = &headline.marks;
     let mut list = Vec::new();
     if headline.state.is_finished() {
@@ -222,7 +223,7 @@ pub(super) fn blocked_by(view: &View<'_, '_>, headline: &Headline, sharing: &[St
         if owes_keys {
             list.push("No revocation before every address has left the old keys.".to_owned());
         }
-        list.extend(sharing.iter().take(NAMED).cloned());
+        list.extend(sharing.iter().take(NAMED).map(ToString::to_string));
         if sharing.len() > NAMED {
             list.push(format!("{} more services still serve the old keys.", sharing.len() - NAMED));
         }

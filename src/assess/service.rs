@@ -39,7 +39,7 @@ pub(super) struct Fleet<'a, 'e> {
     pub(super) now: Timestamp,
 }
 
-impl<'a, 'e> Fleet<'a, 'e> {
+impl<'e> Fleet<'_, 'e> {
     /// The entry of one service.
     pub(super) fn assess(&self, service: usize) -> ServiceAssessment {
         let mut memory = Memory::default();
@@ -90,7 +90,6 @@ impl<'a, 'e> Fleet<'a, 'e> {
             |e: &&EndpointAssessment| !matches!(e.verdict, Verdict::Unreachable | Verdict::Skipped);
         let linked = index.secrets_of.get(view.service).map_or(&[][..], Vec::as_slice);
         let done = linked.iter().filter(|n| self.secrets.get(**n as usize).is_some_and(|s| s.closed));
-        let names: Vec<String> = sharing.iter().map(ToString::to_string).collect();
         ServiceAssessment {
             row_id: declared.map_or_else(|| RowId::declared(""), |s| s.row_id.clone()),
             disclosure: index.disclosure.id.clone(),
@@ -104,7 +103,7 @@ impl<'a, 'e> Fleet<'a, 'e> {
             certificate: track.certificate.cloned(),
             old_certificates: old_certificates(view, marks),
             next_action: next::action(view, headline),
-            blocked_by: next::blocked_by(view, headline, &names),
+            blocked_by: next::blocked_by(view, headline, &sharing),
             regressions: regressions::codes(view, headline, memory),
             notes: notes(view, headline, sharing.len()),
             key_shared_with: sharing.into_iter().take(SHARED_LISTED).collect(),
@@ -281,7 +280,7 @@ fn notes(view: &View<'_, '_>, headline: &Headline, sharing: usize) -> Vec<String
 }
 
 fn note_looks(view: &View<'_, '_>, notes: &mut Vec<String>) {
-    for endpoint in view.track.endpoints.iter() {
+    for endpoint in &view.track.endpoints {
         let look = view.track.standing_look(endpoint);
         let address = endpoint.address.map_or_else(|| "the service".to_owned(), |a| a.to_string());
         let found = &look.finding;

@@ -6,6 +6,7 @@ use super::Globals;
 use crate::report::style::{Screen, Style};
 
 /// The two streams, and what may be done on them.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a terminal")]
 pub(crate) struct Console {
     /// Results.
     pub(crate) out: Box<dyn Write + Send>,
@@ -61,6 +62,13 @@ impl Console {
     /// Says something that is not a result. A message that cannot be written must not stop the work.
     pub(crate) fn note(&mut self, text: &str) {
         if !self.quiet {
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
+    /// Says something that is only wanted with `--verbose`.
+    pub(crate) fn detail(&mut self, text: &str) {
+        if self.verbose {
             let _ = writeln!(self.err, "{text}");
         }
     }

@@ -14,6 +14,7 @@ use crate::{
 
 /// Export for tracking: tracker, findings, keys, secrets, delta
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub(crate) struct ExportArgs {
     /// tracker: one row a service; findings: every look; keys: one row a key; secrets; delta: what changed
     #[arg(value_name = "KIND", value_parser = parse_kind)]

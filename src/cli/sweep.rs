@@ -130,16 +130,27 @@ impl SweepArgs {
         }
         let found = self.config(globals)?;
         let settings = self.settings(globals, &found)?;
-        let loaded = match self.files.inventories.is_empty() {
-            true => None,
-            false => Some(self.files.load(settings.scope.is_some())?),
-        };
+        let scoped = settings.scope.is_some();
+        let given = !self.files.inventories.is_empty();
+        let loaded = if given { Some(self.files.load(scoped)?) } else { None };
         if let Some(loaded) = &loaded {
             super::inventory::report_faults(loaded, console);
         }
         if self.dry_run {
-            return self.dry_run(loaded, settings, console);
+            return dry_run(loaded, &settings, console);
         }
+        let rules = found.path.as_ref().map_or_else(|| "built-in".to_owned(), |p| p.display().to_string());
+        console.detail(&format!("incident file: {}", globals.incident.display()));
+        console.detail(&format!("policy ({rules}): {}", settings.policy.summary()));
+        console.detail(&format!(
+            "limits: {} in flight, {} connections a second, {} an address, connect {:?}, step {:?}, depth {}",
+            settings.concurrency,
+            settings.rate,
+            settings.per_host,
+            settings.timeout,
+            settings.probe_timeout,
+            settings.depth
+        ));
         let session = self.session(globals, loaded.as_ref(), settings, console)?;
         drop(loaded); // from here on the incident file holds it
         let services = session.prepared().services;
@@ -238,28 +249,23 @@ impl SweepArgs {
         let failed = judged.assessment.services.iter().any(|s| self.fail_on.contains(&s.state));
         Ok(if failed { Exit::Open } else { Exit::Done })
     }
+}
 
-    fn dry_run(
-        &self,
-        loaded: Option<Loaded>,
-        settings: Settings,
-        console: &mut Console,
-    ) -> Result<Exit, Error> {
-        let Some(loaded) = loaded else {
-            return Err(Error::Usage("--dry-run needs an inventory".to_owned()));
-        };
-        let planned = crate::pipeline::plan::list(loaded.services, &settings)?;
-        let mut probed = 0_u64;
-        for next in &planned {
-            probed += u64::from(matches!(next.fate, Fate::Probe { .. }));
-            writeln!(console.out, "{}", printable(&dry_line(next))).map_err(Error::stdout)?;
-        }
-        console.note(&format!(
-            "Dry run: {probed} endpoints would be contacted, {} would not; nothing was sent to any of them.",
-            planned.len() as u64 - probed
-        ));
-        Ok(Exit::Done)
+fn dry_run(loaded: Option<Loaded>, settings: &Settings, console: &mut Console) -> Result<Exit, Error> {
+    let Some(loaded) = loaded else {
+        return Err(Error::Usage("--dry-run needs an inventory".to_owned()));
+    };
+    let planned = crate::pipeline::plan::list(loaded.services, settings)?;
+    let mut probed = 0_u64;
+    for next in &planned {
+        probed += u64::from(matches!(next.fate, Fate::Probe { .. }));
+        writeln!(console.out, "{}", dry_line(next)).map_err(Error::stdout)?;
     }
+    console.note(&format!(
+        "Dry run: {probed} endpoints would be contacted, {} would not; nothing was sent to any of them.",
+        planned.len() as u64 - probed
+    ));
+    Ok(Exit::Done)
 }
 
 fn dry_line(planned: &Planned) -> String {
@@ -269,7 +275,7 @@ fn dry_line(planned: &Planned) -> String {
         Fate::Probe { fragile: false } => "probe".to_owned(),
         Fate::Probe { fragile: true } => "handshake-only (fragile)".to_owned(),
         Fate::Skip(skip) => format!("skip ({skip})"),
-        Fate::NoAddress(why) => format!("no-address ({why})"),
+        Fate::NoAddress(why) => format!("no-address ({})", printable(why)),
     };
     format!(
         "{fate}\t{address}\t{}\t{}\t{}\t{}",

@@ -159,7 +159,7 @@ pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>,
         last: BTreeMap::new(),
         observed: BTreeSet::new(),
     };
-    let mut planned = super::sweep::runtime()?.block_on(async {
+    let mut list = super::sweep::runtime()?.block_on(async {
         let (services_in, services_out) = mpsc::channel(256);
         let (planned_in, mut planned_out) = mpsc::channel(256);
         tokio::spawn(async move {
@@ -176,6 +176,6 @@ pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>,
         }
         all
     });
-    planned.sort_by_key(|p| (order.get(&p.service.row_id).copied(), p.address));
-    Ok(planned)
+    list.sort_by_key(|p| (order.get(&p.service.row_id).copied(), p.address));
+    Ok(list)
 }

@@ -114,13 +114,13 @@ pub fn run(
     let work = Work { sweep: prepared.sweep, settings: prepared.settings.clone(), clock: clock.clone() };
     let (halt, halted) = watch::channel(false);
     let stopper = halt.clone();
-    let (recorded, ended) = std::thread::scope(|scope| {
+    let (result, ended) = std::thread::scope(|scope| {
         let recording = scope.spawn(move || {
-            let recorded = recorder.run(rows_out, calibrated_out);
-            if recorded.is_err() {
+            let result = recorder.run(rows_out, calibrated_out);
+            if result.is_err() {
                 let _ = halt.send(true); // nobody listens any more: it has ended already
             }
-            recorded
+            result
         });
         let ended = runtime.block_on(async {
             tokio::spawn(forward_stop(sinks.stop, stopper));
@@ -129,12 +129,12 @@ pub fn run(
         (recording.join(), ended)
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
-    let recorded = recorded.unwrap_or_else(|_| Err(Error::Internal("the recorder ended early".to_owned())));
-    let failed_calibration = matches!(recorded, Err(Error::Calibration(_)));
+    let result = result.unwrap_or_else(|_| Err(Error::Internal("the recorder ended early".to_owned())));
+    let failed_calibration = matches!(result, Err(Error::Calibration(_)));
     store.record_calibration(prepared.sweep, !failed_calibration, clock.now())?;
     let interrupted = ended == Ended::Stopped;
-    store.finish_sweep(prepared.sweep, state_of(interrupted, recorded.is_err()), clock.now())?;
-    Ok(Outcome { sweep: prepared.sweep, counts: recorded?, interrupted })
+    store.finish_sweep(prepared.sweep, state_of(interrupted, result.is_err()), clock.now())?;
+    Ok(Outcome { sweep: prepared.sweep, counts: result?, interrupted })
 }
 
 /// A runtime with one thread per core: the kernel does most of the work, so more would not help.

@@ -236,7 +236,11 @@ fn view(lists: &[Checklist], context: &Context) -> View {
         policy: clean(&context.policy),
         chain_head: clean(&context.chain_head),
         first_words: context.first_words.iter().map(|w| clean(w)).collect(),
-        warnings: WARNINGS.map(str::to_owned).to_vec(),
+        warnings: if context.first_words.is_empty() {
+            WARNINGS.map(str::to_owned).to_vec()
+        } else {
+            context.first_words.clone()
+        },
         tool: clean(&context.tool),
         lists: lists.iter().map(list_view).collect(),
         nothing_owed: context.nothing_owed.iter().map(nothing_owed_view).collect(),
