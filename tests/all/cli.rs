@@ -136,6 +136,18 @@ fn as_many_rows_come_out_as_services_went_in() {
     }
     let tracked = work.ok(&["export", "tracker"]).csv();
     assert_eq!(tracked.len(), 12, "the tracker has a row for each");
+    for tracked in &tracked {
+        let row = row(&rows, &tracked["row_id"]);
+        let address = row["address"].as_str().unwrap_or("");
+        assert_eq!(
+            tracked["port"],
+            row["port"].to_string(),
+            "{}: the columns are shifted",
+            tracked["row_id"]
+        );
+        assert_eq!(tracked["addresses"], address, "{}: the columns are shifted", tracked["row_id"]);
+        assert_eq!(tracked["verdict_reason"], row["verdicts"][0]["reason"], "{}", tracked["row_id"]);
+    }
     assert_eq!(work.ok(&["status", "--json"]).json()["coverage"]["known"], 12);
 }
 
@@ -467,4 +479,42 @@ fn never_two_connections_at_one_port_and_few_at_one_address() {
     tarpit.release();
     let ended = running.finish(HANG).expect_code(0);
     assert_eq!(ended.rows().len(), 7);
+}
+
+#[test]
+fn a_name_with_several_addresses_is_one_service() {
+    let work = Work::new();
+    let http = Listener::start(Manner::PlainHttp);
+    // Every machine has this name; whether it has one address or two is the machine's business.
+    let input = format!("localhost:{}\n", http.port);
+    let swept = work.run_with_input(&["sweep", "-", "--jsonl"], &input).expect_code(0);
+    let rows = swept.rows();
+    assert!(!rows.is_empty());
+    assert!(rows.iter().all(|r| r["row_id"] == rows[0]["row_id"] && r["name"] == "localhost"), "{rows:#?}");
+    assert!(rows.iter().any(|r| r["address"] == "127.0.0.1"), "{rows:#?}");
+    assert_eq!(work.ok(&["export", "tracker"]).csv().len(), 1);
+}
+
+#[test]
+fn the_drill_ends_well_and_leaves_files_that_every_command_reads() {
+    let work = Work::new();
+    let told = work.ok(&["drill"]);
+    assert!(told.stderr.is_empty(), "{}", told.err());
+    assert_eq!(control_byte(&told.stdout), None);
+    let incident = ["--incident", "drill/incident.db"];
+    for (arguments, code) in [
+        (&["status"][..], 0),
+        (&["verify", "--no-sweep", "--gate", "verified"], 0),
+        (&["verify", "--no-sweep", "--gate", "rekeyed"], 0),
+        (&["checklist"], 0),
+        (&["export", "tracker"], 0),
+    ] {
+        work.run(&[&incident, arguments].concat()).expect_code(code);
+    }
+    let counts = work.ok(&["--incident", "drill/incident.db", "status", "--json"]).json()["counts"].clone();
+    for (state, n) in counts.as_object().unwrap() {
+        let good = ["verified", "not-affected", "waived", "decommissioned"].contains(&state.as_str());
+        assert!(good || n == 0, "the drill leaves {n} services {state}");
+    }
+    work.ok(&["drill"]); // an earlier drill is replaced
 }

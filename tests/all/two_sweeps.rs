@@ -148,6 +148,9 @@ fn a_patch_without_a_new_key_closes_the_leak_and_leaves_the_key_at_risk() {
         (spki.as_str(), spki.as_str())
     );
     assert_eq!(place.key_row(&incident, &place.first)["state"], "exposed-served");
+    let list = place.checklist(&incident);
+    assert!(list.contains("still served by"), "{list}");
+    assert!(!list.contains("issued anew on this same key"), "nothing was reissued here: {list}");
 }
 
 #[test]
@@ -172,7 +175,8 @@ fn a_new_certificate_on_the_old_key_is_called_out() {
         );
     }
     let list = place.checklist(&incident);
-    assert!(list.contains("same key") || list.contains("old key"), "{list}");
+    assert!(list.contains("still served by"), "the old key is what the list is about: {list}");
+    assert!(list.contains("issued anew on this same key"), "{list}");
 }
 
 #[test]
@@ -193,6 +197,9 @@ fn a_new_key_after_the_patch_counts_and_the_rest_is_still_owed() {
     place.gate(&incident, "verified", 1);
     assert_eq!(place.key_row(&incident, &place.first)["state"], "exposed-left");
     assert_eq!(place.key_row(&incident, &second)["state"], "clean");
+    let list = place.checklist(&incident);
+    assert!(!list.contains("still served by"), "the old key is gone: {list}");
+    assert!(list.contains(&place.first.facts().serial), "what is to be revoked is named: {list}");
 
     // The old certificate is revoked, by a person's word; then the secret is what is left.
     place.work.ok(&[

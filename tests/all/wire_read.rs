@@ -9,7 +9,7 @@ use crate::support::{
     Work,
     certs::Identity,
     peers::{self, Server, need},
-    proxy::{Heartbeat, Passed, Proxy, heartbeats},
+    proxy::{Heartbeat, Manner, Passed, Proxy, heartbeats},
     row, verdict,
 };
 
@@ -174,4 +174,72 @@ fn a_fixed_server_with_heartbeats_answers_the_control_only() {
     }
     assert!(!answers(&read).is_empty(), "the control was answered on the wire");
     nothing_kept(&read);
+}
+
+/// Sweeps one node server through a proxy of this manner; the row and what passed.
+fn through(work: &Work, server: &Server, manner: Manner, fragile: &str) -> (serde_json::Value, Vec<Passed>) {
+    let proxy = Proxy::start(vec![SocketAddr::new(server.address, server.port)], manner);
+    let services = format!("id,address,port,fragile\npeer,{},{},{fragile}\n", proxy.address, proxy.port);
+    work.write("services.csv", services);
+    let rows = work.ok(&["sweep", "services.csv", "--jsonl", "--probe-timeout", "3s"]).rows();
+    (row(&rows, "peer").clone(), proxy.passed())
+}
+
+#[test]
+fn a_fragile_device_gets_a_handshake_and_no_heartbeat() {
+    let node = need!(peers::node_vulnerable());
+    let work = Work::new();
+    let identity = Identity::rsa(work.folder(), "peer");
+    let server = Server::node(&node, &identity, "{}");
+    let (row, passed) = through(&work, &server, Manner::Pass, "yes");
+    assert_eq!(verdict(&row), "skipped/fragile");
+    assert_eq!(
+        row["certificate"]["sha256"],
+        identity.facts().sha256,
+        "the handshake is still worth its facts"
+    );
+    assert!(!passed.is_empty());
+    for passed in passed {
+        assert_eq!(heartbeats(&passed.sent).len(), 0, "a heartbeat was sent to a fragile device");
+    }
+}
+
+#[test]
+fn a_filter_in_front_of_a_vulnerable_server_never_makes_it_clean() {
+    let node = need!(peers::node_vulnerable());
+    let work = Work::new();
+    let server = Server::node(&node, &Identity::rsa(work.folder(), "peer"), "{}");
+    let (row, _) = through(&work, &server, Manner::CutAtHeartbeat, "");
+    assert_eq!(verdict(&row), "inconclusive/blocked", "heartbeats end the connection without an alert");
+    let (row, _) = through(&work, &server, Manner::SwallowHeartbeats, "");
+    assert_eq!(row["verdicts"][0]["verdict"], "inconclusive", "heartbeats are taken out: {row:#}");
+}
+
+#[test]
+fn an_answer_in_many_small_pieces_is_still_an_answer() {
+    let node = need!(peers::node_vulnerable());
+    let work = Work::new();
+    let server = Server::node(&node, &Identity::rsa(work.folder(), "peer"), "{}");
+    let (row, _) = through(&work, &server, Manner::Trickle, "");
+    assert_eq!(verdict(&row), "vulnerable/malformed-heartbeat-answered");
+    assert_eq!(row["verdicts"][0]["foreign_bytes"], 0);
+}
+
+#[test]
+fn one_bad_backend_behind_a_balancer_is_found_by_samples() {
+    let (vulnerable, safe) = (need!(peers::node_vulnerable()), need!(peers::node_safe()));
+    let work = Work::new();
+    let identity = Identity::rsa(work.folder(), "peer");
+    let good = Server::node(&safe, &identity, "{}");
+    let bad = Server::node(&vulnerable, &identity, "{}");
+    let place = |server: &Server| SocketAddr::new(server.address, server.port);
+    // A safe server may take two connections for one sample, so the bad one is each third.
+    let proxy = Proxy::start(vec![place(&good), place(&good), place(&bad)], Manner::Pass);
+    work.write("services.csv", format!("id,address,port\npool,{},{}\n", proxy.address, proxy.port));
+    let rows = work.ok(&["sweep", "services.csv", "--jsonl", "--samples", "8", "--depth", "quick"]).rows();
+    let row = row(&rows, "pool");
+    assert_eq!(verdict(row), "vulnerable/malformed-heartbeat-answered");
+    let (bad, tried) = (row["verdicts"][0]["vulnerable"].as_u64(), row["verdicts"][0]["tried"].as_u64());
+    assert!(bad > Some(0) && bad < tried, "so many of so many connections: {bad:?} of {tried:?}");
+    assert_eq!(work.ok(&["status", "--json"]).json()["services"][0]["state"], "exposed");
 }

@@ -28,7 +28,7 @@ pub struct Facts {
     pub sha256: String,
     /// `sha256:` and hex.
     pub spki_sha256: String,
-    /// `0x` and lower-case hex.
+    /// `0x` and lower-case hex of the number, so without leading zeros.
     pub serial: String,
     /// `YYYY-MM-DDTHH:MM:SS`.
     pub not_before: String,
@@ -107,7 +107,7 @@ impl Identity {
         Facts {
             sha256: hash("facts.der"),
             spki_sha256: hash("facts.spki"),
-            serial: format!("0x{}", field("serial").to_lowercase()),
+            serial: format!("0x{}", field("serial").to_lowercase().trim_start_matches('0')),
             not_before: time("notBefore"),
             not_after: time("notAfter"),
         }

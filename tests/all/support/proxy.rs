@@ -1,4 +1,5 @@
-//! A TCP proxy that keeps every byte of both directions, and says afterwards what was on the wire.
+//! A TCP proxy that keeps every byte of both directions, and says afterwards what was on the wire. It
+//! can also stand in the way as a filter does, or spread connections over several servers.
 //!
 //! It shares no code with the product: records and heartbeats are taken apart here a second time.
 
@@ -42,6 +43,19 @@ pub struct Heartbeat {
     pub body: Vec<u8>,
 }
 
+/// What becomes of the bytes between the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Every byte as it came; the server's first ones a while later.
+    Pass,
+    /// The server's bytes a few at a time, as over a bad link.
+    Trickle,
+    /// A filter that ends the connection, without an alert, at the first heartbeat.
+    CutAtHeartbeat,
+    /// A filter that takes heartbeats out and lets the rest through.
+    SwallowHeartbeats,
+}
+
 /// The proxy; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
@@ -53,7 +67,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// In front of one server.
     pub fn to(target: SocketAddr) -> Self {
+        Self::start(vec![target], Manner::Pass)
+    }
+
+    /// In front of several servers, each connection to the next of them, as a balancer does it.
+    pub fn start(targets: Vec<SocketAddr>, manner: Manner) -> Self {
         let (address, port) = (fresh_address(), free_port());
         let listener = TcpListener::bind((address, port)).unwrap();
         let passed: Arc<Mutex<Vec<Passed>>> = Arc::default();
@@ -72,7 +92,7 @@ impl Proxy {
                     all.push(Passed { sent: Vec::new(), answered: Vec::new(), beside });
                     all.len() - 1
                 };
-                pass(client, target, &all, index);
+                pass(client, targets[index % targets.len()], manner, &all, index);
             }
         });
         Self { address, port, passed, stop, accepting: Some(accepting) }
@@ -105,7 +125,7 @@ fn is_held_open(client: SocketAddr) -> bool {
     })
 }
 
-fn pass(client: TcpStream, target: SocketAddr, all: &Arc<Mutex<Vec<Passed>>>, index: usize) {
+fn pass(client: TcpStream, target: SocketAddr, manner: Manner, all: &Arc<Mutex<Vec<Passed>>>, index: usize) {
     let Ok(server) = TcpStream::connect(target) else {
         return;
     };
@@ -113,30 +133,72 @@ fn pass(client: TcpStream, target: SocketAddr, all: &Arc<Mutex<Vec<Passed>>>, in
     let (from_server, to_server) = (server.try_clone().unwrap(), server);
     let (ours, theirs) = (Arc::clone(all), Arc::clone(all));
     std::thread::spawn(move || {
-        copy(from_client, to_server, Duration::ZERO, |b| {
-            ours.lock().unwrap()[index].sent.extend_from_slice(b);
-        });
+        let keep = |b: &[u8]| ours.lock().unwrap()[index].sent.extend_from_slice(b);
+        match manner {
+            Manner::Pass | Manner::Trickle => copy(from_client, to_server, Duration::ZERO, usize::MAX, keep),
+            Manner::CutAtHeartbeat | Manner::SwallowHeartbeats => {
+                filter(from_client, to_server, manner, keep)
+            }
+        }
     });
     std::thread::spawn(move || {
-        copy(from_server, to_client, HOLD, |b| {
-            theirs.lock().unwrap()[index].answered.extend_from_slice(b);
-        });
+        let keep = |b: &[u8]| theirs.lock().unwrap()[index].answered.extend_from_slice(b);
+        match manner {
+            Manner::Pass => copy(from_server, to_client, HOLD, usize::MAX, keep),
+            Manner::Trickle => copy(from_server, to_client, Duration::ZERO, 61, keep),
+            Manner::CutAtHeartbeat | Manner::SwallowHeartbeats => {
+                copy(from_server, to_client, Duration::ZERO, usize::MAX, keep);
+            }
+        }
     });
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, mut hold: Duration, keep: impl Fn(&[u8])) {
-    let mut piece = [0_u8; 16384];
-    while let Ok(n) = from.read(&mut piece) {
+fn copy(mut from: TcpStream, mut to: TcpStream, mut hold: Duration, at_once: usize, keep: impl Fn(&[u8])) {
+    let _ = to.set_nodelay(true);
+    let mut buffer = [0_u8; 16384];
+    while let Ok(n) = from.read(&mut buffer) {
         if n == 0 {
             break;
         }
-        keep(&piece[..n]);
+        keep(&buffer[..n]);
         std::thread::sleep(std::mem::take(&mut hold));
-        if to.write_all(&piece[..n]).is_err() {
-            break;
+        for piece in buffer[..n].chunks(at_once) {
+            if to.write_all(piece).is_err() {
+                return;
+            }
+            if at_once != usize::MAX {
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
     }
     let _ = to.shutdown(Shutdown::Write); // passes the end on; the other direction may go on
+}
+
+/// Passes whole records on, and does to heartbeats what the manner says.
+fn filter(mut from: TcpStream, mut to: TcpStream, manner: Manner, keep: impl Fn(&[u8])) {
+    let (mut gathered, mut buffer) = (Vec::new(), [0_u8; 16384]);
+    while let Ok(n) = from.read(&mut buffer) {
+        if n == 0 {
+            break;
+        }
+        keep(&buffer[..n]);
+        gathered.extend_from_slice(&buffer[..n]);
+        while let [kind, _, _, high, low, ..] = gathered[..] {
+            let length = 5 + usize::from(u16::from_be_bytes([high, low]));
+            if gathered.len() < length {
+                break;
+            }
+            let record: Vec<u8> = gathered.drain(..length).collect();
+            if kind != HEARTBEAT {
+                let _ = to.write_all(&record); // a server that is gone shows on the other direction
+            } else if manner == Manner::CutAtHeartbeat {
+                let _ = from.shutdown(Shutdown::Both);
+                let _ = to.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 /// The records of one direction that stand in the clear: those before its ChangeCipherSpec.
