@@ -13,8 +13,24 @@ use super::verdict::{Finding, tried};
 type Outcome = (Verdict, Reason);
 
 /// Protocols whose greeting says that TLS may wait behind a STARTTLS.
-const UPGRADABLE: &[&str] =
-    &["smtp", "lmtp", "pop3", "imap", "ftp", "nntp", "sieve", "xmpp", "ldap", "postgres", "mysql", "irc"];
+const UPGRADABLE: &[&str] = &[
+    "smtp",
+    "smtp-or-ftp",
+    "lmtp",
+    "pop3",
+    "imap",
+    "ftp",
+    "nntp",
+    "sieve",
+    "xmpp",
+    "ldap",
+    "postgres",
+    "mysql",
+    "irc",
+    "telnet",
+    "vnc",
+    "nats",
+];
 
 /// Clean reasons, weakest first: the weakest of several attempts is the one that is reported.
 const WEAKEST_FIRST: &[Reason] = &[

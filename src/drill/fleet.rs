@@ -25,6 +25,8 @@ use crate::model::{ids::Spki, time::Timestamp};
 
 /// The second octets of the networks that are tried in turn.
 const NETWORKS: std::ops::RangeInclusive<u8> = 83..=99;
+/// What is added to every port where a port is taken on all addresses, as a server on 0.0.0.0:8080 does.
+const SHIFTS: [u16; 3] = [0, 10_000, 20_000];
 /// The columns of the services CSV.
 const SERVICE_COLUMNS: &str =
     "name,address,port,wrap,owner,team,env,exposure,service_type,tls_stack,issues_tokens,fragile,tags";
@@ -38,13 +40,14 @@ const VALIDITY: i64 = 397 * DAY;
 /// From when to when the one old certificate holds.
 const OLD_CERTIFICATE: [Timestamp; 2] = [
     Timestamp::from_seconds(1_370_044_800), // 2013-06-01
-    Timestamp::from_seconds(2_000_980_800), // 2033-05-29
+    Timestamp::from_seconds(2_001_196_800), // 2033-06-01
 ];
 
 /// The running fleet. Dropping it closes every port.
 #[derive(Debug)]
 pub struct Fleet {
     network: u8,
+    shift: u16,
     started: Timestamp,
     serial: u64,
     services: BTreeMap<&'static str, Service>,
@@ -86,10 +89,12 @@ impl Fleet {
     /// [`Error::Issue`].
     pub async fn start(now: Timestamp) -> Result<Fleet, Error> {
         let mut failure = None;
-        for network in NETWORKS {
-            match Self::start_on(network, now).await {
-                Err(error @ Error::NoNetwork { .. }) => failure = Some(error),
-                other => return other,
+        for shift in SHIFTS {
+            for network in NETWORKS {
+                match Self::start_on(network, shift, now).await {
+                    Err(error @ Error::NoNetwork { .. }) => failure = Some(error),
+                    other => return other,
+                }
             }
         }
         Err(failure.unwrap_or_else(|| Error::NoNetwork {
@@ -98,8 +103,9 @@ impl Fleet {
         }))
     }
 
-    async fn start_on(network: u8, now: Timestamp) -> Result<Fleet, Error> {
-        let mut fleet = Fleet { network, started: now, serial: 0x5300_0000, services: BTreeMap::new() };
+    async fn start_on(network: u8, shift: u16, now: Timestamp) -> Result<Fleet, Error> {
+        let mut fleet =
+            Fleet { network, shift, started: now, serial: 0x5300_0000, services: BTreeMap::new() };
         let mut keys: BTreeMap<&str, Identity> = BTreeMap::new();
         for spec in ROSTER {
             if let Some(letter) = spec.key
@@ -110,7 +116,8 @@ impl Fleet {
             let identity = spec.key.and_then(|letter| keys.get(letter));
             let mut endpoints = Vec::new();
             for (host, kind) in spec.endpoints {
-                endpoints.push(start_endpoint(network, spec.port, *host, kind, identity).await?);
+                let at = SocketAddr::from((address(network, *host), fleet.shifted(spec)));
+                endpoints.push(start_endpoint(at, kind, identity).await?);
             }
             fleet.services.insert(spec.name, Service { spec, endpoints });
         }
@@ -147,6 +154,11 @@ impl Fleet {
         format!("127.{}.0.0/24", self.network)
     }
 
+    /// The port that a service has here.
+    const fn shifted(&self, spec: &Spec) -> u16 {
+        spec.port.saturating_add(self.shift)
+    }
+
     /// The names of all services, in order, the retired ones too.
     pub fn names(&self) -> Vec<&'static str> {
         ROSTER.iter().map(|spec| spec.name).collect()
@@ -159,6 +171,16 @@ impl Fleet {
     /// [`Error::UnknownService`].
     pub fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
         Ok(self.service(name)?.endpoints.iter().map(|e| e.address).collect())
+    }
+
+    /// The port of a service: that of the roster, or 10,000 or 20,000 more where something else holds one of
+    /// the roster's ports on all addresses.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownService`].
+    pub fn port(&self, name: &str) -> Result<u16, Error> {
+        Ok(self.shifted(self.service(name)?.spec))
     }
 
     /// The key that a service serves at its first address; absent where there is none.
@@ -187,7 +209,8 @@ impl Fleet {
         for spec in ROSTER {
             for (host, _) in spec.endpoints {
                 let address = address(self.network, *host);
-                let Spec { name, port, wrap, .. } = spec;
+                let Spec { name, wrap, .. } = spec;
+                let port = self.shifted(spec);
                 let rest = [
                     spec.owner,
                     spec.team,
@@ -353,15 +376,7 @@ const fn address(network: u8, host: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, network, 0, host))
 }
 
-async fn start_endpoint(
-    network: u8,
-    port: u16,
-    host: u8,
-    kind: &Kind,
-    identity: Option<&Identity>,
-) -> Result<Endpoint, Error> {
-    let address = address(network, host);
-    let at = SocketAddr::from((address, port));
+async fn start_endpoint(at: SocketAddr, kind: &Kind, identity: Option<&Identity>) -> Result<Endpoint, Error> {
     let unusable = |source| Error::NoNetwork { address: at, source };
     let (behaviour, listens) = match kind {
         Kind::Listens(behaviour) => (behaviour.clone(), true),
@@ -378,5 +393,5 @@ async fn start_endpoint(
         drop(TcpListener::bind(at).await.map_err(unusable)?);
         None
     };
-    Ok(Endpoint { address, face, peer })
+    Ok(Endpoint { address: at.ip(), face, peer })
 }

@@ -7,6 +7,8 @@
 
 pub mod fleet;
 pub mod peer;
+#[cfg(test)]
+mod testing;
 
 use std::{io, net::SocketAddr};
 

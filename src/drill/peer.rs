@@ -128,8 +128,8 @@ impl Peer {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// The most connections that were open at once. Two that overlap for less than 20 ms are not seen to;
-    /// a face with a delay makes an overlap long.
+    /// The most connections that were open at once. An overlap of less than 20 ms is not seen; a face with a
+    /// delay makes one long.
     pub fn most_at_once(&self) -> u64 {
         self.shared.most.load(Ordering::Relaxed)
     }
@@ -139,8 +139,8 @@ impl Peer {
         lock(&self.shared.arrivals).clone()
     }
 
-    /// The records that clients sent up to and including their hello for TLS 1.3, all of them before; the
-    /// first 10,000, in the order in which they were read.
+    /// The records that clients sent, in the order in which they were read: all of them up to TLS 1.2, the
+    /// hello alone where TLS 1.3 was spoken; the first 10,000. No payload is in them.
     pub fn received(&self) -> Vec<Received> {
         self.shared.log.all()
     }

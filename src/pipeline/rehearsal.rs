@@ -2,6 +2,7 @@
 //! same pipeline as the real thing. Only the fleet and the clock are made up.
 
 use std::{
+    fmt::Write as _,
     io::Write,
     path::{Path, PathBuf},
     time::Duration,
@@ -55,6 +56,7 @@ const FILES: &[&str] = &[
     "tracker-day1.csv",
     "tracker-day1.csv.meta.json",
     "checklist-day1.md",
+    "checklist-day1.html",
     "tracker.csv",
     "tracker.csv.meta.json",
     "keys.csv",
@@ -181,8 +183,11 @@ impl Drill<'_> {
             .map_err(Error::stdout)?;
         let dialect = Dialect::default();
         papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day1.csv"))?;
-        let list = papers::checklist(&judged, Which::default(), Layout::Markdown, None)?;
-        papers::write_file(&self.folder.join("checklist-day1.md"), list.as_bytes())?;
+        for (file, layout) in [("checklist-day1.md", Layout::Markdown), ("checklist-day1.html", Layout::Html)]
+        {
+            let text = papers::checklist(&judged, Which::default(), layout, None)?;
+            papers::write_file(&self.folder.join(file), text.as_bytes())?;
+        }
         Ok(true)
     }
 
@@ -382,13 +387,13 @@ impl Drill<'_> {
             for (service, s) in rows.filter(|(service, _)| service.name.as_deref() == Some(full.as_str())) {
                 let state =
                     self.style.paint(report::state_ink(s.state), &format!("{:<24}", s.state)).to_string();
-                text.push_str(&format!("  {:<22}{state}", service.display_port()));
+                _ = write!(text, "  {:<24}{state}", service.display_port());
                 let codes = s.regressions.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" ");
-                text.push_str(&format!("{codes}\n"));
+                _ = writeln!(text, "{codes}");
                 for note in &s.notes {
-                    text.push_str(&format!("      {}\n", printable(note)));
+                    _ = writeln!(text, "      {}", printable(note));
                 }
-                text.push_str(&format!("      next: {}\n", printable(&s.next_action)));
+                _ = writeln!(text, "      next: {}", printable(&s.next_action));
             }
         }
         self.say(&text)
@@ -399,11 +404,7 @@ impl Drill<'_> {
         let mut text = String::new();
         for (service, s) in judged.evidence.services.iter().zip(&judged.assessment.services) {
             let state = self.style.paint(report::state_ink(s.state), &format!("{:<16}", s.state)).to_string();
-            text.push_str(&format!(
-                "  {:<22}{state}{}\n",
-                service.display_port(),
-                printable(&why(service, s))
-            ));
+            _ = writeln!(text, "  {:<24}{state}{}", service.display_port(), printable(&why(service, s)));
         }
         text.push('\n');
         let counts: Vec<String> = State::ALL
@@ -412,12 +413,13 @@ impl Drill<'_> {
             .filter(|(_, n)| *n > 0)
             .map(|(state, n)| format!("{n} {state}"))
             .collect();
-        text.push_str(&format!(
+        _ = write!(
+            text,
             "  {} services: {}. Foreign bytes taken from anyone's memory: {}.\n",
             judged.assessment.services.len(),
             counts.join(", "),
             judged.assessment.foreign_bytes
-        ));
+        );
         self.say(&text)
     }
 
@@ -427,7 +429,8 @@ impl Drill<'_> {
         let rows = judged.evidence.incident.evidence_rows;
         self.say(&format!(
             "\nLeft in {folder}: incident.db ({rows} rows of evidence, chain head {head}),\n\
-             tracker.csv, keys.csv, checklist.md, checklist.html, and the first day's tracker-day1.csv and checklist-day1.md.\n\
+             tracker.csv, keys.csv, checklist.md, checklist.html, and of the first day\n\
+             tracker-day1.csv, checklist-day1.md and checklist-day1.html.\n\
              Look around:  allclear --incident {folder}/incident.db status\n\
              Your fleet:   allclear sweep hosts.txt\n"
         ))

@@ -206,14 +206,4 @@ mod tests {
         let bare = probe_endpoint(&job(Wrap::Tls, Transport::Tcp, Some("127.0.0.1")), &context()).await;
         assert_eq!(bare.sni, None, "an address is no host name");
     }
-
-    #[test]
-    fn a_look_in_flight_takes_little_memory() {
-        let (job, context) = (job(Wrap::Tls, Transport::Tcp, None), context());
-        let outer = std::mem::size_of_val(&probe_endpoint(&job, &context));
-        let target = Target { address: "127.0.0.1:1".parse().unwrap(), sni: None, fragile: false };
-        let look = (kind::KINDS[0].look)(target, &context);
-        let inner = std::mem::size_of_val(&*look);
-        assert!(outer + inner <= 3 * 1024, "{outer} and {inner} bytes");
-    }
 }

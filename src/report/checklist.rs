@@ -239,7 +239,7 @@ fn view(lists: &[Checklist], context: &Context) -> View {
         warnings: if context.first_words.is_empty() {
             WARNINGS.map(str::to_owned).to_vec()
         } else {
-            context.first_words.clone()
+            context.first_words.iter().map(|w| clean(w)).collect()
         },
         tool: clean(&context.tool),
         lists: lists.iter().map(list_view).collect(),

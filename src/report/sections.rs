@@ -6,7 +6,7 @@ use crate::model::{assessment::Assessment, sweep::SweepState, text::printable, t
 use super::{
     Row, View,
     style::{Ink, Screen, shell_word},
-    table::{Column, Table, fit, wrap},
+    table::{fit, wrap},
     tally::{Tally, coverage_of},
 };
 
@@ -200,12 +200,30 @@ pub(super) fn next(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<S
         steps.push(("export tracker -o tracker.csv".to_owned(), "the record, one row per service"));
         steps.push(("export findings -o findings.csv".to_owned(), "every observation behind it"));
     }
-    let mut table = Table::new(2, &[Column::text("", 60), Column::text("", 60)]);
-    for (arguments, why) in steps.into_iter().take(3) {
-        table.row(vec![(screen.command(&arguments), Ink::Bold), (why.to_owned(), Ink::Plain)]);
-    }
+    let steps: Vec<(String, &str)> =
+        steps.into_iter().take(3).map(|(arguments, why)| (screen.command(&arguments), why)).collect();
     let mut lines = vec!["Next:".to_owned()];
-    lines.extend(table.lines(screen.width, screen.style));
+    lines.extend(commands(&steps, screen));
+    lines
+}
+
+/// Commands to copy with what they are for: beside them, or below them where the screen is too narrow. A
+/// command is never cut, since half a command is worse than none.
+fn commands(steps: &[(String, &str)], screen: &Screen) -> Vec<String> {
+    let longest = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let widest = steps.iter().map(|(_, why)| why.chars().count()).max().unwrap_or(0);
+    let beside = longest + widest + 4 <= screen.width;
+    let mut lines = Vec::new();
+    for (command, why) in steps {
+        let padded = if beside { format!("{command:<longest$}") } else { command.clone() };
+        let shown = screen.style.paint(Ink::Bold, &padded).to_string();
+        if beside {
+            lines.push(format!("  {shown}  {why}"));
+        } else {
+            lines.push(format!("  {shown}"));
+            lines.push(format!("      {why}"));
+        }
+    }
     lines
 }
 

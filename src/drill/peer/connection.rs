@@ -18,6 +18,8 @@ use crate::wire::tls::{
     record::{RecordError, RecordReader},
 };
 
+/// Room for one read of the socket.
+const READ: usize = 16 * 1024;
 /// How long a closing server reads on, so that what it said is not lost in a reset.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 /// How much it reads on at most.
@@ -109,12 +111,11 @@ impl<'a> Connection<'a> {
 
     /// Reads what has arrived, once. False at the end of the stream.
     async fn arrival(&mut self) -> io::Result<bool> {
-        let mut buffer = [0; 16 * 1024];
-        let n = self.stream.read(&mut buffer).await?;
-        let bytes = buffer.get(..n).unwrap_or_default();
-        self.unread.extend_from_slice(bytes);
+        let before = self.unread.len();
+        self.unread.reserve(READ);
+        let n = self.stream.read_buf(&mut self.unread).await?;
         if let Some(first) = &mut self.first_bytes {
-            first.extend_from_slice(bytes);
+            first.extend_from_slice(self.unread.get(before..).unwrap_or_default());
         }
         Ok(n > 0)
     }
@@ -190,20 +191,21 @@ impl<'a> Connection<'a> {
 
     /// Says nothing more until the client has gone.
     pub(super) async fn hold(mut self) -> io::Result<()> {
+        self.first_bytes = None;
         while self.arrival().await? {
             self.unread.clear();
-            self.first_bytes = None;
         }
         Ok(())
     }
 
     async fn close(mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
+        self.unread.reserve(READ);
         let drain = async {
-            let mut buffer = [0; 4096];
             let mut total = 0;
             while total < DRAIN_BYTES {
-                match self.stream.read(&mut buffer).await {
+                self.unread.clear();
+                match self.stream.read_buf(&mut self.unread).await {
                     Ok(0) | Err(_) => break,
                     Ok(n) => total += n,
                 }

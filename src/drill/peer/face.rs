@@ -168,11 +168,11 @@ pub enum Framing {
 
 /// Everything that an endpoint shows. Made by [`Face::new`] or [`Face::bare`] and changed by its fields.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub struct Face {
     /// What it is.
     pub behaviour: Behaviour,
-    /// Its keys and certificates, at most two: the second is served with suites that need an ECDSA key
-    /// where the first stands for RSA (see [`Self::loose`]).
+    /// Its keys and certificates, one for each kind of key. Suites are taken that fit one of them.
     pub identities: Vec<Identity>,
     /// Served instead where the client sends no name.
     pub without_sni: Option<Identity>,
@@ -187,8 +187,8 @@ pub struct Face {
     /// The suites that are taken, in the server's order of preference. Empty: every one with a certificate,
     /// in the client's order.
     pub suites: Vec<u16>,
-    /// Whether a suite may be chosen that the key does not fit: all keys here are ECDSA ones, and a prober
-    /// that stops at ServerHelloDone cannot tell.
+    /// Whether a suite may be chosen that no key fits, with the first identity: a prober that stops at
+    /// ServerHelloDone cannot tell.
     pub loose: bool,
     /// What becomes of names.
     pub sni: SniRule,
@@ -264,29 +264,34 @@ impl Face {
         self.acknowledges.unwrap_or_else(|| self.behaviour.heartbeats().2)
     }
 
-    /// The key and certificate for a suite with this kind of key.
+    /// The key and certificate for a suite that wants this kind of key.
     pub(super) fn identity_for(&self, auth: Auth, named: bool) -> Option<&Identity> {
-        if let (false, Some(other)) = (named, &self.without_sni) {
-            return Some(other);
-        }
-        match auth {
-            Auth::Ecdsa => self.identities.last(),
-            _ => self.identities.first(),
-        }
+        let served = match &self.without_sni {
+            Some(other) if !named => std::slice::from_ref(other),
+            _ => &*self.identities,
+        };
+        let fitting = served.iter().find(|identity| identity.auth == auth);
+        fitting.or(served.first().filter(|_| self.loose))
+    }
+
+    /// The first identity with a private key, which TLS 1.3 needs.
+    pub(super) fn identity_for_tls13(&self, named: bool) -> Option<&Identity> {
+        let other = self.without_sni.as_ref().filter(|_| !named);
+        let mut all = other.into_iter().chain(&self.identities);
+        all.find(|identity| !identity.key_der.is_empty())
     }
 
     /// Whether this server can be had with a suite in a version.
-    pub(super) fn serves(&self, number: u16, version: TlsVersion) -> bool {
+    pub(super) fn serves(&self, number: u16, version: TlsVersion, named: bool) -> bool {
         let Some(suite) = find(number) else {
             return false;
         };
         let in_version = (version >= TlsVersion::Tls12 || !suite.needs_tls12())
             && (version > TlsVersion::Ssl3 || !suite.needs_curves());
         let with_key = match suite.auth {
-            Auth::Ecdsa => !self.identities.is_empty(),
-            Auth::Rsa | Auth::Dsa | Auth::Gost => self.loose && !self.identities.is_empty(),
+            auth if auth.has_certificate() => self.identity_for(auth, named).is_some(),
             Auth::Anonymous | Auth::Psk => true,
-            Auth::Srp | Auth::Tls13 => false,
+            _ => false,
         };
         in_version && with_key
     }

@@ -91,14 +91,15 @@ fn newest_offered(hello: &hs::ClientHello<'_>) -> TlsVersion {
 }
 
 fn choose(face: &Face, hello: &hs::ClientHello<'_>, version: TlsVersion) -> Option<&'static Suite> {
+    let named = hello.sni().is_some();
     let number = if face.suites.is_empty() {
         hello.suites().find(|number| {
             let certified = suites::find(*number).is_some_and(|s| s.auth.has_certificate() && !s.is_export());
-            certified && face.serves(*number, version)
+            certified && face.serves(*number, version, named)
         })
     } else {
         let offered: Vec<u16> = hello.suites().collect();
-        let wanted = |number: &&u16| offered.contains(number) && face.serves(**number, version);
+        let wanted = |number: &&u16| offered.contains(number) && face.serves(**number, version, named);
         face.suites.iter().find(wanted).copied()
     };
     suites::find(number?)
@@ -153,7 +154,8 @@ fn key_exchange(suite: &Suite, version: TlsVersion, identity: Option<&Identity>)
     let starts = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
     let mut body = Vec::new();
     if starts(&["ECDHE-", "AECDH-"]) {
-        let point = identity.map_or(&[4][..], |i| &*i.point);
+        let own = identity.filter(|i| i.auth == Auth::Ecdsa);
+        let point = own.map_or(&[4][..], |i| &*i.public);
         body.extend_from_slice(&[NAMED_CURVE, 0, SECP256R1]);
         body.push(u8::try_from(point.len()).ok()?);
         body.extend_from_slice(point);

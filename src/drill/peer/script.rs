@@ -259,11 +259,7 @@ fn random() -> [u8; 32] {
 
 /// Hands the connection, from its first byte, to rustls limited to TLS 1.3.
 async fn tls13(connection: Connection<'_>, face: &Face, named: bool) -> io::Result<()> {
-    let identity = match (named, &face.without_sni) {
-        (false, Some(other)) => Some(other),
-        _ => face.identities.first(),
-    };
-    let Some(identity) = identity else {
+    let Some(identity) = face.identity_for_tls13(named) else {
         return connection.end(Ending::Alert(alert::INTERNAL_ERROR), version_number(TlsVersion::Tls12)).await;
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -280,7 +276,7 @@ async fn tls13(connection: Connection<'_>, face: &Face, named: bool) -> io::Resu
     let (read, write) = split(stream);
     let whole = join(io::Cursor::new(first).chain(read), write);
     let mut session = TlsAcceptor::from(Arc::new(config)).accept(whole).await?;
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; 4096];
     while session.read(&mut buffer).await? > 0 {}
     Ok(())
 }

@@ -13,7 +13,7 @@ fn context() -> Context {
         generated_at: AT,
         policy: "presume dated; minimum grades E1 E3 E3 E2 E1 E3".to_owned(),
         chain_head: "sha256:00".to_owned(),
-        first_words: vec!["Memory leaks, keys included; assume the worst.".to_owned()],
+        first_words: Vec::new(),
         tool: "allclear 0.1.0".to_owned(),
         nothing_owed: vec![NothingOwed {
             row_id: RowId::declared("svc-new"),

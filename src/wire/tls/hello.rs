@@ -101,7 +101,7 @@ impl<'a> Hello<'a> {
 
     fn groups(&self) -> &'static [u16] {
         match self.offer {
-            Offer::Short => SHORT_GROUPS,
+            Offer::Short | Offer::Anything => SHORT_GROUPS,
             _ => GROUPS,
         }
     }
@@ -225,6 +225,7 @@ mod tests {
             Offer::NotRsa,
             Offer::EcdsaOnly,
             Offer::Short,
+            Offer::Anything,
         ];
         for offer in offers {
             for version in [TlsVersion::Tls12, TlsVersion::Tls11, TlsVersion::Tls10, TlsVersion::Ssl3] {
@@ -242,7 +243,8 @@ mod tests {
     fn the_short_hello_is_short() {
         let hello = Hello { offer: Offer::Short, ..Hello::first(Some("web01.example.test")) };
         assert!(encoded(&hello).len() < 256);
-        let bare = Hello { extensions: false, ..hello };
+        let bare = Hello { version: TlsVersion::Tls10, offer: Offer::Anything, extensions: false, ..hello };
+        assert!(encoded(&bare).len() < 256);
         let body = body(&encoded(&bare));
         assert_eq!(hs::ClientHello::parse(&body).unwrap().extensions.iter().count(), 0);
     }

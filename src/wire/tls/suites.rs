@@ -287,6 +287,8 @@ pub enum Offer {
     EcdsaOnly,
     /// A dozen common suites, for servers that choke on a long hello.
     Short,
+    /// The short list and then the last resort: the last hello to a server that only ever closes.
+    Anything,
 }
 
 impl Offer {
@@ -322,11 +324,12 @@ impl Offer {
             Self::NotRsa => first && suite.auth != Rsa,
             Self::EcdsaOnly => first && suite.auth == Ecdsa,
             Self::Short => SHORT.contains(&suite.number),
+            Self::Anything => Self::Short.holds(suite) || Self::LastResort.holds(suite),
         }
     }
 
     fn lists(self) -> &'static Lists {
-        static LISTS: LazyLock<[Lists; 6]> = LazyLock::new(|| {
+        static LISTS: LazyLock<[Lists; 7]> = LazyLock::new(|| {
             [
                 Lists::of(Offer::Certificates),
                 Lists::of(Offer::LastResort),
@@ -334,9 +337,10 @@ impl Offer {
                 Lists::of(Offer::NotRsa),
                 Lists::of(Offer::EcdsaOnly),
                 Lists::of(Offer::Short),
+                Lists::of(Offer::Anything),
             ]
         });
-        let [certificates, last_resort, rsa, not_rsa, ecdsa, short] = &*LISTS;
+        let [certificates, last_resort, rsa, not_rsa, ecdsa, short, anything] = &*LISTS;
         match self {
             Self::Certificates => certificates,
             Self::LastResort => last_resort,
@@ -344,6 +348,7 @@ impl Offer {
             Self::NotRsa => not_rsa,
             Self::EcdsaOnly => ecdsa,
             Self::Short => short,
+            Self::Anything => anything,
         }
     }
 }
@@ -442,6 +447,14 @@ mod tests {
             assert!(!offer.suites().is_empty());
         }
         assert!(Offer::EcdsaOnly.suites().iter().all(|n| find(*n).unwrap().auth == Ecdsa));
+    }
+
+    #[test]
+    fn a_last_hello_prefers_certificates_and_takes_anything() {
+        let numbers = Offer::Anything.suites_before_tls12();
+        let place = |wanted: u16| numbers.iter().position(|n| *n == wanted);
+        let [rsa, export, anonymous] = [0x002f, 0x0003, 0x0034].map(place);
+        assert!(rsa.is_some() && rsa < export && export < anonymous);
     }
 
     #[test]

@@ -4,7 +4,10 @@
 use super::session::Missed;
 use crate::{
     model::observation::{Contact, TlsVersion},
-    wire::tls::{alert, hello::Hello, suites::Offer},
+    wire::{
+        greeting::Greeting,
+        tls::{alert, hello::Hello, suites::Offer},
+    },
 };
 
 /// What to try on the next connection.
@@ -107,8 +110,8 @@ impl<'a> Plan<'a> {
         self.tls13().or_else(|| self.lower())
     }
 
-    /// A short hello, then one of TLS 1.0 without extensions: what chokes on length, on the version or on an
-    /// extension is served by one of the two.
+    /// A short hello, then one of TLS 1.0 without extensions that takes anything: what chokes on length, on the
+    /// version, on an extension or on the lack of a common suite is served by one of the two.
     fn after_close(&mut self) -> Option<Try<'a>> {
         self.closes += 1;
         if self.closes >= MAX_CLOSES {
@@ -117,7 +120,7 @@ impl<'a> Plan<'a> {
         if self.done.short {
             return hello(Hello {
                 version: TlsVersion::Tls10,
-                offer: Offer::Short,
+                offer: Offer::Anything,
                 sni: None,
                 extensions: false,
             });
@@ -164,6 +167,8 @@ pub(super) fn contact_of(missed: Missed) -> (Contact, Option<String>) {
         Missed::NoConnection(contact) => (contact, None),
         Missed::Closed => (Contact::ClosedEarly, None),
         Missed::TimedOut => (Contact::ProbeTimedOut, None),
+        // An SSL 2.0 server is OpenSSL as likely as not: nothing that may be called clean.
+        Missed::NotTls(Some(Greeting::Ssl2)) => (Contact::HandshakeFailed, Some("SSL 2.0 only".to_owned())),
         Missed::NotTls(greeting) => (Contact::NotTls, greeting.map(|g| format!("greeting of {g}"))),
         Missed::Broken => (Contact::HandshakeFailed, None),
         Missed::Alert(code) => (Contact::HandshakeFailed, Some(format!("alert {code}"))),
@@ -262,7 +267,7 @@ mod tests {
                 "closes stop at three",
                 SNI,
                 &[Missed::Closed; 5],
-                &["TLSv1.2 Short sni", "TLSv1.0 Short bare", "end"],
+                &["TLSv1.2 Short sni", "TLSv1.0 Anything bare", "end"],
             ),
             ("one patient try", None, &[Missed::TimedOut; 3], &["TLSv1.2 Short patient", "end"]),
             (
@@ -322,10 +327,11 @@ mod tests {
             (&[Missed::Closed, Missed::NoConnection(Contact::Refused)], Contact::ClosedEarly, None),
             (&[Missed::TimedOut, Missed::Closed], Contact::ProbeTimedOut, None),
             (
-                &[Missed::Closed, Missed::NotTls(Some(crate::wire::greeting::Greeting::Http))],
+                &[Missed::Closed, Missed::NotTls(Some(Greeting::Http))],
                 Contact::NotTls,
                 Some("greeting of http"),
             ),
+            (&[Missed::NotTls(Some(Greeting::Ssl2))], Contact::HandshakeFailed, Some("SSL 2.0 only")),
             (&[Missed::NoConnection(Contact::NoRoute)], Contact::NoRoute, None),
         ];
         for (failures, contact, detail) in table {

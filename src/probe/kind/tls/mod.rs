@@ -41,7 +41,8 @@ pub(super) const KIND: Kind = Kind {
 };
 
 async fn look(target: Target<'_>, context: &Context) -> Seen {
-    let (mut seen, mut first) = sample(target, context).await;
+    // Each stage is boxed: what is in flight takes the memory of the stage that it is in.
+    let (mut seen, mut first) = Box::pin(sample(target, context)).await;
     if target.fragile {
         return seen;
     }
@@ -54,15 +55,17 @@ async fn look(target: Target<'_>, context: &Context) -> Seen {
         if !reached {
             break;
         }
-        let (next, way) = sample(target, context).await;
+        let (next, way) = Box::pin(sample(target, context)).await;
         first = first.or(way);
         found.add(next.certificate.clone());
         add_sample(&mut seen, next);
     }
-    if let Some(first) = first.filter(|_| context.settings.depth >= Depth::Standard) {
-        found.look_for_another_kind(&first, target, context).await;
+    // What may have been blocked is left alone.
+    let ask_on = context.settings.depth >= Depth::Standard && seen.contact != Contact::Blocked;
+    if let Some(first) = first.filter(|_| ask_on) {
+        Box::pin(found.look_for_another_kind(&first, target, context)).await;
         if context.settings.depth >= Depth::Full {
-            found.look_without_sni(&first, target, context).await;
+            Box::pin(found.look_without_sni(&first, target, context)).await;
         }
     }
     seen.other_keys = found.into_other_keys();
@@ -123,7 +126,7 @@ async fn sample<'a>(target: Target<'a>, context: &Context) -> (Seen, Option<Firs
             if target.fragile {
                 drop(session);
             } else {
-                let attempt = ladder::ask(*session, target, context, hello).await;
+                let attempt = Box::pin(ladder::ask(*session, target, context, hello)).await;
                 seen.contact = attempt.contact;
                 seen.attempts.push(attempt);
             }
@@ -162,7 +165,8 @@ async fn open_tls13(
 ) -> Result<Shown, Missed> {
     let dialled = context.dialer.dial(target.address, limits.connect).await;
     let mut connection = dialled.map_err(Missed::NoConnection)?;
-    let shaken = tls13::handshake(&mut connection, target.sni, target.address.ip(), schemes, limits).await;
+    let shaking = tls13::handshake(&mut connection, target.sni, target.address.ip(), schemes, limits);
+    let shaken = Box::pin(shaking).await;
     shaken.map_err(|failure| match failure {
         tls13::Failure::Alert(code) => Missed::Alert(code),
         tls13::Failure::Protocol | tls13::Failure::Ended(Wait::Met | Wait::Flooded) => Missed::Broken,
