@@ -22,7 +22,7 @@ use std::{
 use serde_json::Value;
 
 /// Nothing here takes longer unless it hangs.
-pub const HANG: Duration = Duration::from_mins(2);
+pub const HANG: Duration = Duration::from_secs(120);
 
 /// What a process left behind.
 #[derive(Debug)]

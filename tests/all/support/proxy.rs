@@ -137,7 +137,7 @@ fn pass(client: TcpStream, target: SocketAddr, manner: Manner, all: &Arc<Mutex<V
         match manner {
             Manner::Pass | Manner::Trickle => copy(from_client, to_server, Duration::ZERO, usize::MAX, keep),
             Manner::CutAtHeartbeat | Manner::SwallowHeartbeats => {
-                filter(from_client, to_server, manner, keep)
+                filter(from_client, to_server, manner, keep);
             }
         }
     });
