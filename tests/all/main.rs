@@ -1,0 +1,21 @@
+//! The integration tests: the binary is run as a user would, against real peers on loopback.
+//!
+//! One binary, so that it links once. Every test makes its own folder and its own servers, ends what
+//! it started, and touches nothing outside 127.0.0.0/8. A peer that is not installed is announced as
+//! skipped, and is a failure where `ALLCLEAR_REQUIRE_PEERS=1` or `CI=true`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::naive_bytecount,
+    clippy::missing_panics_doc,
+    unreachable_pub,
+    reason = "tests: a failed expectation is a failed test, and nothing here is anybody's library"
+)]
+
+mod cli;
+mod real_peers;
+mod resume;
+mod scanners;
+mod support;
+mod two_sweeps;
+mod wire_read;
