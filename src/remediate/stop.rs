@@ -11,7 +11,7 @@ use super::{
 use crate::model::{
     assessment::{EndpointAssessment, ServiceAssessment},
     checklist::{Line, LineState},
-    facet::{FacetKind, FacetValue, State},
+    facet::{FacetKind, FacetValue, Regression, State},
     secret::Tier,
     service::{Service, TlsStack},
     verdict::Verdict,
@@ -268,8 +268,11 @@ pub(super) fn evidence(judged: &ServiceAssessment) -> String {
     } else {
         parts.push(format!("Its state is {}", judged.state));
     }
-    if !judged.regressions.is_empty() {
-        let codes: Vec<String> = judged.regressions.iter().map(|r| tick(r.as_str())).collect();
+    // Only what concerns the software: a certificate on the old key, for one, is another line's business.
+    let back =
+        judged.regressions.iter().filter(|r| matches!(r, Regression::R1 | Regression::R4 | Regression::R10));
+    let codes: Vec<String> = back.map(|r| tick(r.as_str())).collect();
+    if !codes.is_empty() {
         parts.push(format!("it went backwards ({})", codes.join(", ")));
     }
     sentence(&parts).map_or(String::new(), |s| format!("{s}."))
