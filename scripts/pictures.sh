@@ -8,7 +8,8 @@ cargo build --release --locked
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 export HOME=$WORK XDG_CONFIG_HOME=$WORK/config XDG_CACHE_HOME=$WORK/cache
-COLUMNS=100 target/release/allclear drill --folder "$WORK/drill" --color always >"$WORK/drill.txt"
+ALLCLEAR=$PWD/target/release/allclear
+(cd "$WORK" && COLUMNS=100 "$ALLCLEAR" drill --color always >drill.txt)
 
 # The terminal as a page: the few colours of the tool become spans.
 {
@@ -22,7 +23,6 @@ COLUMNS=100 target/release/allclear drill --folder "$WORK/drill" --color always 
 } >"$WORK/terminal.html"
 
 # The checklist of the first day is the one with something to do.
-target/release/allclear --version >/dev/null
 shot() { # FILE WIDTH HEIGHT PAGE [extra chromium options]
   local file=$1 width=$2 height=$3 page=$4
   shift 4
@@ -32,6 +32,6 @@ shot() { # FILE WIDTH HEIGHT PAGE [extra chromium options]
     --screenshot="$PWD/docs/$file" "file://$page" >/dev/null 2>&1
   echo "docs/$file"
 }
-shot drill.png 940 1130 "$WORK/terminal.html"
+shot drill.png 980 1130 "$WORK/terminal.html"
 shot checklist.png 1000 1100 "$WORK/drill/checklist-day1.html"
 shot checklist-dark.png 1000 1100 "$WORK/drill/checklist-day1.html" --blink-settings=preferredColorScheme=0
