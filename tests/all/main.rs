@@ -13,6 +13,7 @@
 )]
 
 mod cli;
+mod hostile;
 mod real_peers;
 mod resume;
 mod scanners;

@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{HANG, run_with_limit};
@@ -28,7 +29,7 @@ pub struct Facts {
     pub sha256: String,
     /// `sha256:` and hex.
     pub spki_sha256: String,
-    /// `0x` and lower-case hex of the number, so without leading zeros.
+    /// `0x` and lower-case hex of whole octets, as it is found in a CA's list.
     pub serial: String,
     /// `YYYY-MM-DDTHH:MM:SS`.
     pub not_before: String,
@@ -63,16 +64,17 @@ impl Key {
         Self { path: folder.join(file) }
     }
 
-    /// A self-signed certificate on this key; every call makes another serial number.
+    /// A self-signed certificate on this key. Every call makes another serial number, whose first octet
+    /// has a leading zero: a CA's list shows that digit.
     pub fn certify(&self, name: &str, common_name: &str) -> Identity {
         let folder = self.path.parent().unwrap();
         let file = format!("{name}.crt");
         let key = self.path.to_str().unwrap();
         let subject = format!("/CN={common_name}");
-        openssl(
-            folder,
-            &["req", "-x509", "-new", "-key", key, "-days", "90", "-utf8", "-subj", &subject, "-out", &file],
-        );
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let serial = format!("0x0a{now:032x}");
+        let what = ["req", "-x509", "-new", "-key", key, "-days", "90", "-set_serial", &serial];
+        openssl(folder, &[&what[..], &["-utf8", "-subj", &subject, "-out", &file]].concat());
         Identity { key: self.path.clone(), certificate: folder.join(file) }
     }
 }
@@ -107,7 +109,7 @@ impl Identity {
         Facts {
             sha256: hash("facts.der"),
             spki_sha256: hash("facts.spki"),
-            serial: format!("0x{}", field("serial").to_lowercase().trim_start_matches('0')),
+            serial: format!("0x{}", field("serial").to_lowercase()),
             not_before: time("notBefore"),
             not_after: time("notAfter"),
         }
