@@ -33,5 +33,5 @@ shot() { # FILE WIDTH HEIGHT PAGE [extra chromium options]
   echo "docs/$file"
 }
 shot drill.png 980 1130 "$WORK/terminal.html"
-shot checklist.png 1000 1100 "$WORK/drill/checklist-day1.html"
-shot checklist-dark.png 1000 1100 "$WORK/drill/checklist-day1.html" --blink-settings=preferredColorScheme=0
+shot checklist.png 1000 1100 "$WORK/drill/checklist-day0.html"
+shot checklist-dark.png 1000 1100 "$WORK/drill/checklist-day0.html" --blink-settings=preferredColorScheme=0

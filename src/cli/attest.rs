@@ -20,9 +20,14 @@ use crate::{
 
 /// Record a person's word for what a sweep cannot see: patched, revoked, secrets rotated
 ///
+/// Examples:
+///   allclear attest --service web01:443 --facet patched --reference CHG-110
+///   allclear attest --secret turn-shared --state old-refused --reference CHG-113
+///
 /// With a reference it counts as E1, without as a bare claim (E0). What a later look sees is always
 /// stronger: a claim that it contradicts is shown as contradicted.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["facet", "state", "not_affected", "decommissioned", "withdraw"]))]
 pub(crate) struct AttestArgs {
     #[command(flatten)]
@@ -31,13 +36,13 @@ pub(crate) struct AttestArgs {
     #[arg(long, value_name = "ID", conflicts_with_all = ["service", "owner", "filter"])]
     secret: Vec<String>,
     /// The facet that is done: patched, restarted, rekeyed, revoked, secrets
-    #[arg(long, value_name = "FACET", conflicts_with = "secret")]
+    #[arg(long, value_name = "FACET", value_parser = words!(FacetKind), hide_possible_values = true, conflicts_with = "secret")]
     facet: Option<FacetKind>,
-    /// How far the secret has come, such as old-refused
-    #[arg(long, value_name = "STATE", requires = "secret")]
+    /// How far the secret has come
+    #[arg(long, value_name = "STATE", value_parser = words!(SecretState), requires = "secret")]
     state: Option<SecretState>,
-    /// The service cannot have the hole: a VEX justification such as vulnerable_code_not_present
-    #[arg(long, value_name = "JUSTIFICATION", conflicts_with = "secret")]
+    /// The service cannot have the hole, by one of the justifications of VEX
+    #[arg(long, value_name = "JUSTIFICATION", value_parser = words!(Justification), conflicts_with = "secret")]
     not_affected: Option<Justification>,
     /// The service is gone; later sweeps must find it unreachable
     #[arg(long, conflicts_with = "secret")]

@@ -54,13 +54,18 @@ pub(crate) struct Files {
     /// Ports for hosts and networks that name none
     #[arg(long, value_delimiter = ',', value_name = "PORT,...", default_value = "443")]
     pub(crate) ports: Vec<std::num::NonZeroU16>,
-    /// How TLS is reached where a row does not say; auto: the port decides
-    #[arg(long, default_value = "auto", value_name = "WRAP", value_parser = parse_wrap)]
+    /// How TLS is reached where a row does not say.
+    #[arg(long, default_value = "auto", value_name = "WRAP", value_parser = parse_wrap, help = WRAP_HELP.as_str())]
     pub(crate) wrap: WrapChoice,
     /// Stop at any bad row (exit 5) instead of reporting it and going on
     #[arg(long)]
     pub(crate) strict: bool,
 }
+
+static WRAP_HELP: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    let all: Vec<&str> = Wrap::ALL.iter().map(|w| w.as_str()).collect();
+    format!("How TLS is reached where a row does not say: auto (the port decides), {}", all.join(", "))
+});
 
 /// A wrap, or the port's choice.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +132,7 @@ fn need_some(files: &Files) -> Result<(), Error> {
 
 fn list(files: &Files, jsonl: bool, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
-    let loaded = files.load(true)?;
+    let loaded = files.load(false)?;
     report_faults(&loaded, console);
     if jsonl {
         let secrets = report::inventory::secrets_by_service(&loaded.secrets);
@@ -144,7 +149,7 @@ fn list(files: &Files, jsonl: bool, console: &mut Console) -> Result<Exit, Error
 
 fn check(files: &Files, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
-    let loaded = files.load(true)?;
+    let loaded = files.load(false)?;
     report::inventory::check_text(&loaded, &mut console.out).map_err(Error::stdout)?;
     let fault = loaded.faults() > 0;
     Ok(if fault { Exit::BadInput } else { Exit::Done })

@@ -17,6 +17,16 @@ use crate::{
     pipeline::judged::Choice,
 };
 
+/// Reads one word of a closed vocabulary; help and completions list them all.
+macro_rules! words {
+    ($kind:ty) => {
+        clap::builder::TypedValueParser::try_map(
+            clap::builder::PossibleValuesParser::new(<$kind>::ALL.iter().map(|v| v.as_str())),
+            |word: String| word.parse::<$kind>(),
+        )
+    };
+}
+
 mod attest;
 mod checklist;
 mod completions;
@@ -61,25 +71,32 @@ pub(crate) struct Globals {
     #[arg(
         long,
         global = true,
+        help_heading = "Options of every command",
         env = "ALLCLEAR_INCIDENT",
         default_value = "incident.db",
         value_name = "FILE"
     )]
     incident: PathBuf,
     /// Policy and limits; without it, allclear.toml beside the inventory or the incident file is read
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE")]
     config: Option<PathBuf>,
     /// The disclosure, by id or alias [default: the one the incident began with, else heartbleed]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "NAME")]
     disclosure: Vec<String>,
     /// Say more
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Options of every command")]
     verbose: bool,
     /// Say only what matters
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = "Options of every command", conflicts_with = "verbose")]
     quiet: bool,
     /// Colour: auto, always, never. `NO_COLOR` is respected
-    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
     color: clap::ColorChoice,
 }
 

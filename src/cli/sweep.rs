@@ -22,7 +22,16 @@ use crate::{
 };
 
 /// Sweep an inventory: who is vulnerable, who is not, who cannot be told
+///
+/// Examples:
+///   allclear sweep hosts.txt
+///   allclear sweep services.csv secrets.csv --exclude 192.0.2.0/28
+///   allclear sweep hosts.txt --dry-run        the exact list, nothing is contacted
+///   allclear sweep --resume                   go on after Ctrl-C, kill or a crash
+///
+/// A sweep that completed exits 0, whatever it found; see --fail-on and `allclear verify`.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     files: Files,
@@ -43,11 +52,11 @@ pub(crate) struct SweepArgs {
     /// One JSON object for each finished endpoint on standard output
     #[arg(long)]
     jsonl: bool,
-    /// Exit 1 when a service is in one of these states
-    #[arg(long, value_delimiter = ',', value_name = "STATE,...")]
+    /// Exit 1 when a service is in one of these states; without it a sweep that completed exits 0
+    #[arg(long, value_delimiter = ',', value_name = "STATE,...", value_parser = words!(State))]
     fail_on: Vec<State>,
-    /// Which services that were clean on their first look owe new keys all the same: dated, all, none
-    #[arg(long, value_name = "WHICH")]
+    /// Which services that were clean on their first look owe new keys all the same
+    #[arg(long, value_name = "WHICH", value_parser = words!(Presume))]
     presume: Option<Presume>,
     /// A name for where this sweep looks from
     #[arg(long, value_name = "NAME")]
@@ -79,7 +88,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) samples: u32,
     /// quick: one connection; standard: also the server's other key type; full: also without SNI
-    #[arg(long, default_value = "standard", value_name = "HOW")]
+    #[arg(long, default_value = "standard", value_name = "HOW", value_parser = words!(Depth))]
     pub(crate) depth: Depth,
     /// The local address to connect from
     #[arg(long, value_name = "ADDRESS")]
@@ -231,9 +240,10 @@ impl SweepArgs {
         console: &mut Console,
     ) -> Result<Exit, Error> {
         if outcome.interrupted {
+            let resume = console.screen(globals).command("sweep --resume");
             console.warn(&format!(
-                "Interrupted: {} of {} services have their row and are kept. Go on with: allclear sweep --resume",
-                outcome.counts.done, services
+                "Interrupted: {} of {services} services have their row and are kept. Go on with: {resume}",
+                outcome.counts.done
             ));
             return Ok(Exit::Interrupted);
         }
@@ -283,6 +293,7 @@ fn dry_line(planned: &Planned) -> String {
     let fate = match &planned.fate {
         Fate::Probe { fragile: false } => "probe".to_owned(),
         Fate::Probe { fragile: true } => "handshake-only (fragile)".to_owned(),
+        Fate::NotSpoken => "not-contacted (this release does not speak the wrap)".to_owned(),
         Fate::Skip(skip) => format!("skip ({skip})"),
         Fate::NoAddress(why) => format!("no-address ({})", printable(why)),
     };

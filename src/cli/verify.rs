@@ -18,14 +18,21 @@ use crate::{
 
 /// Sweep again what is asked for, compare, and exit by the gate
 ///
+/// Examples:
+///   allclear verify                                   everything the incident file knows
+///   allclear verify --service web01:443               after a repair, in a deploy pipeline
+///   allclear verify --owner team-web --gate rekeyed
+///   allclear verify --no-sweep                        judge what is stored, contact nothing
+///
 /// Exit codes: 0 the gate holds, 1 something is open, 3 something is unknown and nothing known open,
 /// 4 something regressed, 130 interrupted.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     which: WhichArgs,
     /// What must hold: closed (nothing leaks), rekeyed (and no exposed key is served), verified (all done)
-    #[arg(long, default_value = "closed", value_name = "GATE")]
+    #[arg(long, default_value = "closed", value_name = "GATE", value_parser = words!(Gate))]
     gate: Gate,
     /// Judge the stored evidence and contact nothing
     #[arg(long)]

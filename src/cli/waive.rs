@@ -21,7 +21,7 @@ pub(crate) struct WaiveArgs {
     #[arg(long, value_name = "ID", conflicts_with_all = ["service", "owner", "filter"])]
     secret: Vec<String>,
     /// Only this facet: patched, restarted, rekeyed, revoked, secrets
-    #[arg(long, value_name = "FACET", conflicts_with = "secret")]
+    #[arg(long, value_name = "FACET", value_parser = words!(FacetKind), hide_possible_values = true, conflicts_with = "secret")]
     facet: Option<FacetKind>,
     /// When the waiver ends: RFC 3339 or a date
     #[arg(long, value_name = "TIME")]

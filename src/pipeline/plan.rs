@@ -20,6 +20,7 @@ use crate::{
         scope::{Scope, is_fragile},
     },
     model::{ids::RowId, observation::Skip, service::Service},
+    probe::kind,
 };
 
 /// Names that are resolved at the same time.
@@ -33,6 +34,8 @@ pub enum Fate {
         /// Handshake only.
         fragile: bool,
     },
+    /// This release does not speak the wrap: not contacted.
+    NotSpoken,
     /// Policy keeps the probe away.
     Skip(Skip),
     /// The name has no address; why, in our words.
@@ -129,6 +132,7 @@ impl Planner {
             }
             let fate = match self.scope.decide(service, Some(*address)) {
                 Some(skip) => Fate::Skip(skip),
+                None if kind::find(service.wrap, service.transport).is_none() => Fate::NotSpoken,
                 None => Fate::Probe { fragile: is_fragile(service) },
             };
             let planned = Planned { service: Arc::clone(service), address: Some(*address), fate };

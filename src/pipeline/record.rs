@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     io::Write,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -39,7 +40,7 @@ pub struct Counts {
     pub reasons: BTreeMap<Reason, u64>,
     /// Foreign bytes counted.
     pub foreign_bytes: u64,
-    /// The first vulnerable endpoints, as `name:port address`.
+    /// The first vulnerable endpoints, as `name:port (address)`.
     pub vulnerable: Vec<String>,
 }
 
@@ -113,9 +114,7 @@ impl Recorder<'_, '_> {
                 *counts.reasons.entry(first.reason).or_default() += 1;
                 counts.foreign_bytes += first.foreign_bytes;
                 if first.verdict == Verdict::Vulnerable && counts.vulnerable.len() < NAMED {
-                    let name = observation.name.as_deref().unwrap_or("");
-                    let address = observation.address.map(|a| a.to_string()).unwrap_or_default();
-                    counts.vulnerable.push(format!("{name} {address} {}", observation.port));
+                    counts.vulnerable.push(place(observation));
                 }
             }
             if self.jsonl.is_some() {
@@ -151,6 +150,16 @@ fn gather(rows: &mut mpsc::Receiver<Observation>, batch: &mut Vec<Observation>) 
             }
             Err(_) => return,
         }
+    }
+}
+
+/// `name:port (address)`, or `address:port` where there is no name.
+fn place(observation: &Observation) -> String {
+    let at = observation.address.map(|a| SocketAddr::new(a, observation.port).to_string());
+    match (&observation.name, at) {
+        (Some(name), Some(at)) => format!("{name}:{} ({at})", observation.port),
+        (Some(name), None) => format!("{name}:{}", observation.port),
+        (None, at) => at.unwrap_or_default(),
     }
 }
 

@@ -50,13 +50,16 @@ const FILES: &[&str] = &[
     "incident.db",
     "incident.db-wal",
     "incident.db-shm",
+    "incident-day0.db",
+    "incident-day0.db-wal",
+    "incident-day0.db-shm",
     "services.csv",
     "secrets.csv",
     "allclear.toml",
-    "tracker-day1.csv",
-    "tracker-day1.csv.meta.json",
-    "checklist-day1.md",
-    "checklist-day1.html",
+    "tracker-day0.csv",
+    "tracker-day0.csv.meta.json",
+    "checklist-day0.md",
+    "checklist-day0.html",
     "tracker.csv",
     "tracker.csv.meta.json",
     "keys.csv",
@@ -181,9 +184,16 @@ impl Drill<'_> {
         judged
             .view(&judged.changes(None), |view| report::summary::write(view, &screen, out))
             .map_err(Error::stdout)?;
+        // Nothing has the incident file open here, so it can be copied as it is.
+        let copy = self.folder.join("incident-day0.db");
+        std::fs::copy(&self.incident, &copy).map_err(|source| Error::Io {
+            action: "write",
+            path: copy,
+            source,
+        })?;
         let dialect = Dialect::default();
-        papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day1.csv"))?;
-        for (file, layout) in [("checklist-day1.md", Layout::Markdown), ("checklist-day1.html", Layout::Html)]
+        papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day0.csv"))?;
+        for (file, layout) in [("checklist-day0.md", Layout::Markdown), ("checklist-day0.html", Layout::Html)]
         {
             let text = papers::checklist(&judged, Which::default(), layout, None)?;
             papers::write_file(&self.folder.join(file), text.as_bytes())?;
@@ -429,10 +439,10 @@ impl Drill<'_> {
         let rows = judged.evidence.incident.evidence_rows;
         self.say(&format!(
             "\nLeft in {folder}: incident.db ({rows} rows of evidence, chain head {head}),\n\
-             tracker.csv, keys.csv, checklist.md, checklist.html, and of the first day\n\
-             tracker-day1.csv, checklist-day1.md and checklist-day1.html.\n\
-             Look around:  allclear --incident {folder}/incident.db status\n\
-             Your fleet:   allclear sweep hosts.txt\n"
+             tracker.csv, keys.csv, checklist.md, checklist.html, and the same of the first day as *-day0.*\n\
+             The first day:  allclear status --incident {folder}/incident-day0.db\n\
+             The last:       allclear status --incident {folder}/incident.db\n\
+             Your fleet:     allclear sweep hosts.txt\n"
         ))
     }
 

@@ -93,7 +93,11 @@ impl Selection {
         for wanted in &self.owners {
             if !services.iter().any(|s| s.owner() == Some(wanted)) {
                 let known: BTreeSet<&str> = services.iter().filter_map(Service::owner).collect();
-                let known = known.into_iter().collect::<Vec<_>>().join(", ");
+                let known = if known.is_empty() {
+                    "none is named in the inventory".to_owned()
+                } else {
+                    known.into_iter().collect::<Vec<_>>().join(", ")
+                };
                 return Err(Error::Usage(format!("no service belongs to `{wanted}`; owners: {known}")));
             }
         }

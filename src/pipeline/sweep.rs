@@ -245,8 +245,9 @@ async fn route(
 ) {
     while let Some(next) = planned.recv().await {
         let sent = match (&next.fate, next.address) {
-            (Fate::Probe { fragile }, Some(address)) => {
-                jobs.send(Job { service: next.service, address, fragile: *fragile }).await.is_ok()
+            (Fate::Probe { .. } | Fate::NotSpoken, Some(address)) => {
+                let fragile = next.fate == Fate::Probe { fragile: true };
+                jobs.send(Job { service: next.service, address, fragile }).await.is_ok()
             }
             _ => rows.send(settle.row(next)).await.is_ok(),
         };
@@ -262,7 +263,9 @@ impl Settle {
         let (contact, skip, detail): (Contact, Option<Skip>, Option<String>) = match fate {
             Fate::Skip(skip) => (Contact::Skipped, Some(skip), None),
             Fate::NoAddress(why) => (Contact::DnsFailed, None, Some(why)),
-            Fate::Probe { .. } => (Contact::DnsFailed, None, Some("planned without an address".to_owned())),
+            Fate::Probe { .. } | Fate::NotSpoken => {
+                (Contact::DnsFailed, None, Some("planned without an address".to_owned()))
+            }
         };
         Observation {
             sweep: self.sweep,
