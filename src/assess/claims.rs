@@ -46,10 +46,10 @@ impl<'e> Standing<'e> {
         self.claims.iter().copied().filter(is)
     }
 
-    /// The best claim that a facet is done among those recorded after a moment: the highest grade,
+    /// The best claim that a facet is done among those recorded, and done as far as they say, after a moment: the highest grade,
     /// then the earliest.
     pub(super) fn best(&self, facet: FacetKind, after: Option<Moment>) -> Option<(Grade, Moment)> {
-        let late = self.done(facet).filter(|said| after.is_none_or(|m| said.moment > m));
+        let late = self.done(facet).filter(|said| after.is_none_or(|m| said.done_after(m)));
         late.map(|said| (said.claim.grade(), said.moment))
             .min_by_key(|(grade, at)| (std::cmp::Reverse(*grade), *at))
     }

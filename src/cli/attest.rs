@@ -15,7 +15,10 @@ use crate::{
         text::printable,
         time::Timestamp,
     },
-    pipeline::claims::{self, Word},
+    pipeline::{
+        claims::{self, Word},
+        judged,
+    },
 };
 
 /// Record a person's word for what a sweep cannot see: patched, revoked, secrets rotated
@@ -60,7 +63,7 @@ pub(crate) struct AttestArgs {
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// Who says it
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
     by: String,
     /// When the work was done, if not now: RFC 3339 or a date
     #[arg(long, value_name = "TIME")]
@@ -101,7 +104,7 @@ impl AttestArgs {
             note: self.note.clone(),
         };
         let claims = claims::record(&globals.incident, &word, &globals.choice()?, &Clock::System)?;
-        say(&claims, console)?;
+        say(&claims, globals, console)?;
         if self.reference.is_none() && !self.withdraw {
             console.note("Without --reference this is a bare claim (E0); most facets want E1 at least.");
         }
@@ -109,8 +112,11 @@ impl AttestArgs {
     }
 }
 
-/// Says what was recorded, one line a subject.
-pub(super) fn say(claims: &[Claim], console: &mut Console) -> Result<(), Error> {
+/// Says what was recorded, and where each service stands now: a word that changes nothing must not look
+/// as if it had. One or two lines a subject.
+pub(super) fn say(claims: &[Claim], globals: &Globals, console: &mut Console) -> Result<(), Error> {
+    let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
+    let by_row = judged.by_row();
     for claim in claims {
         let subject = match &claim.subject {
             Subject::Service(row) => row.to_string(),
@@ -130,6 +136,23 @@ pub(super) fn say(claims: &[Claim], console: &mut Console) -> Result<(), Error> 
         };
         let line = format!("recorded: {subject}: {what}, by {}, grade {}", claim.by, claim.grade());
         writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
+        if let Subject::Service(row) = &claim.subject
+            && let Some(now) = by_row.get(row)
+        {
+            let facet = match &claim.statement {
+                Statement::FacetDone { facet } | Statement::Waive { facet: Some(facet), .. } => {
+                    let facet_now = now.facets.get(*facet);
+                    let grade = facet_now.grade.map(|g| format!(" {g}")).unwrap_or_default();
+                    format!("; {facet} is now {}{grade}", facet_now.value)
+                }
+                _ => String::new(),
+            };
+            let text = format!("  state: {}{facet}", now.state);
+            writeln!(console.out, "{text}").map_err(Error::stdout)?;
+            if !now.state.is_finished() {
+                writeln!(console.out, "  next: {}", printable(&now.next_action)).map_err(Error::stdout)?;
+            }
+        }
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) struct WaiveArgs {
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
     /// Who accepts it
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
     by: String,
 }
 
@@ -56,7 +56,7 @@ impl WaiveArgs {
             note: Some(self.reason.clone()),
         };
         let claims = claims::record(&globals.incident, &word, &globals.choice()?, &clock)?;
-        say(&claims, console)?;
+        say(&claims, globals, console)?;
         Ok(Exit::Done)
     }
 }

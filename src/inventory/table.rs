@@ -17,7 +17,46 @@ use super::{
 pub(super) const FORMAT: &str = "csv";
 
 /// Columns whose name says that they hold values. Values have no place here (DESIGN: secrets).
-const FORBIDDEN: &[&str] = &["value", "secret", "password", "token", "private_key"];
+const FORBIDDEN: &[&str] = &["value", "values", "secret", "token", "tokens", "key", "pin", "pw"];
+
+/// Parts of a column's name, without separators, that say the same: `db_password`, `API Key`, `psk2`.
+const FORBIDDEN_PARTS: &[&str] = &[
+    "passw",
+    "passphrase",
+    "passwd",
+    "pwd",
+    "secretvalue",
+    "clientsecret",
+    "sharedsecret",
+    "authsecret",
+    "privatekey",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "signingkey",
+    "encryptionkey",
+    "psk",
+    "presharedkey",
+    "credential",
+    "authtoken",
+    "apitoken",
+    "accesstoken",
+    "bearertoken",
+    "refreshtoken",
+    "tokenvalue",
+];
+
+/// Whether a column's name, as [`key`] writes it, says that it holds values of secrets.
+fn is_forbidden(key: &str) -> bool {
+    let plain: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
+    FORBIDDEN.contains(&key) || FORBIDDEN_PARTS.iter().any(|part| plain.contains(part)) || plain == "pass"
+}
+
+/// What asset lists call our columns. Used only where the column itself is missing.
+pub(super) const ALIASES: &[(&str, &[&str])] = &[
+    ("name", &["hostname", "host", "host_name", "fqdn", "dns_name", "server"]),
+    ("address", &["ip", "ip_address", "ipaddress", "ipv4", "ip_addr"]),
+];
 
 /// The columns of a CSV in file order.
 pub(super) struct Header {
@@ -49,7 +88,7 @@ impl Header {
                 );
             };
             let key = key(name);
-            if FORBIDDEN.contains(&key.as_str()) {
+            if is_forbidden(&key) {
                 let message = format!(
                     "a column named `{key}`: this file is refused whole, values of secrets have no place here; remove the column"
                 );
@@ -67,7 +106,20 @@ impl Header {
             header.names.push(name.trim().to_owned());
             header.keys.push(key);
         }
+        header.understand_aliases();
         Ok(Some(header))
+    }
+
+    /// Asset lists call the host column by other names; where ours is missing, theirs is taken.
+    fn understand_aliases(&mut self) {
+        for (ours, theirs) in ALIASES {
+            if self.position(ours).is_none()
+                && let Some(at) = theirs.iter().find_map(|alias| self.position(alias))
+                && let Some(key) = self.keys.get_mut(at)
+            {
+                (*ours).clone_into(key);
+            }
+        }
     }
 
     /// Where a column stands.

@@ -45,9 +45,19 @@ pub fn record(incident: &Path, word: &Word, choice: &Choice, clock: &Clock) -> R
     if word.done_at.is_some_and(|done| done > now) {
         return Err(Error::Usage("--done-at lies in the future; say it when it is done".to_owned()));
     }
+    if word.by.trim().is_empty() {
+        return Err(Error::Usage("--by must name who says it: a nameless word proves nothing".to_owned()));
+    }
     // Lock first: what is judged here must be what the claims are added to.
     let mut store = Store::open(incident)?;
     let judged = judged::load(incident, choice, now)?;
+    let disclosed = judged.assessment.disclosure.disclosed_at;
+    if word.done_at.is_some_and(|done| done < disclosed) {
+        return Err(Error::Usage(format!(
+            "--done-at lies before the disclosure ({}): nothing that was done then answers it",
+            disclosed.date()
+        )));
+    }
     let subjects = subjects(word, &judged)?;
     let after_sweep = judged.evidence.sweeps.last().map(|s| s.id);
     let claims: Vec<Claim> = subjects

@@ -131,6 +131,8 @@ impl Planner {
                 continue;
             }
             let fate = match self.scope.decide(service, Some(*address)) {
+                // Not a host: connecting to 0.0.0.0 would reach this machine instead.
+                _ if is_no_host(*address) => Fate::Skip(Skip::OutOfScope),
                 Some(skip) => Fate::Skip(skip),
                 None if kind::find(service.wrap, service.transport).is_none() => Fate::NotSpoken,
                 None => Fate::Probe { fragile: is_fragile(service) },
@@ -142,6 +144,13 @@ impl Planner {
         }
         true
     }
+}
+
+/// Addresses that no service has: the unspecified ones, multicast and broadcast.
+fn is_no_host(address: IpAddr) -> bool {
+    address.is_unspecified()
+        || address.is_multicast()
+        || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0)
 }
 
 /// What the settings allow to be touched.

@@ -14,3 +14,15 @@ pub mod limits;
 pub mod tls13;
 
 pub use endpoint::{Context, Depth, Job, Settings, probe_endpoint};
+
+/// The fuzz target of this stage: any bytes as a certificate.
+///
+/// # Panics
+///
+/// When an invariant does not hold; that is its purpose.
+pub fn fuzz(data: &[u8]) {
+    let leaf = certificate::Leaf::read(data);
+    assert_eq!(leaf.certificate.sha256, crate::model::ids::Sha256::of(data));
+    assert!(leaf.certificate.names.len() <= certificate::MAX_NAMES);
+    assert!(leaf.certificate.names.iter().all(|n| n.len() <= certificate::MAX_NAME_LEN));
+}

@@ -57,7 +57,10 @@ fn detect(text: &[u8]) -> bool {
     let line = first_line(text);
     let head = String::from_utf8_lossy(line.get(..1000).unwrap_or(line));
     let names: Vec<String> = head.split([',', ';', '\t']).map(|n| key(n.trim().trim_matches('"'))).collect();
-    let known = |n: &String| matches!(n.as_str(), "name" | "address" | "secret_id");
+    let known = |n: &String| {
+        let alias = table::ALIASES.iter().any(|(_, theirs)| theirs.contains(&n.as_str()));
+        alias || matches!(n.as_str(), "name" | "address" | "secret_id")
+    };
     line.contains(&b',') || names.iter().any(known)
 }
 

@@ -114,6 +114,19 @@ impl RecordReader {
         }
     }
 
+    /// Whether enough was said instead of TLS to tell what it is: it was recognised, a line came to its end,
+    /// or more than any greeting needs is there.
+    pub fn greeting_is_whole(&self) -> bool {
+        /// Binary greetings that are known show themselves within so many bytes.
+        const BINARY: usize = 16;
+        let held = &self.buffer;
+        let is_text = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r');
+        self.greeting().is_some()
+            || held.contains(&b'\n')
+            || held.len() >= greeting::ENOUGH
+            || (held.len() >= BINARY && !held.iter().all(is_text))
+    }
+
     /// Whether no record was completed and no byte is held: nothing was said yet.
     pub const fn is_untouched(&self) -> bool {
         self.records == 0 && self.buffer.is_empty()

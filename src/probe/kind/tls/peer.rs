@@ -111,6 +111,11 @@ impl Peer {
         self.records.greeting()
     }
 
+    /// Whether enough was said instead of TLS to tell what it is.
+    pub(super) fn greeting_is_whole(&self) -> bool {
+        self.records.greeting_is_whole()
+    }
+
     /// What the handshake showed, once it is done.
     pub(super) const fn facts(&self) -> Option<&Facts> {
         if self.done { self.facts.as_ref() } else { None }

@@ -89,13 +89,13 @@ impl Session {
             })
             .await;
         let rtt = connection.rtt().max(first_byte.unwrap_or_default());
-        if peer.fault == Some(Fault::NotTls) && peer.greeting().is_none() && wait == Wait::Met {
-            // The rest of the banner tells which protocol it is.
-            let more = limits.short_wait(rtt);
-            connection
-                .receive(more, |bytes| {
+        let mut wait = wait;
+        if peer.fault == Some(Fault::NotTls) && !peer.greeting_is_whole() && wait == Wait::Met {
+            // The rest of the banner tells which protocol it is, and may come as slowly as anything else.
+            wait = connection
+                .receive(limits.step, |bytes| {
                     peer.absorb(bytes);
-                    peer.greeting().is_some()
+                    peer.greeting_is_whole()
                 })
                 .await;
         }
@@ -228,6 +228,8 @@ fn encoded(hello: Hello<'_>) -> Vec<u8> {
 /// Why the handshake did not come about: what was said outweighs how it ended.
 fn missed(peer: &Peer, wait: Wait) -> Missed {
     match (peer.fault, peer.alert.or(peer.warning)) {
+        // Half a greeting, and then silence: nobody knows what it would have said.
+        (Some(Fault::NotTls), _) if wait == Wait::TimedOut && !peer.greeting_is_whole() => Missed::TimedOut,
         (Some(Fault::NotTls), _) => Missed::NotTls(peer.greeting()),
         (_, Some(alert)) => Missed::Alert(alert.code),
         (Some(Fault::Garbled), None) => Missed::Broken,
