@@ -70,6 +70,18 @@ pub enum Error {
     /// The probes do not see what they must see.
     #[error("calibration failed, so no verdict can be trusted and none is shown: {0}")]
     Calibration(String),
+    /// The incident file was changed outside of allclear.
+    #[error(
+        "{}: the evidence was changed after it was recorded ({what}); nothing is concluded from it. Keep this file, \
+         and go on with the last good copy",
+        path.display()
+    )]
+    Tampered {
+        /// The file.
+        path: PathBuf,
+        /// Where it shows.
+        what: String,
+    },
     /// A file or stream could not be written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -90,7 +102,11 @@ impl Error {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Disclosure(crate::disclosure::Error::Unknown { .. }) => Exit::Usage,
-            Self::Input(_) | Self::Inventory(_) | Self::Config(_) | Self::Checklist(_) => Exit::BadInput,
+            Self::Store(crate::store::Error::Missing { .. })
+            | Self::Input(_)
+            | Self::Inventory(_)
+            | Self::Config(_)
+            | Self::Checklist(_) => Exit::BadInput,
             _ => Exit::Internal,
         }
     }

@@ -27,6 +27,8 @@ fn one(service: &ServiceAssessment, gate: Gate) -> GateResult {
     match service.state {
         State::Regressed => GateResult::Regressed,
         State::Contradicted | State::Exposed | State::PatchedNotRestarted => GateResult::Open,
+        // A waiver is a person's word; that an exposed key is served is a fact.
+        State::Waived if gate == Gate::Rekeyed && serves_old_key(service) => GateResult::Open,
         state if state.is_finished() => GateResult::Holds,
         State::Unknown if gate != Gate::Closed && serves_risk => GateResult::Open,
         State::Unknown => GateResult::Incomplete,
@@ -42,6 +44,10 @@ fn one(service: &ServiceAssessment, gate: Gate) -> GateResult {
         State::Stale => GateResult::Incomplete,
         _ => GateResult::Open,
     }
+}
+
+fn serves_old_key(service: &ServiceAssessment) -> bool {
+    service.spki_now.iter().any(|key| service.spki_before.contains(key))
 }
 
 /// Services whose state changed, or that have a code they did not have, in the order of `after`.

@@ -4,7 +4,7 @@
 //! Not a judgement: what a service owes is said elsewhere.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     ops::Range,
 };
@@ -196,6 +196,24 @@ impl<'e> Index<'e> {
             let end = start + rest.iter().take_while(|l| l.service == service).count();
             self.of_service.push(start..end);
             start = end;
+        }
+        self.doubt_plain_text();
+    }
+
+    /// An endpoint that spoke TLS and answers in plain text now has not been shown to be closed: an error
+    /// page in front of it says nothing about the process behind.
+    fn doubt_plain_text(&mut self) {
+        for range in &self.of_service {
+            let Some(looks) = self.looks.get_mut(range.clone()) else { continue };
+            let mut spoke: BTreeSet<Option<IpAddr>> = BTreeSet::new();
+            for look in looks {
+                if look.seen.tls.is_some() {
+                    spoke.insert(look.seen.address);
+                } else if look.finding.reason == Reason::NotTls && spoke.contains(&look.seen.address) {
+                    look.finding.verdict = Verdict::Inconclusive;
+                    look.finding.reason = Reason::WrapMismatch;
+                }
+            }
         }
     }
 

@@ -68,9 +68,12 @@ impl Line {
         self.bad.get(end.checked_sub(1)?).copied()
     }
 
+    /// Whether the service was seen closed since it last leaked. A look that could not tell afterwards does
+    /// not undo that: it says nothing about the secret.
     fn is_settled(&self, by: Moment) -> bool {
-        let end = self.settled.partition_point(|(m, _)| *m <= by);
-        end.checked_sub(1).and_then(|last| self.settled.get(last)).is_some_and(|(_, settled)| *settled)
+        let bad = self.last_bad(by);
+        let until = self.settled.iter().take_while(|(m, _)| *m <= by);
+        until.filter(|(m, _)| bad.is_none_or(|bad| *m > bad)).any(|(_, settled)| *settled)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::{
 
 use super::{
     facets::{Marks, View},
-    history::Class,
+    history::{Class, Endpoint},
     index::Moment,
 };
 
@@ -70,7 +70,7 @@ fn is_contradicted(view: &View<'_, '_>, marks: &Marks) -> bool {
 
 /// What a person may set aside, and what nobody could tell.
 fn set_aside(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
-    if view.said.waived(None, view.now).is_some() {
+    if view.said.waived(None, view.now).is_some() && !is_unhealed(view) {
         Some(State::Waived)
     } else if marks.picture.gone {
         Some(State::Decommissioned)
@@ -81,6 +81,13 @@ fn set_aside(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
     } else {
         Some(State::Unknown)
     }
+}
+
+/// Whether some endpoint was vulnerable at the last look that could tell, silent since: a waiver must not
+/// turn that into an end.
+fn is_unhealed(view: &View<'_, '_>) -> bool {
+    let unhealed = |e: &Endpoint<'_>| e.last_bad.is_some() && e.clean_since.is_none();
+    view.track.endpoints.iter().any(|e| unhealed(e) && view.track.class(e, view.said) != Class::Left)
 }
 
 /// Clean now, and something is owed.

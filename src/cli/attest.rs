@@ -47,8 +47,8 @@ pub(crate) struct AttestArgs {
     /// The service cannot have the hole, by one of the justifications of VEX
     #[arg(long, value_name = "JUSTIFICATION", value_parser = words!(Justification), conflicts_with = "secret")]
     not_affected: Option<Justification>,
-    /// The service is gone; later sweeps must find it unreachable
-    #[arg(long, conflicts_with = "secret")]
+    /// The service is gone: later sweeps must find it unreachable, or no longer be led to it
+    #[arg(long, conflicts_with = "secret", requires = "reference")]
     decommissioned: bool,
     /// Only this address of it is gone
     #[arg(long, value_name = "ADDRESS", requires = "decommissioned")]

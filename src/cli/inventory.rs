@@ -11,7 +11,10 @@ use super::{Console, Globals};
 use crate::{
     error::{Error, Exit},
     model::{loading::Loaded, wrap::Wrap},
-    pipeline::source::{self, Input, Options},
+    pipeline::{
+        judged,
+        source::{self, Input, Options},
+    },
     report,
 };
 
@@ -24,7 +27,8 @@ pub(crate) struct InventoryArgs {
 
 #[derive(Debug, Subcommand)]
 enum Sub {
-    /// List the services after expansion of networks and port lists, and merging
+    /// List the services after expansion of networks and port lists, and merging; without a file, those of
+    /// the incident
     List {
         #[command(flatten)]
         files: Files,
@@ -115,9 +119,9 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
 }
 
 impl InventoryArgs {
-    pub(super) fn run(&self, _globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+    pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         match &self.command {
-            Sub::List { files, jsonl } => list(files, *jsonl, console),
+            Sub::List { files, jsonl } => list(files, *jsonl, globals, console),
             Sub::Check { files } => check(files, console),
         }
     }
@@ -130,18 +134,23 @@ fn need_some(files: &Files) -> Result<(), Error> {
     Ok(())
 }
 
-fn list(files: &Files, jsonl: bool, console: &mut Console) -> Result<Exit, Error> {
-    need_some(files)?;
-    let loaded = files.load(false)?;
-    report_faults(&loaded, console);
+fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+    let (services, secrets) = if files.inventories.is_empty() {
+        let evidence = judged::evidence(&globals.incident)?;
+        (evidence.services, evidence.secrets)
+    } else {
+        let loaded = files.load(false)?;
+        report_faults(&loaded, console);
+        (loaded.services, loaded.secrets)
+    };
     if jsonl {
-        let secrets = report::inventory::secrets_by_service(&loaded.secrets);
-        for service in &loaded.services {
+        let secrets = report::inventory::secrets_by_service(&secrets);
+        for service in &services {
             let line = report::inventory::list_jsonl(service, &secrets);
             writeln!(console.out, "{line}").map_err(Error::stdout)?;
         }
     } else {
-        report::inventory::list_table(&loaded.services, &mut console.out).map_err(Error::stdout)?;
+        report::inventory::list_table(&services, &mut console.out).map_err(Error::stdout)?;
     }
     console.out.flush().map_err(Error::stdout)?;
     Ok(Exit::Done)

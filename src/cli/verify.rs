@@ -116,6 +116,12 @@ impl VerifyArgs {
         });
         progress.finish();
         let verified = verified?;
+        if let [first, second] = *verified.sweeps {
+            console.note(&format!(
+                "Looked twice, {} s apart ({first} and {second}): a second clean look was all that a grade still lacked.",
+                verify::REPEAT_AFTER.as_secs()
+            ));
+        }
         let screen = console.screen(globals);
         let out = &mut console.out;
         let gate = report::verify::Gate { name: self.gate.as_str(), result: verified.gate.as_str() };

@@ -23,8 +23,8 @@ pub(crate) struct WaiveArgs {
     /// Only this facet: patched, restarted, rekeyed, revoked, secrets
     #[arg(long, value_name = "FACET", value_parser = words!(FacetKind), hide_possible_values = true, conflicts_with = "secret")]
     facet: Option<FacetKind>,
-    /// When the waiver ends: RFC 3339 or a date
-    #[arg(long, value_name = "TIME")]
+    /// When the waiver ends: RFC 3339, or a date (that day included, in UTC)
+    #[arg(long, value_name = "TIME", value_parser = parse_until)]
     until: Timestamp,
     /// Why it is accepted
     #[arg(long, value_name = "TEXT")]
@@ -35,6 +35,12 @@ pub(crate) struct WaiveArgs {
     /// Who accepts it
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
     by: String,
+}
+
+fn parse_until(text: &str) -> Result<Timestamp, String> {
+    const DAY: i64 = 86_400;
+    let time: Timestamp = text.parse().map_err(|e: crate::model::time::BadTime| e.to_string())?;
+    Ok(if text.len() == 10 { time.plus_seconds(DAY - 1) } else { time })
 }
 
 impl WaiveArgs {

@@ -217,7 +217,9 @@ fn a_forgotten_quote_costs_one_row() {
 #[test]
 fn whole_files_are_refused_with_a_place() {
     let table: &[(&str, &str)] = &[
-        ("host,port\nweb01,443\n", "t.csv:1:1: the header has neither `name` nor `address`"),
+        ("machine,port\nweb01,443\n", "t.csv:1:1: the header has neither `name` nor `address`"),
+        ("name,DB-Password\nweb01,hunter2\n", "t.csv:1:6: a column named `db_password`"),
+        ("name,api key\nweb01,hunter2\n", "t.csv:1:6: a column named `api_key`"),
         ("name;port\nweb01;443\n", "separated by commas"),
         ("name,port,Name\nweb01,443,x\n", "t.csv:1:11: column 3 is named `Name` like column 1"),
         (
@@ -241,6 +243,17 @@ fn whole_files_are_refused_with_a_place() {
     assert!(missing.to_string().starts_with("no/such/file: cannot be read"), "{missing}");
     let folder = load(&[Input::Path("src".into())], &[], &Options::default()).expect_err("a folder");
     assert!(folder.to_string().starts_with("src: cannot be read"), "{folder}");
+}
+
+#[test]
+fn asset_lists_may_call_the_host_by_another_name() {
+    let got = loaded("Hostname,IP Address,Port\nweb01,192.0.2.7,8443\n");
+    let service = &got.services[0];
+    assert_eq!((service.name.as_deref(), service.port), (Some("web01"), 8443), "{:?}", bad(&got));
+    assert_eq!(service.addresses[0].to_string(), "192.0.2.7");
+    // Where our own column is there, theirs is one more tag.
+    let got = loaded("name,host\nweb01,blade7\n");
+    assert_eq!(got.services[0].declared.tags, ["host=blade7"]);
 }
 
 #[test]

@@ -59,6 +59,15 @@ pub fn record(incident: &Path, word: &Word, choice: &Choice, clock: &Clock) -> R
         )));
     }
     let subjects = subjects(word, &judged)?;
+    if let Statement::Decommissioned { address: Some(address) } = word.statement {
+        let seen = |row: &RowId| {
+            judged.evidence.observations.iter().any(|o| o.row_id == *row && o.address == Some(address))
+        };
+        let known = subjects.iter().any(|s| matches!(s, Subject::Service(row) if seen(row)));
+        if !known {
+            return Err(Error::Usage(format!("no sweep ever looked at {address} for these services")));
+        }
+    }
     let after_sweep = judged.evidence.sweeps.last().map(|s| s.id);
     let claims: Vec<Claim> = subjects
         .into_iter()

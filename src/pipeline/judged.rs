@@ -1,7 +1,10 @@
 //! The incident as it is judged now: evidence read once, assessed against one disclosure.
 //! Everything that is shown or exported after a sweep starts here.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use crate::{
     assess, disclosure,
@@ -42,10 +45,33 @@ pub struct Choice {
 
 /// Reads the incident file.
 pub fn evidence(incident: &Path) -> Result<Evidence, Error> {
-    let mut evidence = Reader::open(incident)?.evidence()?;
+    let reader = Reader::open(incident)?;
+    let mut evidence = reader.evidence()?;
+    sound(&reader, &evidence, incident)?;
     let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets);
     evidence.secrets.extend(implied);
     Ok(evidence)
+}
+
+/// Whether the evidence is what was recorded. Nothing is concluded from a file that somebody edited: a row
+/// turned green by hand would be believed.
+fn sound(reader: &Reader, evidence: &Evidence, incident: &Path) -> Result<(), Error> {
+    let chain = reader.check_chain()?;
+    if let Some(row) = chain.broken_at {
+        let why = chain.fault.unwrap_or("it does not fit its hash");
+        return Err(Error::Tampered {
+            path: incident.to_path_buf(),
+            what: format!("evidence row {row}: {why}"),
+        });
+    }
+    let known: HashSet<&RowId> = evidence.services.iter().map(|s| &s.row_id).collect();
+    match evidence.observations.iter().find(|o| !known.contains(&o.row_id)) {
+        None => Ok(()),
+        Some(orphan) => Err(Error::Tampered {
+            path: incident.to_path_buf(),
+            what: format!("service {} has evidence and is not listed any more", orphan.row_id),
+        }),
+    }
 }
 
 /// Reads the incident file and judges it.

@@ -29,11 +29,10 @@ use crate::{
         claim::Statement,
         facet::{FacetKind, State},
         loading::Loaded,
-        policy::{MinimumGrades, Policy},
+        policy::Policy,
         secret::SecretState,
         service::Service,
         text::printable,
-        verdict::Grade,
     },
     report::{
         self,
@@ -44,6 +43,8 @@ use crate::{
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
+/// How the drill's configuration begins: what marks a folder as a drill's own.
+const MARK: &str = "# The drill's policy.";
 
 /// Files that a drill leaves behind, and that the next one replaces.
 const FILES: &[&str] = &[
@@ -88,6 +89,7 @@ pub fn run(
         path: folder.to_path_buf(),
         source,
     })?;
+    guard(folder)?;
     for name in FILES {
         let _ = std::fs::remove_file(folder.join(name)); // most often there is none
     }
@@ -97,11 +99,7 @@ pub fn run(
     let fleet = runtime
         .block_on(Fleet::start(start))
         .map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;
-    let policy = Policy {
-        confirm_after_hours: 24,
-        minimum_grades: MinimumGrades { revoked: Grade::E1, ..MinimumGrades::default() },
-        ..Policy::default()
-    };
+    let policy = Policy { confirm_after_hours: 24, ..Policy::default() };
     let mut drill = Drill {
         folder,
         incident: folder.join("incident.db"),
@@ -116,8 +114,21 @@ pub fn run(
         out,
     };
     match drill.story() {
-        Err(Error::Usage(text)) => Err(Error::Internal(text)), // nothing was typed: a fault of the story
+        Err(Error::Usage(text)) => Err(Error::Internal(text)), // the story typed it, not the user
         other => other,
+    }
+}
+
+/// A folder that holds files of these names and no drill's mark is somebody's real incident.
+fn guard(folder: &Path) -> Result<(), Error> {
+    let mark = std::fs::read_to_string(folder.join(crate::config::FILE_NAME)).unwrap_or_default();
+    let taken = FILES.iter().find(|name| folder.join(name).exists());
+    match taken {
+        Some(name) if !mark.starts_with(MARK) => Err(Error::Usage(format!(
+            "{} holds {name}, which no drill made; choose another --folder",
+            folder.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -157,9 +168,9 @@ impl Drill<'_> {
         let secrets = self.fleet.secrets_csv();
         papers::write_file(&self.folder.join("services.csv"), services.as_bytes())?;
         papers::write_file(&self.folder.join("secrets.csv"), secrets.as_bytes())?;
-        let toml = "# The drill's policy. A private CA has no public revocation list, so an attested\n\
-                    # revocation (E1) is enough here; the confirming sweep comes a day after everything is done.\n\
-                    [policy]\nconfirm_after_hours = 24\n[policy.minimum_grades]\nrevoked = \"E1\"\n";
+        let toml = format!(
+            "{MARK} The confirming sweep comes a day after everything is done.\n[policy]\nconfirm_after_hours = 24\n"
+        );
         papers::write_file(&self.folder.join("allclear.toml"), toml.as_bytes())?;
         let text = |name: &str, text: String| Input::Text {
             name: self.folder.join(name).display().to_string(),

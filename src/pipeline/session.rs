@@ -20,6 +20,7 @@ pub struct Session {
     store: Store,
     incident: PathBuf,
     prepared: Prepared,
+    notices: Vec<String>,
 }
 
 impl Session {
@@ -36,8 +37,15 @@ impl Session {
             return Err(Error::Input("the inventory holds no service".to_owned()));
         }
         let mut store = Store::create_or_open(incident, clock.now(), name)?;
+        let mut notices = store.notices().to_vec();
+        if let Some(cut_off) = store.reader()?.unfinished_sweep()? {
+            notices.push(format!(
+                "Sweep {} was cut off before its end; this is a new one, and `sweep --resume` can no longer finish it.",
+                cut_off.id
+            ));
+        }
         let prepared = source::from_inventory(&mut store, loaded, settings, command_line, clock)?;
-        Ok(Self { store, incident: incident.to_path_buf(), prepared })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices })
     }
 
     /// Begins a sweep over services that the incident file knows.
@@ -50,19 +58,19 @@ impl Session {
     ) -> Result<Self, Error> {
         let mut store = Store::open(incident)?;
         let prepared = source::from_stored(&mut store, services, settings, command_line, clock)?;
-        Ok(Self { store, incident: incident.to_path_buf(), prepared })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new() })
     }
 
     /// Takes up the sweep that was cut off; the same inventory may be given again.
     pub fn resume(incident: &Path, loaded: Option<&Loaded>) -> Result<Self, Error> {
         let store = Store::open(incident)?;
         let prepared = source::resume(&Reader::open(incident)?, loaded)?;
-        Ok(Self { store, incident: incident.to_path_buf(), prepared })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new() })
     }
 
     /// What the user should know about the incident file.
     pub fn notices(&self) -> &[String] {
-        self.store.notices()
+        &self.notices
     }
 
     /// The sweep.

@@ -5,7 +5,10 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -18,7 +21,7 @@ use crate::{
     clock::Clock,
     model::{
         ids::SweepId,
-        observation::{Contact, Observation},
+        observation::{Attempt, Contact, Observation},
         service::Service,
         vocabulary,
     },
@@ -90,12 +93,25 @@ pub async fn probe_endpoint(job: &Job, context: &Context) -> Observation {
     let service = &*job.service;
     let seen = match kind::find(service.wrap, service.transport) {
         Some(kind) => {
+            let stray = AtomicU64::new(0);
             let target = Target {
+                stray: &stray,
                 address: SocketAddr::new(job.address, service.port),
                 sni: service.sni_to_send(),
                 fragile: job.fragile,
             };
-            (kind.look)(target, context).await
+            let mut seen = (kind.look)(target, context).await;
+            // Counted wherever they came: the figure is of the whole look.
+            let stray = stray.load(Ordering::Relaxed);
+            if stray > 0 {
+                if seen.attempts.is_empty() {
+                    seen.attempts.push(Attempt::ended(seen.contact));
+                }
+                if let Some(first) = seen.attempts.first_mut() {
+                    first.foreign_bytes = first.foreign_bytes.saturating_add(stray);
+                }
+            }
+            seen
         }
         None => not_built_yet(service),
     };

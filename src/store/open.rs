@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
     error::{Error, shown},
@@ -104,14 +104,19 @@ pub(super) fn check_header(path: &Path) -> Result<i64, Error> {
         Err(source) => Error::Io { action: "read", path: path.to_path_buf(), source },
         Ok(()) => Error::sqlite("read", path, error),
     };
-    let connection = open_immutable(path).map_err(|e| read(&e))?;
-    let id: i64 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(|e| {
-            match e.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => foreign(),
-                _ => read(&e),
-            }
-        })?;
+    let id_of = |connection: &Connection| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))
+    };
+    let mut connection = open_immutable(path).map_err(|e| read(&e))?;
+    let mut id = id_of(&connection);
+    let is = |error: &rusqlite::Error, code| error.sqlite_error_code() == Some(code);
+    if id.as_ref().is_err_and(|e| is(e, ErrorCode::DatabaseCorrupt)) && log_has_content(path) {
+        // A checkpoint that was cut off (full disk, kill) leaves a file that only makes sense together with
+        // its log, which the first way of opening does not look at.
+        connection = open_connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|e| read(&e))?;
+        id = id_of(&connection);
+    }
+    let id = id.map_err(|e| if is(&e, ErrorCode::NotADatabase) { foreign() } else { read(&e) })?;
     if id != APPLICATION_ID {
         return Err(foreign());
     }

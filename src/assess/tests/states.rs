@@ -71,8 +71,10 @@ fn stale_secrets_and_the_confirmed_end() {
 
 #[test]
 fn a_minimum_that_no_word_can_meet_is_named() {
-    // The default wants revocation seen; a person's word is E1.
-    let assessment = end(REPAIRED);
+    // Where the policy wants revocation seen, a person's word (E1) is not enough.
+    let mut policy = Policy::default();
+    policy.minimum_grades.revoked = Grade::E2;
+    let assessment = tell(REPAIRED).assess(&policy);
     let service = of(&assessment, "a");
     assert_eq!(service.state, State::AwaitingVerification);
     assert!(service.next_action.contains("revoked") && service.next_action.contains("E2"), "{service:#?}");

@@ -3,7 +3,7 @@
 //! To add one, write `probe/kind/<name>.rs` with a `pub(super) const KIND`, and add its `mod` line and its
 //! entry in [`KINDS`] below.
 
-use std::{future::Future, net::SocketAddr, pin::Pin};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::atomic::AtomicU64};
 
 use super::endpoint::Context;
 use crate::model::{
@@ -40,6 +40,8 @@ pub fn find(wrap: Wrap, transport: Transport) -> Option<&'static Kind> {
 /// What is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
+    /// Foreign bytes that came on connections which are no attempt: failed handshakes, second hellos.
+    pub stray: &'a AtomicU64,
     /// Where it listens.
     pub address: SocketAddr,
     /// The host name to send.

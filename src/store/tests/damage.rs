@@ -209,3 +209,30 @@ fn the_fuzzers_seeds_are_real_bodies() {
         fuzz(&seed[1..]);
     }
 }
+
+/// What a full disk or a kill in the middle of a checkpoint leaves: a first page that counts more pages than
+/// the file has, and a log that has them all.
+#[test]
+fn a_checkpoint_that_was_cut_off_loses_nothing() {
+    let place = Place::new();
+    let mut store = place.store();
+    let services: Vec<Service> = (1..=300).map(|i| service(i, &declared("web"), &source(i))).collect();
+    let sweep = store.begin_sweep(&new_sweep(300)).unwrap();
+    store.put_services(sweep, &mut services.iter()).unwrap();
+    let seen: Vec<Observation> = (1..=300).map(|i| observation(sweep, i, i64::from(i))).collect();
+    store.append_observations(&seen).unwrap();
+    let copy = Place::new();
+    for name in ["incident.db", "incident.db-wal"] {
+        std::fs::copy(place.folder.path().join(name), copy.folder.path().join(name)).unwrap();
+    }
+    let rows = store.reader().unwrap().incident().unwrap().evidence_rows;
+    drop(store);
+    let whole = std::fs::read(place.file()).unwrap();
+    let mut torn = std::fs::read(copy.file()).unwrap();
+    assert!(torn.len() < whole.len(), "the log holds more than the file");
+    torn[..4096].copy_from_slice(&whole[..4096]);
+    std::fs::write(copy.file(), &torn).unwrap();
+    let reader = Reader::open(&copy.file()).expect("the log makes it whole");
+    assert_eq!(reader.incident().unwrap().evidence_rows, rows);
+    assert_eq!(reader.check_chain().unwrap().broken_at, None);
+}

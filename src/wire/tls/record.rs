@@ -78,7 +78,8 @@ impl RecordReader {
             self.fill(HEADER_LEN, input);
             if !header_is_possible(&self.buffer) {
                 self.failed = Some(match self.records {
-                    0 => RecordError::NotTls,
+                    // A header of TLS with a length that cannot be is bad TLS, not another protocol.
+                    0 if !begins_like_tls(&self.buffer) => RecordError::NotTls,
                     records => RecordError::BadHeader { records },
                 });
             }
@@ -159,6 +160,10 @@ fn length_in(buffer: &[u8]) -> Option<usize> {
 
 /// Whether these bytes, as many as there are, can begin a record. Only application data may be empty
 /// (RFC 5246, 6.2.1); an empty heartbeat or handshake record is nothing that a server sends.
+fn begins_like_tls(header: &[u8]) -> bool {
+    matches!(header, [CHANGE_CIPHER_SPEC..=HEARTBEAT, 3, ..=4, ..])
+}
+
 fn header_is_possible(header: &[u8]) -> bool {
     let content_type = header.first().copied().unwrap_or(HANDSHAKE);
     let typed = (CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&content_type);

@@ -108,7 +108,7 @@ async fn leaf_of(
     hello: Hello<'_>,
 ) -> Result<Option<Certificate>, Missed> {
     let session = Session::open(target, context, hello, context.settings.timeouts).await?;
-    Ok(session.into_facts().and_then(|f| f.leaf).map(|leaf| leaf.certificate))
+    Ok(session.into_facts(target).and_then(|f| f.leaf).map(|leaf| leaf.certificate))
 }
 
 async fn leaf_of_tls13(

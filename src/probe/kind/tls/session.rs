@@ -1,7 +1,10 @@
 //! One connection: the hello, the server's flight up to ServerHelloDone, and then single requests with their
 //! answers. Which request follows which is the ladder's business, which hello the fallback's.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use super::peer::{Facts, Fault, Peer};
 use crate::{
@@ -100,6 +103,7 @@ impl Session {
                 .await;
         }
         let Some(version) = peer.facts().map(|f| f.version) else {
+            target.stray.fetch_add(peer.foreign, Ordering::Relaxed);
             return Err(missed(&peer, wait));
         };
         peer.forget_handshake();
@@ -113,7 +117,8 @@ impl Session {
     }
 
     /// The same, and the connection is closed.
-    pub(super) fn into_facts(self) -> Option<Facts> {
+    pub(super) fn into_facts(self, target: Target<'_>) -> Option<Facts> {
+        target.stray.fetch_add(self.peer.foreign, Ordering::Relaxed);
         self.peer.into_facts()
     }
 
@@ -228,8 +233,11 @@ fn encoded(hello: Hello<'_>) -> Vec<u8> {
 /// Why the handshake did not come about: what was said outweighs how it ended.
 fn missed(peer: &Peer, wait: Wait) -> Missed {
     match (peer.fault, peer.alert.or(peer.warning)) {
-        // Half a greeting, and then silence: nobody knows what it would have said.
-        (Some(Fault::NotTls), _) if wait == Wait::TimedOut && !peer.greeting_is_whole() => Missed::TimedOut,
+        // Half a greeting, and then nothing more: nobody knows what it would have said.
+        (Some(Fault::NotTls), _) if !peer.greeting_is_whole() => match wait {
+            Wait::TimedOut => Missed::TimedOut,
+            _ => Missed::Broken,
+        },
         (Some(Fault::NotTls), _) => Missed::NotTls(peer.greeting()),
         (_, Some(alert)) => Missed::Alert(alert.code),
         (Some(Fault::Garbled), None) => Missed::Broken,

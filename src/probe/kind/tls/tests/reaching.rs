@@ -162,8 +162,8 @@ async fn what_is_not_tls_is_named_where_it_can_be() {
         (true, &[b"220 mail.example.test ESMTP\r\n"], Some("greeting of smtp")),
         (true, &[b"SSH-", b"2.0-OpenSSH_9.2\r\n"], Some("greeting of ssh")),
         (false, &[b"HTTP/1.1 400 Bad Request\r\n\r\n"], Some("greeting of http")),
-        (false, &[b"\x00\x01\x02\x03"], None),
-        (false, &[b"\x1b[31mred"], None),
+        (false, &[b"\x00\x01\x02\x03\x04\x05\x06\x07\x00\x01\x02\x03\x04\x05\x06\x07"], None),
+        (false, &[b"\x1b[31mred\n"], None),
     ];
     for (first, pieces, detail) in table {
         let server = Server::start(move |_, mut talk| async move {
@@ -180,6 +180,30 @@ async fn what_is_not_tls_is_named_where_it_can_be() {
         assert_eq!((seen.contact, seen.detail.as_deref()), (Contact::NotTls, *detail), "pieces: {pieces:?}");
         assert_eq!((server.connections(), seen.tls), (1, None), "pieces: {pieces:?}");
     }
+}
+
+#[tokio::test]
+async fn a_greeting_that_comes_slowly_is_waited_for() {
+    let server = Server::start(|_, mut talk| async {
+        talk.raw(b"2").await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        talk.raw(b"20 mail ESMTP Postfix\r\n").await;
+        talk
+    })
+    .await;
+    let seen = server.probe(|_, _| ()).await;
+    assert_eq!((seen.contact, seen.detail.as_deref()), (Contact::NotTls, Some("greeting of smtp")));
+}
+
+#[tokio::test]
+async fn half_a_greeting_and_then_silence_is_nothing_to_judge_by() {
+    let server = Server::start(|_, mut talk| async {
+        talk.raw(b"2").await;
+        talk
+    })
+    .await;
+    let seen = server.probe(|s, _| s.timeouts.step = Duration::from_millis(100)).await;
+    assert_eq!(seen.contact, Contact::ProbeTimedOut);
 }
 
 #[tokio::test]
@@ -368,7 +392,8 @@ async fn a_look_in_flight_takes_little_memory() {
         clock: crate::clock::Clock::System,
         sweep: crate::model::ids::SweepId(1),
     };
-    let target = Target { address: "127.0.0.1:1".parse().unwrap(), sni: None, fragile: false };
+    let stray = std::sync::atomic::AtomicU64::new(0);
+    let target = Target { stray: &stray, address: "127.0.0.1:1".parse().unwrap(), sni: None, fragile: false };
     let look = size_of_val(&tls::look(target, &context));
     let sample = size_of_val(&tls::sample(target, &context));
     assert!(look + sample <= 2500, "{look} and {sample} bytes");
