@@ -1,6 +1,7 @@
 //! What people ask: secrets, gates, changes, dates, next steps; and what must hold whatever happened.
 
 use super::*;
+use crate::model::observation::Contact;
 
 #[test]
 fn secrets_wait_for_the_leak_to_be_closed() {
