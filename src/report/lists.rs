@@ -3,11 +3,12 @@
 //! Every group names at least two of its services, or all of them; a list that does not fit is cut with
 //! a line that says how many are left out and where they are. Owners are in `owners`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
     assessment::ServiceAssessment,
     facet::State,
+    ids::{RowId, Spki},
     text::printable,
     verdict::{Reason, Verdict},
 };
@@ -123,13 +124,17 @@ pub(super) struct Lists<'v, 'a> {
     view: &'v View<'a>,
     screen: &'v Screen,
     owned: bool,
+    /// Every service under the first disclosure: which keys a service serves is the same under each.
+    entries: HashMap<&'a RowId, &'a ServiceAssessment>,
 }
 
 impl<'v, 'a> Lists<'v, 'a> {
     /// Lists for a terminal. Where no service has an owner, only the table of owners says so.
     pub(super) fn new(view: &'v View<'a>, tally: &Tally<'a>, screen: &'v Screen) -> Self {
         let owned = tally.rows.iter().any(|r| r.owner().is_some());
-        Self { view, screen, owned }
+        let services = view.judged.first().map(|j| j.assessment.services.as_slice()).unwrap_or_default();
+        let entries = services.iter().map(|s| (&s.row_id, s)).collect();
+        Self { view, screen, owned, entries }
     }
 
     /// Headings with their counts, and under them what fits into `budget` lines. More lines than that
@@ -144,19 +149,25 @@ impl<'v, 'a> Lists<'v, 'a> {
     pub(super) fn allot(&self, groups: &[Group<'a>], budget: usize) -> Option<Vec<Vec<String>>> {
         let mut blocks: Vec<Vec<String>> = groups.iter().map(|g| self.brief(g)).collect();
         let mut left = budget.checked_sub(blocks.iter().map(Vec::len).sum())?;
-        let mut order: Vec<(usize, &Group<'a>)> =
-            groups.iter().enumerate().filter(|(_, g)| g.most > 0).collect();
-        order.sort_by_key(|(_, g)| g.rows.len());
         let columns = self.columns(groups);
-        for (done, (i, group)) in order.iter().enumerate() {
-            let share = left / (order.len() - done);
-            if let Some(block) = blocks.get_mut(*i) {
-                let room = block.len() + share;
-                if let Some(full) = self.full(group, columns, room) {
-                    left = (left + block.len()).saturating_sub(full.len());
-                    *block = full;
-                }
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        order.sort_by_key(|i| groups.get(*i).map(|g| g.rows.len()));
+        let mut grow = |i: usize, room: usize| {
+            let (Some(group), Some(block)) = (groups.get(i), blocks.get_mut(i)) else {
+                return 0;
+            };
+            let full = (group.most > 0).then(|| self.full(group, columns, block.len() + room)).flatten();
+            let taken = full.as_ref().map_or(0, |full| full.len().saturating_sub(block.len()));
+            if let Some(full) = full {
+                *block = full;
             }
+            taken
+        };
+        for (done, i) in order.iter().enumerate() {
+            left -= grow(*i, left / (order.len() - done)).min(left);
+        }
+        for i in 0..groups.len() {
+            left -= grow(i, left).min(left); // what the small ones did not need, the worst group first
         }
         Some(blocks)
     }
@@ -361,12 +372,17 @@ impl<'v, 'a> Lists<'v, 'a> {
         parts.join("; ")
     }
 
-    /// Who else serves one of its keys at risk. A service that has a new key shares only its old one.
+    /// Who else serves one of its keys at risk: of those it serves now, or else of those it has left.
     fn shared_key(&self, entry: &ServiceAssessment) -> Option<String> {
-        let (first, rest) = entry.key_shared_with.split_first()?;
-        let left =
-            !entry.spki_now.is_empty() && !entry.spki_now.iter().any(|k| entry.spki_before.contains(k));
-        let words = if left { "its old key is also at" } else { "shares its key with" };
+        let now: Vec<&Spki> = entry.spki_now.iter().filter(|k| entry.spki_before.contains(k)).collect();
+        let serves_it = |other: &&RowId| {
+            let other = self.entries.get(*other);
+            other.is_none_or(|other| other.spki_now.iter().any(|k| now.contains(&k)))
+        };
+        let (same, left): (Vec<&RowId>, Vec<&RowId>) = entry.key_shared_with.iter().partition(serves_it);
+        let (words, rows) =
+            if same.is_empty() { ("its old key is also at", left) } else { ("shares its key with", same) };
+        let (first, rest) = rows.split_first()?;
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         Some(format!("{words} {}{more}", self.view.label(first)))
     }

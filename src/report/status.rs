@@ -78,6 +78,9 @@ fn services(view: &View<'_>, tally: &Tally<'_>, screen: &Screen, budget: usize) 
         return lines;
     }
     let reasons = groups.split_off(states);
+    for group in groups.iter_mut().filter(|g| g.name == State::Unknown.as_str()) {
+        group.most = usize::MAX; // there may be no room for the reasons, which would have named them
+    }
     lines.extend(writer.tight(&groups, budget));
     let left = budget.saturating_sub(lines.len());
     if left > 2 && !reasons.is_empty() {

@@ -13,9 +13,10 @@ use super::{
     tally::Tally,
 };
 
-const VULNERABLE_LINES: usize = 40;
+const VULNERABLE_LINES: usize = 30;
 const UNKNOWN_LINES: usize = 60;
-const OWNER_LINES: usize = 20;
+const STATE_LINES: usize = 40;
+const OWNER_LINES: usize = 12;
 /// Services named for each state whose services are not in the lists above, or not for what they owe.
 const NAMED_BY_STATE: usize = 8;
 
@@ -51,7 +52,7 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
     lines.push(String::new());
     lines.push(screen.style.paint(Ink::Bold, "BY STATE").to_string());
     let states = lists::by_state(&tally.rows, Remarks::Key, named);
-    lines.extend(writer.groups(&states, usize::MAX));
+    lines.extend(writer.groups(&states, STATE_LINES));
     lines.push(String::new());
     lines.extend(owners::table(&tally, screen, OWNER_LINES));
     lines.extend(sections::overdue(&tally, screen));

@@ -181,7 +181,7 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
     sample.with(|view| {
         let table: [(&str, String, usize); 3] = [
             ("status", screen_text(view, status::text), 40),
-            ("summary", screen_text(view, summary::write), 90),
+            ("summary", screen_text(view, summary::write), 170),
             ("verify", screen_text(view, verify_text), 70),
         ];
         for (name, text, most) in &table {
@@ -199,29 +199,27 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
         waived, 1042 decommissioned
         Do not restart before the fix is installed; do not make new keys before the
         restart.
-        Incident incident: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22 14:00 UTC
-        from local, took 40 s.
+        Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
+        14:00 UTC from local, took 40 s.
         12500 of 50000 services owe nothing more; open: 37500.
 
-          3125  regressed                was closed, and went backwards
-                all of them: allclear export tracker
-          3125  contradicted             said to be done, seen not to be
-          3125  exposed                  the hole is open: patch, then restart
-          3125  unknown                  could not be judged: not clean
-          3125  patched-not-restarted    old code still runs: restart
-          3125  rekeyed-too-early        new key made while it leaked: make another
-          3125  closed-key-at-risk       hole closed; still serves an exposed key
-          3125  presumed-affected        clean now, may have leaked before: new key
-          3125  rekeyed-old-not-revoked  new key; revoke the old certificate
-          3125  secrets-pending          its secrets are still to be rotated
-          3125  awaiting-verification    all done once; a later sweep must confirm
-          3125  stale                    verified, and not seen for too long
+          3125  regressed                host-000000.a-…, host-000400.a-… and 3123 more
+          3125  contradicted             host-000001.a-…, host-000401.a-… and 3123 more
+          3125  exposed                  host-000002.a-…, host-000402.a-… and 3123 more
+          3125  unknown                  host-000003.a-…, host-000403.a-… and 3123 more
+          3125  patched-not-restarted    host-000100.a-…, host-000500.a-… and 3123 more
+          3125  rekeyed-too-early        host-000101.a-…, host-000501.a-… and 3123 more
+          3125  closed-key-at-risk       host-000102.a-…, host-000502.a-… and 3123 more
+          3125  presumed-affected        host-000103.a-…, host-000503.a-… and 3123 more
+          3125  rekeyed-old-not-revoked  host-000200.a-…, host-000600.a-… and 3123 more
+          3125  secrets-pending          host-000201.a-…, host-000601.a-… and 3123 more
+          3125  awaiting-verification    host-000202.a-…, host-000602.a-… and 3123 more
+          3125  stale                    host-000203.a-…, host-000603.a-… and 3123 more
           3125  verified                 done and confirmed
           3125  not-affected             cannot have the hole
           3125  waived                   accepted by a person, with an end
           3125  decommissioned           gone
-        Why unknown:
-         13543  took the connection and stayed silent (probe-timed-out)
+                all of them: allclear export tracker
 
         OWNER            SERVICES  VULNERABLE  UNKNOWN  OPEN  OVERDUE  OLDEST h
         team number 014       500         376       83   375      125        20
