@@ -18,7 +18,7 @@ use crate::model::{
     policy::Policy,
     sweep::{Evidence, SweepState},
     time::Timestamp,
-    verdict::{Disclosure, Reason, Verdict},
+    verdict::Disclosure,
 };
 
 use super::verdict::{Finding, rule};
@@ -60,11 +60,7 @@ pub(super) struct Look<'e> {
 impl Look<'_> {
     /// Whether something answered there: the opposite of unreachable, skipped and our own faults.
     pub(super) const fn answered(&self) -> bool {
-        !matches!(self.finding.verdict, Verdict::Unreachable | Verdict::Skipped)
-            && !matches!(
-                self.finding.reason,
-                Reason::LocalError | Reason::Interrupted | Reason::WrapUnsupported
-            )
+        self.finding.verdict.is_probed(self.finding.reason)
     }
 
     /// Whether this is a name without an address: it speaks of every endpoint behind the name.

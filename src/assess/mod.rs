@@ -125,11 +125,7 @@ fn run(
 }
 
 fn coverage(index: &Index<'_>, services: &[ServiceAssessment]) -> Coverage {
-    use crate::model::verdict::Verdict;
-    let probed = |service: &usize| {
-        let reached = |verdict| !matches!(verdict, Verdict::Unreachable | Verdict::Skipped);
-        index.service_looks(*service).iter().any(|look| reached(look.finding.verdict))
-    };
+    let probed = |service: &usize| index.service_looks(*service).iter().any(index::Look::answered);
     Coverage {
         known: services.len() as u64,
         probed: (0..services.len()).filter(probed).count() as u64,

@@ -37,7 +37,7 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
         State::Contradicted | State::Exposed => {
             "Said to be gone, and it still answers: switch it off, or withdraw the claim.".to_owned()
         }
-        State::Unknown => unknown(headline),
+        State::Unknown => unknown(view, headline),
         State::PatchedNotRestarted => "Restart everything that still maps the old library.".to_owned(),
         State::RekeyedTooEarly => {
             "The new key was made while the service still leaked: make another one, and serve it on every address."
@@ -122,7 +122,7 @@ const fn fix(stack: TlsStack) -> &'static str {
     }
 }
 
-fn unknown(headline: &Headline) -> String {
+fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
     let Some((_, reason)) = headline.marks.picture.worst else {
         return "Never looked at: sweep it.".to_owned();
     };
@@ -140,14 +140,24 @@ fn unknown(headline: &Headline) -> String {
             "Not probed, since it is excluded or out of scope: have whoever may sweep it do so."
         }
         Reason::Blocked => "Something in between ate the probe: sweep it from inside.",
-        Reason::WrapMismatch | Reason::StarttlsRefused | Reason::WrapUnsupported => {
+        Reason::WrapMismatch | Reason::StarttlsRefused => {
             "TLS was not found in the way that the inventory says: correct the wrap, then sweep again."
         }
+        Reason::WrapUnsupported => return unspoken(view),
         Reason::LocalError | Reason::Interrupted => "The sweep did not get to it: run it again.",
         Reason::RateLimited => "It asked for patience: sweep it again later.",
         _ => "No verdict could be had: sweep it again, with longer limits or from another place.",
     };
     text.to_owned()
+}
+
+/// Nothing was contacted and nothing is wrong with the inventory, so neither is blamed.
+fn unspoken(view: &View<'_, '_>) -> String {
+    let wrap = view.index.evidence.services.get(view.service).map(|s| format!(" {}", s.wrap));
+    format!(
+        "Not contacted, since this release does not speak{}: test it with another tool and attest what that found, or waive it.",
+        wrap.as_deref().unwrap_or(" its protocol")
+    )
 }
 
 fn rekey(headline: &Headline) -> String {

@@ -10,7 +10,6 @@ use crate::model::{
     facet::{Facet, FacetKind, FacetValue, Facets},
     ids::{RowId, Spki},
     time::Timestamp,
-    verdict::Verdict,
 };
 
 use super::{
@@ -86,8 +85,7 @@ impl<'e> Fleet<'_, 'e> {
         let sharing = self.sharing(view);
         let endpoints = endpoints(view);
         let worst = marks.picture.worst.or(marks.picture.worst_left);
-        let answered =
-            |e: &&EndpointAssessment| !matches!(e.verdict, Verdict::Unreachable | Verdict::Skipped);
+        let decided = |e: &&EndpointAssessment| e.verdict.is_decided();
         let linked = index.secrets_of.get(view.service).map_or(&[][..], Vec::as_slice);
         let done = linked.iter().filter(|n| self.secrets.get(**n as usize).is_some_and(|s| s.closed));
         ServiceAssessment {
@@ -112,7 +110,7 @@ impl<'e> Fleet<'_, 'e> {
             first_good: first_good(view, marks).map(|m| m.at),
             first_seen: track.first_seen.map(|m| m.at),
             last_seen: track.last_seen.map(|m| m.at),
-            probes_ok: count(endpoints.iter().filter(answered).count()),
+            probes_ok: count(endpoints.iter().filter(decided).count()),
             probes_total: count(endpoints.len()),
             endpoints,
             secrets_total: count(linked.len()),

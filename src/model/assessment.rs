@@ -101,7 +101,7 @@ pub struct ServiceAssessment {
     pub first_seen: Option<Timestamp>,
     /// The last observation.
     pub last_seen: Option<Timestamp>,
-    /// Endpoints that answered at their last look.
+    /// Endpoints whose last look ended in a verdict: vulnerable, not vulnerable, or not applicable.
     pub probes_ok: u32,
     /// Endpoints in all.
     pub probes_total: u32,
@@ -200,7 +200,7 @@ pub struct SecretAssessment {
 pub struct Coverage {
     /// Services known.
     pub known: u64,
-    /// Services with at least one observation that is not unreachable or skipped.
+    /// Services with at least one look that contacted something (`Verdict::is_probed`).
     pub probed: u64,
     /// Services whose state is `unknown`.
     pub unknown: u64,

@@ -57,6 +57,11 @@ impl Timestamp {
         format!("{} {}", &text[..10], &text[11..16])
     }
 
+    /// RFC 3339 in whole seconds, as a spreadsheet reads it: `2026-11-22T14:00:00Z`. Fractions are cut off.
+    pub fn seconds(self) -> String {
+        format!("{}Z", &self.to_string()[..19])
+    }
+
     /// The date alone: `2026-11-22`.
     pub fn date(self) -> String {
         self.to_string()[..10].to_owned()
@@ -123,6 +128,20 @@ mod tests {
         for (input, expected) in table {
             let got = input.parse::<Timestamp>().ok().map(|t| t.to_string());
             assert_eq!(got.as_deref(), *expected, "input: {input:?}");
+        }
+    }
+
+    #[test]
+    fn whole_seconds_are_cut_and_not_rounded_and_can_be_read_back() {
+        let table = [
+            ("2026-11-22T14:00:00.999999Z", "2026-11-22T14:00:00Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59Z"),
+        ];
+        for (input, expected) in table {
+            let time: Timestamp = input.parse().unwrap();
+            assert_eq!(time.seconds(), expected, "input: {input}");
+            assert!(time.seconds().parse::<Timestamp>().is_ok(), "input: {input}");
         }
     }
 

@@ -29,6 +29,18 @@ impl Verdict {
     pub const fn is_clean(self) -> bool {
         matches!(self, Self::NotVulnerable | Self::NotApplicable)
     }
+
+    /// Whether this verdict says anything about the service at all: that the hole is there, or is not.
+    pub const fn is_decided(self) -> bool {
+        self.is_clean() || matches!(self, Self::Vulnerable)
+    }
+
+    /// Whether something was contacted and answered in some way. Not where it could not be reached or was
+    /// left alone, and not where the reason is a limit of ours.
+    pub const fn is_probed(self, reason: Reason) -> bool {
+        !matches!(self, Self::Unreachable | Self::Skipped)
+            && !matches!(reason, Reason::LocalError | Reason::Interrupted | Reason::WrapUnsupported)
+    }
 }
 
 vocabulary! {

@@ -15,7 +15,7 @@ use std::{
 
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 
-use crate::model::text::printable;
+use crate::model::{text::printable, time::Timestamp};
 
 /// How a CSV file is written. The default is RFC 4180: comma, CRLF, quotes where needed, guard on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,11 @@ impl<'a> Cell<'a> {
     /// The same for a value that may be absent: then the cell is empty.
     pub fn maybe(value: Option<impl Display>) -> Self {
         Self::Tool(value.map(|v| v.to_string()).unwrap_or_default().into())
+    }
+
+    /// A time that may be absent, in whole seconds: a spreadsheet takes it for text with more.
+    pub fn time(value: Option<Timestamp>) -> Self {
+        Self::maybe(value.map(Timestamp::seconds))
     }
 
     /// What a file of this dialect shows in this cell, before quoting.

@@ -46,9 +46,9 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
             Cell::tool(spki),
             Cell::text(list(endpoints)),
             Cell::tool(list(certificates)),
-            Cell::maybe(judged.iter().filter_map(|k| k.exposed_at).max()),
-            Cell::maybe(judged.iter().map(|k| k.first_seen).min()),
-            Cell::maybe(judged.iter().map(|k| k.last_seen).max()),
+            Cell::time(judged.iter().filter_map(|k| k.exposed_at).max()),
+            Cell::time(judged.iter().map(|k| k.first_seen).min()),
+            Cell::time(judged.iter().map(|k| k.last_seen).max()),
             Cell::tool(state(&judged)),
         ])?;
     }

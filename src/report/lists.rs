@@ -1,38 +1,64 @@
-//! Lists of services and owners for a terminal.
+//! Lists of services for a terminal, by state or by reason.
 //!
-//! A list that does not fit is cut with a line that says how many are left out and where they are.
+//! Every group names at least two of its services, or all of them; a list that does not fit is cut with
+//! a line that says how many are left out and where they are. Owners are in `owners`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
+    assessment::ServiceAssessment,
     facet::State,
+    ids::{RowId, Spki},
     text::printable,
     verdict::{Reason, Verdict},
 };
 
 use super::{
-    Row, explain,
+    Row, View, explain,
     style::{Ink, Screen},
-    table::{Column, Table, fit, width},
+    table::{fit, width, wrap},
     tally::{Standing, Tally},
 };
 
+/// Services that a group names however short the screen is.
+const NAMED: usize = 2;
+/// Lines that one remark may take.
+const REMARK_LINES: usize = 3;
+/// Rows of a group that are measured for their columns.
+const MEASURED: usize = 100;
+/// The widest remark that stands beside every service of a group, though it is the same for all.
+const SHORT_REMARK: usize = 24;
+const INDENT: usize = 8;
+
+/// What is said beside a service of a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remarks {
+    /// Everything a reader must know.
+    All,
+    /// The same without the reason of the verdict, since the heading says it.
+    NoReason,
+    /// What went backwards, and what shares its key.
+    Key,
+}
+
 /// A group of rows under one heading.
 pub(super) struct Group<'a> {
-    /// What the rows have in common.
+    /// What the rows have in common, as one word of a closed list.
+    pub(super) name: &'static str,
+    /// The same for people; the name is part of it.
     pub(super) heading: String,
     /// Its colour.
     pub(super) ink: Ink,
     /// The rows; their number is printed before the heading.
     pub(super) rows: Vec<Row<'a>>,
-    /// Whether the rows themselves are worth listing.
-    pub(super) listed: bool,
-    /// Whether the heading says the reason, so that the rows need not.
-    pub(super) says_reason: bool,
+    /// The most rows worth listing; 0: the count is enough.
+    pub(super) most: usize,
+    /// What is said beside each.
+    pub(super) remarks: Remarks,
 }
 
 /// Groups rows by the reason of their verdict, the most frequent first.
-pub(super) fn by_reason<'a>(rows: &[Row<'a>], ink: Ink, listed: bool) -> Vec<Group<'a>> {
+pub(super) fn by_reason<'a>(rows: &[Row<'a>], ink: Ink) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<Option<Reason>, Vec<Row<'a>>> = BTreeMap::new();
     for row in rows {
         groups.entry(row.entry.reason).or_default().push(*row);
@@ -40,20 +66,25 @@ pub(super) fn by_reason<'a>(rows: &[Row<'a>], ink: Ink, listed: bool) -> Vec<Gro
     let mut groups: Vec<Group<'a>> = groups
         .into_iter()
         .map(|(reason, rows)| Group {
+            name: reason.map_or("never-looked-at", Reason::as_str),
             heading: reason
                 .map_or_else(|| "never looked at".to_owned(), |r| format!("{} ({r})", explain::reason(r))),
             ink,
             rows,
-            listed,
-            says_reason: true,
+            most: usize::MAX,
+            remarks: Remarks::NoReason,
         })
         .collect();
     groups.sort_by_key(|g| std::cmp::Reverse(g.rows.len()));
     groups
 }
 
-/// Groups rows by state, worst first. Rows that owe nothing are counted and not listed.
-pub(super) fn by_state<'a>(rows: &[Row<'a>], listed: bool) -> Vec<Group<'a>> {
+/// Groups rows by state, worst first; `most` says how many of a state are worth listing.
+pub(super) fn by_state<'a>(
+    rows: &[Row<'a>],
+    remarks: Remarks,
+    most: impl Fn(State) -> usize,
+) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<State, Vec<Row<'a>>> = BTreeMap::new();
     for row in rows {
         groups.entry(row.entry.state).or_default().push(*row);
@@ -61,11 +92,12 @@ pub(super) fn by_state<'a>(rows: &[Row<'a>], listed: bool) -> Vec<Group<'a>> {
     groups
         .into_iter()
         .map(|(state, rows)| Group {
+            name: state.as_str(),
             heading: format!("{:<25}{}", state.as_str(), explain::state(state)),
             ink: state_ink(state),
             rows,
-            listed: listed && !state.is_finished(),
-            says_reason: false,
+            most: most(state),
+            remarks,
         })
         .collect()
 }
@@ -80,102 +112,293 @@ pub const fn state_ink(state: State) -> Ink {
     }
 }
 
-/// Headings with their counts, and under them as many rows as fit into `budget` lines, worst group first.
-pub(super) fn groups(groups: &[Group<'_>], screen: &Screen, budget: usize) -> Vec<String> {
-    let headings = if groups.len() > budget { budget.saturating_sub(1) } else { groups.len() };
-    let mut room = budget.saturating_sub(groups.len());
-    let mut lines = Vec::new();
-    for group in groups.iter().take(headings) {
-        let text = format!("{:>6}  {}", group.rows.len(), group.heading);
-        lines.push(screen.style.paint(group.ink, &fit(&text, screen.width)).to_string());
-        if group.listed {
-            let listed = members(group, screen, room);
-            room = room.saturating_sub(listed.len());
-            lines.extend(listed);
-        }
-    }
-    if headings < groups.len() {
-        let rest: usize = groups.iter().skip(headings).map(|g| g.rows.len()).sum();
-        lines.push(more(rest, screen));
-    }
-    lines
+/// The widths of the columns before the remark; without an owner column where nobody owns anything.
+#[derive(Clone, Copy)]
+struct Columns {
+    label: usize,
+    owner: Option<usize>,
 }
 
-/// The rows of a group in at most `room` lines, the last of which says how many are left out and where
-/// they are. Without any room there are none: the heading has the count.
-fn members(group: &Group<'_>, screen: &Screen, room: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut before = (0, 0); // rows and lines that still leave one line for the rest
-    for (i, row) in group.rows.iter().enumerate() {
-        let remark = remark(row, group.says_reason);
-        lines.extend(item(8, (row.label(), row.owner()), (&remark, Ink::Plain), screen));
-        if lines.len() < room {
-            before = (i + 1, lines.len());
-        } else if lines.len() > room || i + 1 < group.rows.len() {
-            lines.truncate(before.1);
-            match before.0 {
-                0 if room == 0 => {}
-                0 => lines.push(format!("        all of them: {}", screen.command("export tracker"))),
-                listed => lines.push(more(group.rows.len() - listed, screen)),
+/// What lists are written with.
+pub(super) struct Lists<'v, 'a> {
+    view: &'v View<'a>,
+    screen: &'v Screen,
+    owned: bool,
+    /// Every service under the first disclosure: which keys a service serves is the same under each.
+    entries: HashMap<&'a RowId, &'a ServiceAssessment>,
+}
+
+impl<'v, 'a> Lists<'v, 'a> {
+    /// Lists for a terminal. Where no service has an owner, only the table of owners says so.
+    pub(super) fn new(view: &'v View<'a>, tally: &Tally<'a>, screen: &'v Screen) -> Self {
+        let owned = tally.rows.iter().any(|r| r.owner().is_some());
+        let services = view.judged.first().map(|j| j.assessment.services.as_slice()).unwrap_or_default();
+        let entries = services.iter().map(|s| (&s.row_id, s)).collect();
+        Self { view, screen, owned, entries }
+    }
+
+    /// Headings with their counts, and under them what fits into `budget` lines. More lines than that
+    /// only where the headings and two names for each take more.
+    pub(super) fn groups(&self, groups: &[Group<'a>], budget: usize) -> Vec<String> {
+        let least: usize = groups.iter().map(|g| self.brief(g).len()).sum();
+        self.allot(groups, budget.max(least)).unwrap_or_default().concat()
+    }
+
+    /// The lines of each group, together at most `budget`; `None` where not even the headings with two
+    /// names each fit. Small groups are written out first, so that one large group hides no other.
+    pub(super) fn allot(&self, groups: &[Group<'a>], budget: usize) -> Option<Vec<Vec<String>>> {
+        let mut blocks: Vec<Vec<String>> = groups.iter().map(|g| self.brief(g)).collect();
+        let mut left = budget.checked_sub(blocks.iter().map(Vec::len).sum())?;
+        let columns = self.columns(groups);
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        order.sort_by_key(|i| groups.get(*i).map(|g| g.rows.len()));
+        let mut grow = |i: usize, room: usize| {
+            let (Some(group), Some(block)) = (groups.get(i), blocks.get_mut(i)) else {
+                return 0;
+            };
+            let full = (group.most > 0).then(|| self.full(group, columns, block.len() + room)).flatten();
+            let taken = full.as_ref().map_or(0, |full| full.len().saturating_sub(block.len()));
+            if let Some(full) = full {
+                *block = full;
             }
+            taken
+        };
+        for (done, i) in order.iter().enumerate() {
+            left -= grow(*i, left / (order.len() - done)).min(left);
+        }
+        for i in 0..groups.len() {
+            left -= grow(i, left).min(left); // what the small ones did not need, the worst group first
+        }
+        Some(blocks)
+    }
+
+    /// One line for each group, the first word of its heading and two names, for a screen that has room
+    /// for nothing else; at most `budget` lines.
+    pub(super) fn tight(&self, groups: &[Group<'a>], budget: usize) -> Vec<String> {
+        let cut = groups.len() >= budget;
+        let shown = if cut { budget.saturating_sub(1) } else { groups.len() };
+        let mut lines: Vec<String> = groups.iter().take(shown).map(|g| self.tight_line(g)).collect();
+        if cut {
+            let rest: usize = groups.iter().skip(shown).map(|g| g.rows.len()).sum();
+            lines.push(self.more(rest));
+        } else if groups.iter().any(|g| g.most > 0) {
+            lines.push(format!("{:INDENT$}all of them: {}", "", self.screen.command("export tracker")));
+        }
+        lines
+    }
+
+    fn tight_line(&self, group: &Group<'a>) -> String {
+        if group.most == 0 {
+            return self.heading(group);
+        }
+        let start = format!("{:>6}  {:<25}", group.rows.len(), group.name);
+        let rest = group.rows.len().saturating_sub(NAMED);
+        let end = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let room = self.screen.width.saturating_sub(width(&start) + width(&end));
+        let text = format!("{start}{}{end}", names(group, room));
+        self.screen.style.paint(group.ink, &fit(&text, self.screen.width)).to_string()
+    }
+
+    fn heading(&self, group: &Group<'a>) -> String {
+        let text = format!("{:>6}  {}", group.rows.len(), group.heading);
+        self.screen.style.paint(group.ink, &fit(&text, self.screen.width)).to_string()
+    }
+
+    /// The heading, and in one line (two on a narrow terminal) the first names and where the others are.
+    fn brief(&self, group: &Group<'a>) -> Vec<String> {
+        let mut lines = vec![self.heading(group)];
+        if group.most == 0 {
             return lines;
         }
+        let rest = group.rows.len().saturating_sub(NAMED);
+        let room = self.screen.width.saturating_sub(INDENT);
+        let more = if rest > 0 { self.more(rest) } else { String::new() };
+        let whole = names(group, usize::MAX);
+        let beside = format!("{:INDENT$}{whole} {}", "", more.trim_start());
+        if width(beside.trim_end()) <= self.screen.width {
+            lines.push(beside.trim_end().to_owned());
+            return lines;
+        }
+        lines.push(format!("{:INDENT$}{}", "", names(group, room)));
+        lines.extend((rest > 0).then_some(more));
+        lines
     }
-    lines
+
+    /// The heading and a line or more for each service, cut to `room` lines; `None` where that names
+    /// fewer than the short form does.
+    fn full(&self, group: &Group<'a>, columns: Columns, room: usize) -> Option<Vec<String>> {
+        let mut lines = vec![self.heading(group)];
+        let common = self.common_remark(group);
+        if let Some(remark) = &common {
+            lines.extend(self.remark_lines(INDENT, remark, Ink::Dim));
+        }
+        let mut before = (0, lines.len()); // rows and lines that still leave one line for the rest
+        for (i, row) in group.rows.iter().enumerate() {
+            let kept = lines.len();
+            let last = i + 1 == group.rows.len();
+            if i < group.most {
+                let remark = if common.is_some() { String::new() } else { self.remark(row, group.remarks) };
+                lines.extend(self.columned(INDENT, columns, row, (&remark, Ink::Plain)));
+            }
+            if i >= group.most || lines.len() > room || (lines.len() == room && !last) {
+                lines.truncate(if i >= group.most { kept } else { before.1 });
+                lines.push(self.more(group.rows.len() - before.0));
+                return (before.0 >= NAMED.min(group.rows.len()) && lines.len() <= room).then_some(lines);
+            }
+            before = (i + 1, lines.len());
+        }
+        (lines.len() <= room).then_some(lines)
+    }
+
+    /// A sentence that is said of every service of a group alike is said once.
+    fn common_remark(&self, group: &Group<'a>) -> Option<String> {
+        let (first, rest) = group.rows.split_first()?;
+        let remark = self.remark(first, group.remarks);
+        let common = group.remarks != Remarks::Key
+            && width(&remark) > SHORT_REMARK
+            && !rest.is_empty()
+            && rest.iter().all(|row| self.remark(row, group.remarks) == remark);
+        common.then_some(remark)
+    }
+
+    fn more(&self, count: usize) -> String {
+        format!("{:INDENT$}and {count} more: {}", "", self.screen.command("export tracker"))
+    }
+
+    fn columns(&self, groups: &[Group<'a>]) -> Columns {
+        let rows = groups.iter().flat_map(|g| g.rows.iter().take(MEASURED.min(g.most)));
+        self.columns_of(rows)
+    }
+
+    fn columns_of<'r>(&self, rows: impl Iterator<Item = &'r Row<'a>> + Clone) -> Columns
+    where
+        'a: 'r,
+    {
+        let widest = |widths: &mut dyn Iterator<Item = usize>, least: usize, most: usize| {
+            widths.filter(|w| *w <= most).max().unwrap_or(0).max(least)
+        };
+        let mut labels = rows.clone().map(|r| width(&printable(&r.label())));
+        let mut owners = rows.map(|r| width(&printable(r.owner().unwrap_or("no owner"))));
+        Columns {
+            label: widest(&mut labels, 20, self.screen.width * 2 / 5),
+            owner: self.owned.then(|| widest(&mut owners, 8, 14)),
+        }
+    }
+
+    /// Services with their owners and remarks, in columns of their own.
+    pub(super) fn items(&self, indent: usize, items: &[(Row<'a>, String)], ink: Ink) -> Vec<String> {
+        let columns = self.columns_of(items.iter().map(|(row, _)| row));
+        items.iter().flat_map(|(row, remark)| self.columned(indent, columns, row, (remark, ink))).collect()
+    }
+
+    /// One service: on one line where all of it fits its columns, else with the remark below it.
+    fn columned(
+        &self,
+        indent: usize,
+        columns: Columns,
+        row: &Row<'a>,
+        (remark, ink): (&str, Ink),
+    ) -> Vec<String> {
+        let (style, full) = (self.screen.style, self.screen.width);
+        let (label, remark) = (row.label(), printable(remark));
+        let label = printable(&label);
+        let mut first = format!("{:indent$}", "");
+        let mut used = indent; // columns taken; the line itself may hold colours
+        let owner_room = columns.owner.map_or(0, |o| o + 2);
+        let shown = fit(&label, full.saturating_sub(indent + owner_room).max(8));
+        first.push_str(&shown);
+        used += width(&shown);
+        let mut blanks = (columns.label + 2).saturating_sub(width(&shown)).max(2);
+        let mut aligned = width(&shown) <= columns.label;
+        if let Some(room) = columns.owner {
+            let (owner, owner_ink) = match row.owner() {
+                Some(owner) => (printable(owner), Ink::Plain),
+                None => ("no owner".into(), Ink::Warn),
+            };
+            aligned &= width(&owner) <= room;
+            let left = full.saturating_sub(used + blanks);
+            let owner = fit(&owner, if aligned { room } else { left });
+            first.push_str(&" ".repeat(blanks));
+            first.push_str(&style.paint(owner_ink, &owner).to_string());
+            used += blanks + width(&owner);
+            blanks = (room + 2).saturating_sub(width(&owner)).max(2);
+        }
+        if remark.is_empty() {
+            return vec![first];
+        }
+        if aligned && used + blanks + width(&remark) <= full {
+            first.push_str(&" ".repeat(blanks));
+            first.push_str(&style.paint(ink, &remark).to_string());
+            return vec![first];
+        }
+        let mut lines = vec![first];
+        lines.extend(self.remark_lines(indent + 2, &remark, ink));
+        lines
+    }
+
+    fn remark_lines(&self, indent: usize, remark: &str, ink: Ink) -> Vec<String> {
+        let mut lines = wrap(&printable(remark), self.screen.width.saturating_sub(indent));
+        if lines.len() > REMARK_LINES {
+            lines.truncate(REMARK_LINES);
+            if let Some(last) = lines.last_mut() {
+                *last = fit(&format!("{last} …"), self.screen.width.saturating_sub(indent));
+            }
+        }
+        lines.iter().map(|l| format!("{:indent$}{}", "", self.screen.style.paint(ink, l))).collect()
+    }
+
+    /// What a reader must know about a row besides its state, the most telling first, since a long remark
+    /// loses its end: what went backwards, why it could not be judged, what the tool noted, how much of it
+    /// is bad, what shares its key; else what to do next.
+    fn remark(&self, row: &Row<'_>, remarks: Remarks) -> String {
+        let entry = row.entry;
+        let mut parts: Vec<String> =
+            entry.regressions.iter().map(|&r| format!("{r} {}", explain::regression(r))).collect();
+        if remarks != Remarks::Key {
+            if let (State::Unknown, Some(reason), Remarks::All) = (entry.state, entry.reason, remarks) {
+                parts.push(explain::reason(reason).to_owned());
+            }
+            parts.extend(entry.notes.iter().map(|n| n.trim_end_matches('.').to_owned()));
+            parts.extend(partly(entry));
+        }
+        parts.extend(self.shared_key(entry));
+        if parts.is_empty()
+            && remarks != Remarks::Key
+            && !entry.state.is_finished()
+            && Standing::of(row) == Standing::Clean
+        {
+            parts.push(entry.next_action.clone());
+        }
+        parts.join("; ")
+    }
+
+    /// Who else serves one of its keys at risk: of those it serves now, or else of those it has left.
+    fn shared_key(&self, entry: &ServiceAssessment) -> Option<String> {
+        let now: Vec<&Spki> = entry.spki_now.iter().filter(|k| entry.spki_before.contains(k)).collect();
+        let serves_it = |other: &&RowId| {
+            let other = self.entries.get(*other);
+            other.is_none_or(|other| other.spki_now.iter().any(|k| now.contains(&k)))
+        };
+        let (same, left): (Vec<&RowId>, Vec<&RowId>) = entry.key_shared_with.iter().partition(serves_it);
+        let (words, rows) =
+            if same.is_empty() { ("its old key is also at", left) } else { ("shares its key with", same) };
+        let (first, rest) = rows.split_first()?;
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        Some(format!("{words} {}{more}", self.view.label(first)))
+    }
 }
 
-fn more(count: usize, screen: &Screen) -> String {
-    format!("        and {count} more: {}", screen.command("export tracker"))
+/// The first names of a group, each cut so that together they take at most `room` columns.
+fn names(group: &Group<'_>, room: usize) -> String {
+    let count = group.rows.len().min(NAMED).max(1);
+    let each = (room.saturating_sub(2 * (count - 1)) / count).max(8);
+    let rows = group.rows.iter().take(NAMED);
+    rows.map(|r| fit(&printable(&r.label()), each)).collect::<Vec<_>>().join(", ")
 }
 
-/// One service with its owner and a remark: on one line where all three fit their columns, else with the
-/// remark on a line of its own.
-pub(super) fn item(
-    indent: usize,
-    (label, owner): (String, Option<&str>),
-    (remark, ink): (&str, Ink),
-    screen: &Screen,
-) -> Vec<String> {
-    const LABEL: usize = 28;
-    const OWNER: usize = 12;
-    let (label, remark) = (printable(&label), printable(remark));
-    let (owner, owner_ink) = match owner {
-        Some(owner) => (printable(owner), Ink::Plain),
-        None => ("no owner".into(), Ink::Warn),
-    };
-    let left = screen.width.saturating_sub(indent + LABEL + 2 + OWNER + 2);
-    let fits = width(&label) <= LABEL && width(&owner) <= OWNER && width(&remark) <= left;
-    let mut first = format!("{:indent$}", "");
-    let label = fit(&label, screen.width.saturating_sub(indent + 2 + OWNER));
-    first.push_str(&label);
-    first.push_str(&" ".repeat(LABEL.saturating_sub(width(&label)) + 2));
-    let room = screen.width.saturating_sub(width(&first));
-    let owner = fit(&owner, if fits { OWNER } else { room });
-    first.push_str(&screen.style.paint(owner_ink, &owner).to_string());
-    if remark.is_empty() {
-        return vec![first];
-    }
-    if fits {
-        first.push_str(&" ".repeat(OWNER.saturating_sub(width(&owner)) + 2));
-        first.push_str(&screen.style.paint(ink, &remark).to_string());
-        return vec![first];
-    }
-    let second = fit(&remark, screen.width.saturating_sub(indent + 2));
-    let second = screen.style.paint(ink, &second).to_string();
-    vec![first, format!("{:1$}{second}", "", indent + 2)]
-}
-
-/// What a reader must know about a row besides its state, the most telling first, since a narrow terminal
-/// cuts the end: what went backwards, why it could not be judged, what the tool noted, how much of it is
-/// bad, what shares its key; else what to do next.
-fn remark(row: &Row<'_>, reason_is_said: bool) -> String {
-    let entry = row.entry;
-    let mut parts: Vec<String> =
-        entry.regressions.iter().map(|&r| format!("{r} {}", explain::regression(r))).collect();
-    if let (State::Unknown, Some(reason), false) = (entry.state, entry.reason, reason_is_said) {
-        parts.push(explain::reason(reason).to_owned());
-    }
-    parts.extend(entry.notes.iter().cloned());
+/// How much of a service is bad, where not all of it is.
+fn partly(entry: &ServiceAssessment) -> Vec<String> {
+    let mut parts = Vec::new();
     let bad = || entry.endpoints.iter().filter(|e| e.verdict == Verdict::Vulnerable);
     let count = bad().map(|e| e.address).collect::<BTreeSet<_>>().len();
     let all = entry.endpoints.iter().map(|e| e.address).collect::<BTreeSet<_>>().len();
@@ -185,72 +408,5 @@ fn remark(row: &Row<'_>, reason_is_said: bool) -> String {
     if let Some(flaky) = bad().find(|e| e.vulnerable < e.tried) {
         parts.push(format!("{} of {} tries", flaky.vulnerable, flaky.tried));
     }
-    match entry.key_shared_with.len() {
-        0 => {}
-        1 => parts.push("shares its key with 1 other".to_owned()),
-        n => parts.push(format!("shares its key with {n} others")),
-    }
-    if parts.is_empty() && !entry.state.is_finished() && Standing::of(row) == Standing::Clean {
-        parts.push(entry.next_action.clone());
-    }
-    parts.join("; ")
-}
-
-#[derive(Default)]
-struct Load {
-    services: usize,
-    vulnerable: usize,
-    unknown: usize,
-    open: usize,
-    overdue: usize,
-    oldest: i64,
-}
-
-/// Who has how much open, the worst first; at most `max` lines with the heading.
-pub(super) fn owners(tally: &Tally<'_>, screen: &Screen, max: usize) -> Vec<String> {
-    let mut loads: BTreeMap<Option<&str>, Load> = BTreeMap::new();
-    for row in &tally.rows {
-        let load = loads.entry(row.owner()).or_default();
-        load.services += 1;
-        if !row.entry.state.is_finished() {
-            load.open += 1;
-            load.overdue += usize::from(row.is_overdue());
-            load.oldest = load.oldest.max(row.age_hours().unwrap_or(0));
-        }
-    }
-    for row in &tally.vulnerable {
-        loads.entry(row.owner()).or_default().vulnerable += 1;
-    }
-    for row in &tally.unknown {
-        loads.entry(row.owner()).or_default().unknown += 1;
-    }
-    let mut loads: Vec<_> = loads.into_iter().filter(|(_, l)| l.open > 0).collect();
-    loads.sort_by_key(|(_, l)| std::cmp::Reverse((l.vulnerable, l.unknown, l.overdue, l.open)));
-    if loads.is_empty() {
-        return Vec::new();
-    }
-    let titles = ["SERVICES", "VULNERABLE", "UNKNOWN", "OPEN", "OVERDUE", "OLDEST h"];
-    let mut columns = vec![Column::text("OWNER", 20)];
-    columns.extend(titles.map(Column::number));
-    let mut table = Table::new(0, &columns);
-    let fits = loads.len() < max;
-    let listed = if fits { loads.len() } else { max.saturating_sub(2) };
-    for (owner, l) in loads.iter().take(listed) {
-        let number = |n: usize, ink| (n.to_string(), if n > 0 { ink } else { Ink::Plain });
-        table.row(vec![
-            owner.map_or(("no owner".to_owned(), Ink::Warn), |o| (o.to_owned(), Ink::Plain)),
-            number(l.services, Ink::Plain),
-            number(l.vulnerable, Ink::Bad),
-            number(l.unknown, Ink::Warn),
-            number(l.open, Ink::Plain),
-            number(l.overdue, Ink::Bad),
-            (l.oldest.to_string(), Ink::Plain),
-        ]);
-    }
-    let mut lines = table.lines(screen.width, screen.style);
-    if !fits {
-        let rest = loads.len() - listed;
-        lines.push(format!("and {rest} more owners: {}", screen.command("export tracker --by owner")));
-    }
-    lines
+    parts
 }

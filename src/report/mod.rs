@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod json;
 mod lists;
 pub mod meta;
+mod owners;
 mod sections;
 pub mod split;
 pub mod status;

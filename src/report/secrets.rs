@@ -57,12 +57,12 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
             Cell::text(list(services.chain(secret.unresolved.iter().map(String::as_str)))),
             Cell::text(secret.owner.as_deref().unwrap_or_default()),
             Cell::maybe(entry.map(|e| e.state)),
-            Cell::maybe(issued),
-            Cell::maybe(last_said(said, SecretState::OldRefused)),
+            Cell::time(issued),
+            Cell::time(last_said(said, SecretState::OldRefused)),
             Cell::text(entry.map(evidence).unwrap_or_default()),
             Cell::text(entry.map(|e| list(&e.blocked_by)).unwrap_or_default()),
             Cell::tool(""),
-            Cell::maybe(secret.services.iter().filter_map(|r| due.get(r)).min()),
+            Cell::time(secret.services.iter().filter_map(|r| due.get(r)).min().copied()),
             Cell::tool(""),
         ])?;
     }

@@ -1,7 +1,9 @@
 //! The sentences that the terminal reports are put together from, each a few finished lines. Lists of
 //! services and owners are in `lists`.
 
-use crate::model::{assessment::Assessment, sweep::SweepState, text::printable, time::Timestamp};
+use crate::model::{
+    assessment::Assessment, sweep::SweepState, text::printable, time::Timestamp, verdict::Reason,
+};
 
 use super::{
     Row, View,
@@ -9,6 +11,9 @@ use super::{
     table::{fit, wrap},
     tally::{Tally, coverage_of},
 };
+
+/// The incident file where the user named none (DESIGN: the incident file).
+const DEFAULT_INCIDENT: &str = "incident.db";
 
 /// Said at the top while anything is exposed, where the disclosure has no words of its own.
 pub(super) const WARNING: &str =
@@ -73,10 +78,17 @@ pub(super) fn context(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Ve
     let disclosures: Vec<String> = view
         .judged
         .iter()
-        .map(|j| format!("{} {}", j.assessment.disclosure.id, j.assessment.disclosure.title))
+        .map(|j| {
+            let title = &j.assessment.disclosure.title; // `Heartbleed: what it does`; its name is enough here
+            let name = title.split_once(':').map_or(title.as_str(), |(name, _)| name);
+            format!("{} {name}", j.assessment.disclosure.id)
+        })
         .collect();
-    let incident = &view.evidence.incident.name;
-    let mut text = format!("Incident {incident}: {}", disclosures.join(", "));
+    let file = screen.incident.as_deref().unwrap_or(DEFAULT_INCIDENT);
+    let name = &view.evidence.incident.name;
+    let stem = std::path::Path::new(file).file_stem().and_then(|s| s.to_str());
+    let called = if stem == Some(name) { String::new() } else { format!(" ({name})") };
+    let mut text = format!("Incident file {file}{called}: {}", disclosures.join(", "));
     if let Some(sweep) = view.evidence.sweeps.last() {
         let ended = sweep.finished_at.unwrap_or(sweep.started_at);
         let took = sweep.finished_at.map(|end| end.seconds_since(sweep.started_at));
@@ -187,9 +199,12 @@ pub(super) fn next(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<S
     }
     if tally.finished < tally.rows.len() {
         steps.push(("checklist".to_owned(), "what to do, in order, by owner"));
-        if let (true, Some(row)) = (tally.vulnerable.is_empty(), tally.unknown.first()) {
-            let service = shell_word(row.entry.row_id.as_str());
-            steps.push((format!("verify --service {service}"), "look again at the first unknown"));
+        let again = tally.unknown.iter().find(|r| may_change(r));
+        if let (true, Some(row)) = (tally.vulnerable.is_empty(), again) {
+            let label = row.label();
+            let typed = if printable(&label) == label { label } else { row.entry.row_id.to_string() };
+            let service = shell_word(&typed);
+            steps.push((format!("verify --service {service}"), "look again at the first of the unknown"));
         }
         steps.push(("verify".to_owned(), "after a repair: what has changed"));
         steps.push(("export tracker -o tracker.csv".to_owned(), "one row per service, for a spreadsheet"));
@@ -205,6 +220,14 @@ pub(super) fn next(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<S
     let mut lines = vec!["Next:".to_owned()];
     lines.extend(commands(&steps, screen));
     lines
+}
+
+/// Whether another look may bring more than the last: not where policy or this release kept the probe away.
+const fn may_change(row: &Row<'_>) -> bool {
+    !matches!(
+        row.entry.reason,
+        Some(Reason::Fragile | Reason::Excluded | Reason::OutOfScope | Reason::WrapUnsupported)
+    )
 }
 
 /// Commands to copy with what they are for: beside them, or below them where the screen is too narrow. A

@@ -16,9 +16,11 @@ use crate::model::{
 };
 
 use super::{
-    Row, View, json, lists, sections,
+    Row, View, json,
+    lists::{self, Lists, Remarks},
+    owners, sections,
     style::{Ink, Screen},
-    tally::{self, Tally},
+    tally::{self, Standing, Tally},
 };
 
 /// The schema's name and version.
@@ -39,23 +41,53 @@ fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
     head.extend(sections::faults(view, screen));
     head.push(String::new());
 
-    let mut tail = Vec::new();
-    let reasons = lists::by_reason(&tally.unknown, Ink::Warn, false);
-    if !reasons.is_empty() {
-        tail.push("Why unknown:".to_owned());
-        tail.extend(lists::groups(&reasons, screen, 3));
-    }
-    tail.push(String::new());
-    tail.extend(lists::owners(&tally, screen, 5));
+    let mut tail = vec![String::new()];
+    tail.extend(owners::table(&tally, screen, 5));
     tail.extend(sections::overdue(&tally, screen));
     tail.extend(sections::foreign_bytes(view, screen));
     tail.extend(sections::next(view, &tally, screen));
 
     let budget = SCREEN_LINES.saturating_sub(head.len() + tail.len());
-    let states = lists::by_state(&tally.rows, true);
-    head.extend(lists::groups(&states, screen, budget));
+    head.extend(services(view, &tally, screen, budget));
     head.extend(tail);
     head
+}
+
+/// Every state with its services, then the unknown ones by the reason. Where there is no room for that,
+/// a line for each.
+fn services(view: &View<'_>, tally: &Tally<'_>, screen: &Screen, budget: usize) -> Vec<String> {
+    const WHY: &str = "Why unknown:";
+    let writer = Lists::new(view, tally, screen);
+    let reasons = lists::by_reason(&tally.unknown, Ink::Warn);
+    // Listed by reason below, unless some of them are not among those.
+    let below = |r: &Row<'_>| r.entry.state != State::Unknown || Standing::of(r) == Standing::Unknown;
+    let below = tally.rows.iter().all(below);
+    let listed = |state: State| {
+        if state.is_finished() || (below && state == State::Unknown) { 0 } else { usize::MAX }
+    };
+    let mut groups = lists::by_state(&tally.rows, Remarks::All, listed);
+    let states = groups.len();
+    groups.extend(reasons);
+    let title = usize::from(groups.len() > states);
+    let mut lines = Vec::new();
+    if let Some(mut blocks) = writer.allot(&groups, budget.saturating_sub(title)) {
+        let why = blocks.split_off(states);
+        lines.extend(blocks.concat());
+        lines.extend((title > 0).then(|| WHY.to_owned()));
+        lines.extend(why.concat());
+        return lines;
+    }
+    let reasons = groups.split_off(states);
+    for group in groups.iter_mut().filter(|g| g.name == State::Unknown.as_str()) {
+        group.most = usize::MAX; // there may be no room for the reasons, which would have named them
+    }
+    lines.extend(writer.tight(&groups, budget));
+    let left = budget.saturating_sub(lines.len());
+    if left > 2 && !reasons.is_empty() {
+        lines.push(WHY.to_owned());
+        lines.extend(writer.tight(&reasons, left - 1));
+    }
+    lines
 }
 
 /// Writes one object on one line.

@@ -3,15 +3,33 @@
 
 use std::io::{self, Write};
 
+use crate::model::facet::State;
+
 use super::{
-    View, lists, sections,
+    View,
+    lists::{self, Lists, Remarks},
+    owners, sections,
     style::{Ink, Screen},
     tally::Tally,
 };
 
-const VULNERABLE_LINES: usize = 24;
-const UNKNOWN_LINES: usize = 14;
-const OWNER_LINES: usize = 9;
+const VULNERABLE_LINES: usize = 30;
+const UNKNOWN_LINES: usize = 60;
+const STATE_LINES: usize = 40;
+const OWNER_LINES: usize = 12;
+/// Services named for each state whose services are not in the lists above, or not for what they owe.
+const NAMED_BY_STATE: usize = 8;
+
+const fn named(state: State) -> usize {
+    match state {
+        State::Regressed
+        | State::Contradicted
+        | State::RekeyedTooEarly
+        | State::ClosedKeyAtRisk
+        | State::PresumedAffected => NAMED_BY_STATE,
+        _ => 0,
+    }
+}
 
 /// Writes the summary. Lists are cut, and say so.
 pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
@@ -19,6 +37,7 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
     let mut lines = sections::headline(view, &tally, screen);
     lines.extend(sections::warning(view, &tally, screen, 8));
     lines.extend(sections::faults(view, screen));
+    let writer = Lists::new(view, &tally, screen);
     let lists = [
         ("VULNERABLE", &tally.vulnerable, Ink::Bad, VULNERABLE_LINES),
         ("UNKNOWN, which is not clean", &tally.unknown, Ink::Warn, UNKNOWN_LINES),
@@ -27,16 +46,15 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
         if !rows.is_empty() {
             lines.push(String::new());
             lines.push(screen.style.paint(Ink::Bold, title).to_string());
-            let groups = lists::by_reason(rows, ink, true);
-            lines.extend(lists::groups(&groups, screen, budget));
+            lines.extend(writer.groups(&lists::by_reason(rows, ink), budget));
         }
     }
     lines.push(String::new());
     lines.push(screen.style.paint(Ink::Bold, "BY STATE").to_string());
-    let states = lists::by_state(&tally.rows, false);
-    lines.extend(lists::groups(&states, screen, usize::MAX));
+    let states = lists::by_state(&tally.rows, Remarks::Key, named);
+    lines.extend(writer.groups(&states, STATE_LINES));
     lines.push(String::new());
-    lines.extend(lists::owners(&tally, screen, OWNER_LINES));
+    lines.extend(owners::table(&tally, screen, OWNER_LINES));
     lines.extend(sections::overdue(&tally, screen));
     lines.extend(sections::foreign_bytes(view, screen));
     lines.push(String::new());

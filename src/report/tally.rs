@@ -121,9 +121,8 @@ pub(super) fn coverage_of(view: &View<'_>, assessment: &Assessment) -> Coverage 
     }
     let mut coverage = Coverage::default();
     for entry in assessment.services.iter().filter(|s| view.wants(&s.row_id)) {
-        let looked = |v: Verdict| !matches!(v, Verdict::Unreachable | Verdict::Skipped);
         coverage.known += 1;
-        coverage.probed += u64::from(entry.endpoints.iter().any(|e| looked(e.verdict)));
+        coverage.probed += u64::from(entry.endpoints.iter().any(|e| e.verdict.is_probed(e.reason)));
         coverage.unknown += u64::from(entry.state == State::Unknown);
     }
     coverage

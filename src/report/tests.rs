@@ -1,5 +1,6 @@
 //! What holds for every report: nothing lost, nothing shifted, nothing hostile let through.
 
+mod lists;
 mod screens;
 
 use std::{collections::BTreeMap, fs};
@@ -163,16 +164,16 @@ fn sibling_files_join_on_the_row_id() {
         let turn = view.evidence.services[2].row_id.to_string();
         insta::assert_snapshot!(file(&super::keys::EXPORT, view).replace("\r\n", "\n"), @r#"
         spki,endpoints,certs,exposed,first_seen,last_seen,state
-        sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683,svc-2wyf2llav7a7@192.0.2.11:443;svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00.000000Z,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,exposed-served
-        sha256:318f9f812b9e89ec3bd948c00afc751749a5a275b3a709436288da62f4cb36fb,svc-gyttqb5yskrv@192.0.2.11:443,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,clean
-        sha256:360f84035942243c6a36537ae2f8673485e6c04455a0a85a0db19690f2541480,svc-2wyf2llav7a7@192.0.2.11:443,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00.000000Z,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,exposed-left
-        sha256:5f977d67214ad5c610996f81eec1b19c2e714e5d3b85174680f2d60559298e8e,svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00.000000Z,2026-11-22T00:15:00.000000Z,2026-11-22T14:00:00.000000Z,presumed-served
+        sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683,svc-2wyf2llav7a7@192.0.2.11:443;svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00Z,2026-11-22T00:15:00Z,2026-11-22T14:00:00Z,exposed-served
+        sha256:318f9f812b9e89ec3bd948c00afc751749a5a275b3a709436288da62f4cb36fb,svc-gyttqb5yskrv@192.0.2.11:443,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,,2026-11-22T00:15:00Z,2026-11-22T14:00:00Z,clean
+        sha256:360f84035942243c6a36537ae2f8673485e6c04455a0a85a0db19690f2541480,svc-2wyf2llav7a7@192.0.2.11:443,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00Z,2026-11-22T00:15:00Z,2026-11-22T14:00:00Z,exposed-left
+        sha256:5f977d67214ad5c610996f81eec1b19c2e714e5d3b85174680f2d60559298e8e,svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00Z,2026-11-22T00:15:00Z,2026-11-22T14:00:00Z,presumed-served
         "#);
         insta::assert_snapshot!(file(&super::secrets::EXPORT, view).replace("\r\n", "\n"), @r#"
         secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note
         '=loose,"'=cmd|' /C calc'!A0\x1B[2J / +1,""x""\u{202E}gpj\x9B31m;\x09\x07",,,,identified,,,,,,,
-        turn-shared,c7,C,svc-h7c4bv6jep5q,,identified,,,,svc-h7c4bv6jep5q,,2026-11-22T23:00:00.000000Z,
-        web-session-key,D1,D,svc-2wyf2llav7a7,web,new-issued,2026-11-22T15:00:00.000000Z,,"new-issued by ana, CHG-13",svc-2wyf2llav7a7,,2026-11-22T12:00:00.000000Z,
+        turn-shared,c7,C,svc-h7c4bv6jep5q,,identified,,,,svc-h7c4bv6jep5q,,2026-11-22T23:00:00Z,
+        web-session-key,D1,D,svc-2wyf2llav7a7,web,new-issued,2026-11-22T15:00:00Z,,"new-issued by ana, CHG-13",svc-2wyf2llav7a7,,2026-11-22T12:00:00Z,
         "#);
         insta::assert_snapshot!(file(&super::delta::EXPORT, view).replace("\r\n", "\n"), @r#"
         row_id,from,to,code,sweep_a,sweep_b

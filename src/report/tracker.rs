@@ -81,7 +81,7 @@ pub const COLUMNS: &[Column] = &[
     human("owner", |c| declared(c, |d| d.owner.clone())),
     human("team", |c| declared(c, |d| d.team.clone())),
     human("ticket", empty),
-    human("due", |c| Cell::maybe(c.row.entry.due)),
+    human("due", |c| Cell::time(c.row.entry.due)),
     human("priority", empty),
     tool("name", |c| text(c.row.name())),
     tool("port", |c| Cell::maybe(c.row.service.map(|s| s.port))),
@@ -97,7 +97,7 @@ pub const COLUMNS: &[Column] = &[
     human("tags", |c| declared(c, |d| Some(list(&d.tags)))),
     tool("inventory_sources", sources),
     tool("state", |c| Cell::tool(c.row.entry.state)),
-    tool("state_since", |c| Cell::maybe(c.row.entry.state_since)),
+    tool("state_since", |c| Cell::time(c.row.entry.state_since)),
     volatile("age_hours", |c| Cell::maybe(c.row.age_hours())),
     tool("patched", |c| value(c, FacetKind::Patched)),
     tool("restarted", |c| value(c, FacetKind::Restarted)),
@@ -118,10 +118,10 @@ pub const COLUMNS: &[Column] = &[
     }),
     tool("probes_ok", |c| Cell::tool(c.row.entry.probes_ok)),
     tool("probes_total", |c| Cell::tool(c.row.entry.probes_total)),
-    tool("last_bad", |c| Cell::maybe(c.row.entry.last_bad)),
-    tool("first_good", |c| Cell::maybe(c.row.entry.first_good)),
-    tool("last_seen", |c| Cell::maybe(c.row.entry.last_seen)),
-    tool("first_seen", |c| Cell::maybe(c.row.entry.first_seen)),
+    tool("last_bad", |c| Cell::time(c.row.entry.last_bad)),
+    tool("first_good", |c| Cell::time(c.row.entry.first_good)),
+    tool("last_seen", |c| Cell::time(c.row.entry.last_seen)),
+    tool("first_seen", |c| Cell::time(c.row.entry.first_seen)),
     tool("tls_stack", |c| Cell::maybe(c.row.service.map(Service::tls_stack))),
     tool("version_evidence", empty), // host evidence, not yet collected
     tool("spki_before", |c| Cell::tool(list(&c.row.entry.spki_before))),
@@ -130,8 +130,8 @@ pub const COLUMNS: &[Column] = &[
     tool("cert_now", |c| Cell::maybe(certificate(c).map(|x| x.sha256))),
     tool("issuer", |c| maybe_text(certificate(c).and_then(|x| x.issuer.as_deref()))),
     tool("serial", |c| maybe_text(certificate(c).and_then(|x| x.serial.as_deref()))),
-    tool("not_before", |c| Cell::maybe(certificate(c).and_then(|x| x.not_before))),
-    tool("not_after", |c| Cell::maybe(certificate(c).and_then(|x| x.not_after))),
+    tool("not_before", |c| Cell::time(certificate(c).and_then(|x| x.not_before))),
+    tool("not_after", |c| Cell::time(certificate(c).and_then(|x| x.not_after))),
     tool("sct_first", empty),      // certificate transparency, not yet asked
     tool("revocation_old", empty), // OCSP and CRL, not yet asked; what people attest is in `revoked`
     tool("revocation_reason", empty),
@@ -143,10 +143,10 @@ pub const COLUMNS: &[Column] = &[
     tool("regressions", |c| Cell::tool(list(&c.row.entry.regressions))),
     human("claim", |c| maybe_text(c.row.entry.claim.as_ref().map(|x| x.what.as_str()))),
     human("claim_by", |c| maybe_text(c.row.entry.claim.as_ref().map(|x| x.by.as_str()))),
-    human("claim_at", |c| Cell::maybe(c.row.entry.claim.as_ref().map(|x| x.at))),
+    human("claim_at", |c| Cell::time(c.row.entry.claim.as_ref().map(|x| x.at))),
     human("waiver_reason", |c| maybe_text(c.row.entry.waiver.as_ref().and_then(|x| x.reference.as_deref()))),
     human("waiver_by", |c| maybe_text(c.row.entry.waiver.as_ref().map(|x| x.by.as_str()))),
-    human("waiver_until", |c| Cell::maybe(c.row.entry.waiver.as_ref().and_then(|x| x.until))),
+    human("waiver_until", |c| Cell::time(c.row.entry.waiver.as_ref().and_then(|x| x.until))),
     human("na_justification", |c| Cell::maybe(c.row.entry.justification)),
     human("note", empty),
 ];
@@ -263,20 +263,20 @@ mod tests {
             addresses=192.0.2.11;192.0.2.12
             age_hours=20
             cert_now=sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72
-            due=2026-11-22T12:00:00.000000Z
+            due=2026-11-22T12:00:00Z
             environment=prod
             exposure=public
-            first_seen=2026-11-22T00:15:00.000000Z
+            first_seen=2026-11-22T00:15:00Z
             incident=incident/CVE-2014-0160
             inventory_sources=services.csv:2
             issuer=CN=Test CA
             key_shared_with=svc-qr2m4e3oingv
-            last_bad=2026-11-22T14:00:00.000000Z
-            last_seen=2026-11-22T14:00:00.000000Z
+            last_bad=2026-11-22T14:00:00Z
+            last_seen=2026-11-22T14:00:00Z
             name=web01.example.test
             next_action=patch, then restart
-            not_after=2027-01-01T00:00:00.000000Z
-            not_before=2014-01-01T00:00:00.000000Z
+            not_after=2027-01-01T00:00:00Z
+            not_before=2014-01-01T00:00:00Z
             owner=web
             patched=open
             port=443
@@ -286,7 +286,7 @@ mod tests {
             restarted=open
             revoked=open
             row_id=svc-2wyf2llav7a7
-            row_version=dd444df1
+            row_version=432b5523
             schema=allclear.tracker/1
             secrets=open
             secrets_done=0
@@ -295,7 +295,7 @@ mod tests {
             spki_before=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
             spki_now=sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
             state=exposed
-            state_since=2026-11-22T00:15:00.000000Z
+            state_since=2026-11-22T00:15:00Z
             tags=dmz;rack=7
             tls_stack=openssl-dynamic
             transport=tcp

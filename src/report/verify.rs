@@ -9,12 +9,15 @@ use serde::Serialize;
 use crate::model::{
     assessment::Change,
     facet::{Regression, State},
-    ids::RowId,
+    ids::{RowId, SweepId},
+    sweep::Sweep,
     verdict::DisclosureId,
 };
 
 use super::{
-    Row, View, explain, json, lists, sections,
+    Row, View, explain, json,
+    lists::{self, Lists, Remarks},
+    sections,
     status::Body,
     style::{Ink, Screen},
     table::wrap,
@@ -42,7 +45,7 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
         _ => Ink::Bad,
     };
     let result = gate.result.to_uppercase();
-    let verdict = format!("Gate {}: {result}, {}.", gate.name, explain::gate(gate.result));
+    let verdict = format!("{result}, by the gate `{}`: {}.", gate.name, explain::gate(gate.result));
     let mut lines = sections::paint_all(&wrap(&verdict, screen.width), ink, screen);
     lines.extend(sections::headline(view, &tally, screen));
     lines.extend(sections::warning(view, &tally, screen, 4));
@@ -53,7 +56,8 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
     if !open.is_empty() {
         lines.push(String::new());
         lines.push(screen.style.paint(Ink::Bold, "STILL OPEN").to_string());
-        lines.extend(lists::groups(&lists::by_state(&open, true), screen, OPEN_LINES));
+        let groups = lists::by_state(&open, Remarks::All, |_| usize::MAX);
+        lines.extend(Lists::new(view, &tally, screen).groups(&groups, OPEN_LINES));
     }
     lines.push(String::new());
     lines.extend(sections::context(view, &tally, screen));
@@ -90,23 +94,30 @@ impl Way {
 
 fn changes(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<String> {
     let changes = view.changes();
-    let missed = tally.rows.iter().filter(|r| was_missed(r)).count();
-    let summary = format!(
-        "Changed: {}; as before: {}; not looked at in the last sweep: {missed}",
-        changes.len(),
-        tally.rows.len().saturating_sub(changes.len())
-    );
+    let Some(run) = Run::of(view, &changes) else {
+        return vec!["This is the first sweep: nothing to compare with yet.".to_owned()];
+    };
+    let missed = tally.rows.iter().filter(|r| run.missed(r)).count();
+    let same = tally.rows.len().saturating_sub(changes.len());
+    let mut summary = format!("Changed: {}; as before: {same}", changes.len());
+    if missed > 0 {
+        summary = format!("{summary}; not looked at this time: {missed}");
+    }
     let mut lines = vec![summary];
+    if let Some(last) = run.second {
+        let text = format!("Where a second clean look was lacking, sweep {last} was that look.");
+        lines.extend(wrap(&text, screen.width));
+    }
+    let writer = Lists::new(view, tally, screen);
     for (way, title, ink) in Way::ALL {
         let of_way: Vec<_> = changes.iter().filter(|(_, c)| Way::of(c) == way).collect();
         if of_way.is_empty() {
             continue;
         }
         lines.push(screen.style.paint(ink, &format!("{title}: {}", of_way.len())).to_string());
-        for (row, change) in of_way.iter().take(CHANGES_PER_WAY) {
-            let service = (row.label(), row.owner());
-            lines.extend(lists::item(2, service, (&said(change), ink), screen));
-        }
+        let shown = of_way.iter().take(CHANGES_PER_WAY);
+        let items: Vec<_> = shown.map(|(row, change)| (*row, said(change))).collect();
+        lines.extend(writer.items(2, &items, ink));
         if of_way.len() > CHANGES_PER_WAY {
             let rest = of_way.len() - CHANGES_PER_WAY;
             lines.push(format!("  and {rest} more: {}", screen.command("export delta")));
@@ -115,16 +126,38 @@ fn changes(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<String> {
     lines
 }
 
+/// The sweeps that are compared with what stood before them: one, or a second that looked again at some.
+struct Run {
+    first: SweepId,
+    second: Option<SweepId>,
+}
+
+impl Run {
+    /// `None` where there was no sweep before.
+    fn of(view: &View<'_>, changes: &[(Row<'_>, &Change)]) -> Option<Self> {
+        let sweeps = &view.evidence.sweeps;
+        let (last, before) = sweeps.split_last()?;
+        // Without a change nothing says where the run began; sweeps of one command belong together.
+        let same = |sweep: &&Sweep| sweep.command_line == last.command_line;
+        let began = || before.iter().rev().take_while(same).last().unwrap_or(last).id;
+        let Some((_, change)) = changes.first() else {
+            return (!before.is_empty()).then(|| Self { first: began(), second: None });
+        };
+        let before_it = change.sweep_a?;
+        let first = sweeps.iter().map(|s| s.id).find(|id| *id > before_it)?;
+        Some(Self { first, second: (first < last.id).then_some(last.id) })
+    }
+
+    fn missed(&self, row: &Row<'_>) -> bool {
+        row.entry.endpoints.iter().all(|e| e.sweep < self.first)
+    }
+}
+
 /// The code first, since it is what a reader has to act on.
 fn said(change: &Change) -> String {
     let code = change.code.map(|c| format!("{c} {}: ", explain::regression(c)));
     let from = change.from.map_or("new", State::as_str);
     format!("{}{from} -> {}", code.unwrap_or_default(), change.to)
-}
-
-fn was_missed(row: &Row<'_>) -> bool {
-    let latest = row.assessment.sweep;
-    latest.is_some_and(|latest| row.entry.endpoints.iter().all(|e| e.sweep < latest))
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! What people ask: secrets, gates, changes, dates, next steps; and what must hold whatever happened.
 
 use super::*;
+use crate::model::observation::Contact;
 
 #[test]
 fn secrets_wait_for_the_leak_to_be_closed() {
@@ -151,6 +152,40 @@ fn coverage_counts_every_service() {
     let assessment = end("s1; a bad K1; b refused");
     let coverage = assessment.coverage;
     assert_eq!((coverage.known, coverage.probed, coverage.unknown), (3, 1, 2));
+}
+
+#[test]
+fn only_what_was_contacted_is_probed_and_only_a_verdict_is_a_probe_that_went_well() {
+    let table = [
+        (Contact::Skipped, 0, 0),
+        (Contact::LocalError, 0, 0),
+        (Contact::Interrupted, 0, 0),
+        (Contact::Refused, 0, 0),
+        (Contact::ProbeTimedOut, 1, 0),
+        (Contact::ClosedEarly, 1, 0),
+        (Contact::NotTls, 1, 1),
+    ];
+    for (contact, probed, ok) in table {
+        let mut history = tell("s1; a nottls");
+        for seen in &mut history.evidence.observations {
+            seen.contact = contact;
+            seen.attempts.clear();
+        }
+        let assessment = history.assess(&Policy::default());
+        let service = of(&assessment, "a");
+        assert_eq!(assessment.coverage.probed, probed, "{contact}");
+        assert_eq!((service.probes_ok, service.probes_total), (ok, 1), "{contact}");
+        if contact == Contact::Skipped {
+            assert!(!service.next_action.contains("correct"), "the wrap is right: {}", service.next_action);
+            for word in ["does not speak tls", "another tool", "attest", "waive"] {
+                assert!(service.next_action.contains(word), "{word}: {}", service.next_action);
+            }
+        }
+    }
+    let both = end("s1; a bad K1; b clean K2; c odd");
+    for (row, ok) in [("a", 1), ("b", 1), ("c", 0)] {
+        assert_eq!(of(&both, row).probes_ok, ok, "{row}");
+    }
 }
 
 proptest! {

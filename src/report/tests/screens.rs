@@ -37,19 +37,23 @@ fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
 
     VULNERABLE
          2  leaks memory to malformed heartbeats (malformed-heartbeat-answered)
-            turn.example.test:5349        voice         R1 vulnerable again
-            web01.example.test:443        web
-              1 of 2 addresses; shares its key with 1 other
+            turn.example.test:5349  voice     R1 vulnerable again
+            web01.example.test:443  web
+              1 of 2 addresses; shares its key with mail.example.test:25
 
     UNKNOWN, which is not clean
          1  took the connection and stayed silent (probe-timed-out)
-            tarpit.example.test:443       infra
+            tarpit.example.test:443  infra
 
     BY STATE
          1  regressed                was closed, and went backwards
+            turn.example.test:5349  voice      R1 vulnerable again
          1  exposed                  the hole is open: patch, then restart
          1  unknown                  could not be judged: not clean
          2  closed-key-at-risk       hole closed; still serves an exposed key
+            =cmd|' /C calc'!A0\x1B[2J\x0D\x0A+1,"x"\u{202E}gpj\x9B31m;\x…  =cmd|' /…
+            mail.example.test:25    messaging
+              shares its key with web01.example.test:443
          1  verified                 done and confirmed
          1  not-affected             cannot have the hole
 
@@ -62,8 +66,8 @@ fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
     Overdue: 1, worst web01.example.test:443 by 8 h; 4 more by the end of Monday
     Foreign bytes received: 0 (none were asked for)
 
-    Incident incident: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22 14:00 UTC
-    from local, took 40 s.
+    Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
+    14:00 UTC from local, took 40 s.
     2 of 7 services owe nothing more; open: 5.
     Next:
       allclear checklist                      what to do, in order, by owner
@@ -86,27 +90,26 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
     7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean
     Do not restart before the fix is installed; do not make new keys before the
     restart.
-    Incident incident: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22 14:00 UTC
-    from local, took 40 s.
+    Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
+    14:00 UTC from local, took 40 s.
     2 of 7 services owe nothing more; open: 5.
 
          1  regressed                was closed, and went backwards
-            turn.example.test:5349        voice         R1 vulnerable again
+            turn.example.test:5349   voice      R1 vulnerable again
          1  exposed                  the hole is open: patch, then restart
-            web01.example.test:443        web
-              1 of 2 addresses; shares its key with 1 other
+            web01.example.test:443   web
+              1 of 2 addresses; shares its key with mail.example.test:25
          1  unknown                  could not be judged: not clean
-            tarpit.example.test:443       infra
-              took the connection and stayed silent
          2  closed-key-at-risk       hole closed; still serves an exposed key
-            =cmd|' /C calc'!A0\x1B[2J\x0D\x0A+1,"x"\u{202E}gpj\x9B31m…  =cmd|' /C c…
+            =cmd|' /C calc'!A0\x1B[2J\x0D\x0A+1,"x"\u{202E}gpj\x9B31m;\x…  =cmd|' /…
               patch, then restart
-            mail.example.test:25          messaging
-              reissued on the same key; shares its key with 1 other
+            mail.example.test:25     messaging
+              reissued on the same key; shares its key with web01.example.test:443
          1  verified                 done and confirmed
          1  not-affected             cannot have the hole
     Why unknown:
          1  took the connection and stayed silent (probe-timed-out)
+            tarpit.example.test:443  infra
 
     OWNER  SERVICES  VULNERABLE  UNKNOWN  OPEN  OVERDUE  OLDEST h
     web           1           1        0     1        1        20
@@ -130,39 +133,38 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
     let sample = Sample::new();
     let text = sample.with(|view| screen_text(view, verify_text));
     insta::assert_snapshot!(text, @r#"
-    Gate closed: REGRESSED, something that was closed went backwards.
+    REGRESSED, by the gate `closed`: something that was closed went backwards.
     7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean
     Do not restart before the fix is installed; do not make new keys before the
     restart.
 
-    Changed: 4; as before: 3; not looked at in the last sweep: 0
+    Changed: 4; as before: 3
     WENT BACKWARDS: 1
-      turn.example.test:5349        voice
-        R1 vulnerable again: verified -> regressed
+      turn.example.test:5349  voice     R1 vulnerable again: verified -> regressed
     FOUND OPEN, OR MORE OPEN THAN KNOWN: 1
-      tarpit.example.test:443       infra         verified -> unknown
+      tarpit.example.test:443  infra     verified -> unknown
     NEW: 1
-      192.0.2.99:8443               no owner      new -> not-affected
+      192.0.2.99:8443       no owner  new -> not-affected
     MOVED ON: 1
-      mail.example.test:25          messaging     exposed -> closed-key-at-risk
+      mail.example.test:25  messaging  exposed -> closed-key-at-risk
 
     STILL OPEN
          1  regressed                was closed, and went backwards
-            turn.example.test:5349        voice         R1 vulnerable again
+            turn.example.test:5349   voice      R1 vulnerable again
          1  exposed                  the hole is open: patch, then restart
-            web01.example.test:443        web
-              1 of 2 addresses; shares its key with 1 other
+            web01.example.test:443   web
+              1 of 2 addresses; shares its key with mail.example.test:25
          1  unknown                  could not be judged: not clean
-            tarpit.example.test:443       infra
+            tarpit.example.test:443  infra
               took the connection and stayed silent
          2  closed-key-at-risk       hole closed; still serves an exposed key
-            =cmd|' /C calc'!A0\x1B[2J\x0D\x0A+1,"x"\u{202E}gpj\x9B31m…  =cmd|' /C c…
+            =cmd|' /C calc'!A0\x1B[2J\x0D\x0A+1,"x"\u{202E}gpj\x9B31m;\x…  =cmd|' /…
               patch, then restart
-            mail.example.test:25          messaging
-              reissued on the same key; shares its key with 1 other
+            mail.example.test:25     messaging
+              reissued on the same key; shares its key with web01.example.test:443
 
-    Incident incident: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22 14:00 UTC
-    from local, took 40 s.
+    Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
+    14:00 UTC from local, took 40 s.
     2 of 7 services owe nothing more; open: 5.
     Next:
       allclear checklist                      what to do, in order, by owner
@@ -179,7 +181,7 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
     sample.with(|view| {
         let table: [(&str, String, usize); 3] = [
             ("status", screen_text(view, status::text), 40),
-            ("summary", screen_text(view, summary::write), 90),
+            ("summary", screen_text(view, summary::write), 170),
             ("verify", screen_text(view, verify_text), 70),
         ];
         for (name, text, most) in &table {
@@ -197,29 +199,27 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
         waived, 1042 decommissioned
         Do not restart before the fix is installed; do not make new keys before the
         restart.
-        Incident incident: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22 14:00 UTC
-        from local, took 40 s.
+        Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
+        14:00 UTC from local, took 40 s.
         12500 of 50000 services owe nothing more; open: 37500.
 
-          3125  regressed                was closed, and went backwards
-                all of them: allclear export tracker
-          3125  contradicted             said to be done, seen not to be
-          3125  exposed                  the hole is open: patch, then restart
-          3125  unknown                  could not be judged: not clean
-          3125  patched-not-restarted    old code still runs: restart
-          3125  rekeyed-too-early        new key made while it leaked: make another
-          3125  closed-key-at-risk       hole closed; still serves an exposed key
-          3125  presumed-affected        clean now, may have leaked before: new key
-          3125  rekeyed-old-not-revoked  new key; revoke the old certificate
-          3125  secrets-pending          its secrets are still to be rotated
-          3125  awaiting-verification    all done once; a later sweep must confirm
-          3125  stale                    verified, and not seen for too long
+          3125  regressed                host-000000.a-…, host-000400.a-… and 3123 more
+          3125  contradicted             host-000001.a-…, host-000401.a-… and 3123 more
+          3125  exposed                  host-000002.a-…, host-000402.a-… and 3123 more
+          3125  unknown                  host-000003.a-…, host-000403.a-… and 3123 more
+          3125  patched-not-restarted    host-000100.a-…, host-000500.a-… and 3123 more
+          3125  rekeyed-too-early        host-000101.a-…, host-000501.a-… and 3123 more
+          3125  closed-key-at-risk       host-000102.a-…, host-000502.a-… and 3123 more
+          3125  presumed-affected        host-000103.a-…, host-000503.a-… and 3123 more
+          3125  rekeyed-old-not-revoked  host-000200.a-…, host-000600.a-… and 3123 more
+          3125  secrets-pending          host-000201.a-…, host-000601.a-… and 3123 more
+          3125  awaiting-verification    host-000202.a-…, host-000602.a-… and 3123 more
+          3125  stale                    host-000203.a-…, host-000603.a-… and 3123 more
           3125  verified                 done and confirmed
           3125  not-affected             cannot have the hole
           3125  waived                   accepted by a person, with an end
           3125  decommissioned           gone
-        Why unknown:
-         13543  took the connection and stayed silent (probe-timed-out)
+                all of them: allclear export tracker
 
         OWNER            SERVICES  VULNERABLE  UNKNOWN  OPEN  OVERDUE  OLDEST h
         team number 014       500         376       83   375      125        20
