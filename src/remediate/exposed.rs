@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    fleet::{Fleet, leaked, lets_go_on, said, settled},
+    fleet::{COMMAND, Fleet, leaked, lets_go_on, said, settled},
     words::{attest_facet, count, shell, tick, ticks, verify},
 };
 use crate::model::{
@@ -17,6 +17,8 @@ use crate::model::{
     service::TlsStack,
 };
 
+/// How many services or owners a command for looking again names.
+const NAMED: usize = 4;
 /// How many certificates a line spells out; `export keys` has all.
 const CERTIFICATES: usize = 20;
 
@@ -87,8 +89,8 @@ impl<'a> Plan<'a> {
         line.impact = Some(kind.impact.clone());
         let since = self.key.exposed_at.map_or(String::new(), |t| format!(" after {}", t.short()));
         line.tool_checks = Some(format!(
-            "Every endpoint serves a key first seen{since}; a new certificate on the old key does not count: {}.",
-            self.verify_commands()
+            "Every endpoint serves a key first seen{since}; a new certificate on the old key does not count: `{}`.",
+            self.verify_command()
         ));
         line.evidence_wanted.clone_from(&kind.evidence);
         line.evidence_seen = Some(self.rekey_seen(line.state));
@@ -98,6 +100,9 @@ impl<'a> Plan<'a> {
             let done: Vec<_> = facets.filter(|f| f.value == FacetValue::Done).collect();
             line.grade = done.iter().filter_map(|f| f.grade).min();
             line.done_at = done.iter().filter_map(|f| f.at).max();
+            if let (Some(seen), Some(at)) = (&mut line.evidence_seen, line.done_at) {
+                *seen = format!("{seen}, as seen on {}", at.short());
+            }
         }
         line
     }
@@ -149,8 +154,14 @@ impl<'a> Plan<'a> {
         ];
         let rows = if self.serving.is_empty() { &self.rows } else { &self.serving };
         if rows.len() > 1 {
+            let owners: BTreeSet<&str> = rows.iter().filter_map(|row| self.fleet.owner(row)).collect();
+            let owners: Vec<String> = owners.into_iter().map(str::to_owned).collect();
+            let whose = match owners.as_slice() {
+                [] | [_] => String::new(),
+                several => format!(" Agree on it first: they belong to {}.", ticks(several)),
+            };
             steps.push(format!(
-                "Install it on every one of the {} services, or give each a key of its own: {}.",
+                "Install it on every one of the {} services, or give each a key of its own: {}.{whose}",
                 rows.len(),
                 ticks(&self.fleet.names(rows))
             ));
@@ -179,19 +190,16 @@ impl<'a> Plan<'a> {
         steps
     }
 
-    fn verify_commands(&self) -> String {
-        match self.rows.as_slice() {
-            [row] => format!("`{}`", verify(row)),
-            rows => {
-                let owners: BTreeSet<Option<&str>> = rows.iter().map(|row| self.fleet.owner(row)).collect();
-                let known: Vec<String> = owners
-                    .iter()
-                    .flatten()
-                    .map(|o| format!("`allclear verify --owner {}`", shell(o).replace('`', "'")))
-                    .collect();
-                if known.len() == owners.len() { known.join(", ") } else { "`allclear verify`".to_owned() }
-            }
+    fn verify_command(&self) -> String {
+        let gate = Some("rekeyed");
+        if self.rows.len() <= NAMED {
+            return verify(&self.fleet.which(&self.rows), gate);
         }
+        let known: Option<BTreeSet<&str>> = self.rows.iter().map(|row| self.fleet.owner(row)).collect();
+        let owners = known.filter(|owners| owners.len() <= NAMED).unwrap_or_default();
+        let each: Vec<String> =
+            owners.iter().map(|o| format!("--owner {}", shell(o).replace('`', "'"))).collect();
+        verify(&each.join(" "), gate)
     }
 
     pub(super) fn revoke(&self) -> Line {
@@ -212,9 +220,16 @@ impl<'a> Plan<'a> {
             "That every endpoint has left the key first, and when a certificate expires by itself."
                 .to_owned(),
         );
-        let attest: Vec<String> =
-            self.rows.iter().map(|row| attest_facet(row, FacetKind::Revoked.as_str())).collect();
-        line.attest = Some(attest.join("\n"));
+        let attest = attest_facet(&self.fleet.which(&self.rows), FacetKind::Revoked.as_str());
+        line.attest = Some(if self.rows.len() > COMMAND {
+            format!(
+                "# {COMMAND} of {} services are named; `--filter state={}` instead of --service selects all that wait for it\n{attest}",
+                self.rows.len(),
+                State::RekeyedOldNotRevoked
+            )
+        } else {
+            attest
+        });
         line.evidence_wanted =
             String::from("Each of them in its CA's CRL or in OCSP, with reason keyCompromise; or expired.");
         let closed = self.key.certificates.len() - open.len();
@@ -224,6 +239,13 @@ impl<'a> Plan<'a> {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
             line.grade = Some(claim.grade());
+            let minimum = self.fleet.assessment.policy.minimum_grades.revoked;
+            if !settled(line.state) && claim.grade() < minimum {
+                line.steps.push(format!(
+                    "A recorded revocation has grade {}, and the policy wants {minimum}. This release reads neither CRL nor OCSP: wait until they expire, or accept the record with `revoked = \"E1\"` under `[policy.minimum_grades]` in allclear.toml.",
+                    claim.grade()
+                ));
+            }
             seen = format!("{seen}; {}", said(&claim.by, claim.effective(), claim.reference.as_deref()));
         }
         line.evidence_seen = Some(seen);
