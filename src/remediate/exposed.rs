@@ -89,10 +89,10 @@ impl<'a> Plan<'a> {
         line.impact = Some(kind.impact.clone());
         let since = self.key.exposed_at.map_or(String::new(), |t| format!(" after {}", t.short()));
         line.tool_checks = Some(format!(
-            "Every endpoint serves a key first seen{since}; a new certificate on the old key does not count: `{}`.",
+            "Whether every endpoint serves a key first seen{since}; a new certificate on the old key does not count: `{}`.",
             self.verify_command()
         ));
-        line.evidence_wanted.clone_from(&kind.evidence);
+        line.evidence_wanted = String::from("A new key on every endpoint.");
         line.evidence_seen = Some(self.rekey_seen(line.state));
         if settled(line.state) {
             let facets =
@@ -166,6 +166,10 @@ impl<'a> Plan<'a> {
                 ticks(&self.fleet.names(rows))
             ));
         }
+        if !self.serving.is_empty() && self.serving.len() < self.rows.len() {
+            let still = ticks(&self.fleet.names(&self.serving));
+            steps.push(format!("Only {still} still has to leave the old key."));
+        }
         let services: Vec<_> = rows.iter().filter_map(|row| self.fleet.service(row)).collect();
         if services.iter().any(|s| s.tls_stack() == TlsStack::Provider) {
             steps.push(
@@ -215,9 +219,12 @@ impl<'a> Plan<'a> {
             tick(&self.name)
         );
         line.steps = revoke_steps(&open);
-        line.impact = Some("None when no endpoint serves them any more; an outage for every client that checks where one still does.".to_owned());
+        line.impact = Some(
+            "Nothing once no endpoint serves them; where one still does, every client that checks."
+                .to_owned(),
+        );
         line.tool_checks = Some(
-            "That every endpoint has left the key first, and when a certificate expires by itself."
+            "Whether every endpoint has left the key, and when a certificate expires. Neither CRL nor OCSP: the revocation is yours to record."
                 .to_owned(),
         );
         let attest = attest_facet(&self.fleet.which(&self.rows), FacetKind::Revoked.as_str());

@@ -101,13 +101,21 @@ fn question(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) ->
 }
 
 fn line(fleet: &Fleet<'_>, question: Question, id: String, rows: Vec<RowId>) -> Line {
-    let title = if rows.len() == 1 { "Find out whether it is affected" } else { "Find out whether they are affected" };
+    let title = if rows.len() == 1 {
+        "Find out whether it is affected"
+    } else {
+        "Find out whether they are affected"
+    };
     let mut line = fleet.line(id, Tier::A, "A0", title, rows);
     let Advice { why, steps, looks } = question.advice;
     line.why = if line.services.len() == 1 {
         format!("Nobody knows{}: {why}. Unknown is never clean.", question.at)
     } else {
-        format!("Nobody knows{}. Of each of these {}: {why}. Unknown is never clean.", question.at, line.services.len())
+        format!(
+            "Nobody knows{}. Of each of these {}: {why}. Unknown is never clean.",
+            question.at,
+            line.services.len()
+        )
     };
     line.steps = steps.iter().map(|s| (*s).to_owned()).collect();
     let all = alike(question.owner.as_deref(), question.state);
@@ -118,12 +126,9 @@ fn line(fleet: &Fleet<'_>, question: Question, id: String, rows: Vec<RowId>) -> 
         "Nothing: another look would not decide. What you record here does.".to_owned()
     });
     line.attest = Some(commands(fleet, &line.services, &all, question.state));
-    line.evidence_wanted = if looks {
-        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone."
-    } else {
-        "A document that shows why it cannot be affected, a dated test by other means, or proof that it is gone."
-    }
-    .to_owned();
+    let wanted = if looks { "A look that decides" } else { "A dated test by other means" };
+    line.evidence_wanted =
+        format!("{wanted}, a document that shows why it cannot be affected, or proof that it is gone.");
     line.state = question.line_state;
     line.evidence_seen = question.seen;
     line.done_by = question.by;

@@ -10,7 +10,7 @@ use crate::model::{
     assessment::{Assessment, SecretAssessment, ServiceAssessment, StandingClaim},
     checklist::{Line, LineState},
     claim::{Claim, Statement, Subject},
-    facet::{FacetKind, FacetValue, State},
+    facet::{FacetKind, FacetValue, Regression, State},
     ids::RowId,
     secret::Tier,
     service::{Service, TlsStack},
@@ -87,7 +87,9 @@ impl<'a> Fleet<'a> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".:-_".contains(c);
         self.service(row)
             .map(Service::display_port)
-            .filter(|name| name.chars().all(plain) && !name.starts_with('-') && self.called.get(name) == Some(&1))
+            .filter(|name| {
+                name.chars().all(plain) && !name.starts_with('-') && self.called.get(name) == Some(&1)
+            })
             .unwrap_or_else(|| shell(row.as_str()))
     }
 
@@ -211,17 +213,25 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// Whether the service itself was seen or is presumed to have leaked.
+/// Whether the service itself was seen or is presumed to have leaked. One that only serves an exposed key
+/// again has gone backwards and has not leaked.
 pub(super) fn leaked(service: &ServiceAssessment) -> bool {
-    service.last_bad.is_some()
-        || service.presumed
-        || matches!(service.state, State::Exposed | State::Regressed | State::PatchedNotRestarted)
+    service.last_bad.is_some() || service.presumed || exposed(service)
+}
+
+fn exposed(service: &ServiceAssessment) -> bool {
+    match service.state {
+        State::Exposed | State::PatchedNotRestarted => true,
+        State::Regressed => {
+            service.regressions.iter().any(|r| matches!(r, Regression::R1 | Regression::R4 | Regression::R10))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the service leaks now, as far as the last looks say.
 pub(super) fn vulnerable(service: &ServiceAssessment) -> bool {
-    matches!(service.state, State::Exposed | State::Regressed | State::PatchedNotRestarted)
-        || service.endpoints.iter().any(|e| e.current && e.verdict == Verdict::Vulnerable)
+    exposed(service) || service.endpoints.iter().any(|e| e.current && e.verdict == Verdict::Vulnerable)
 }
 
 /// Whether anything was ever owed on the service: it leaked, or it served a key that did.
@@ -230,7 +240,7 @@ pub(super) fn has_history(service: &ServiceAssessment) -> bool {
         || !service.spki_before.is_empty()
         || !service.old_certificates.is_empty()
         || !service.regressions.is_empty()
-        || service.state == State::Contradicted
+        || matches!(service.state, State::Contradicted | State::Regressed)
 }
 
 /// Whether somebody else decides about its software.

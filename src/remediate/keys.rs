@@ -102,8 +102,10 @@ fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
     line.overlap = kind.overlap;
     line.impact = Some(kind.impact.clone());
     let which = fleet.which(&line.services);
-    line.tool_checks =
-        Some(format!("Only once a look sees its certificate: `{}`.", verify(&which, Some("rekeyed"))));
+    line.tool_checks = Some(format!(
+        "Whether it has a new key, once a look sees its certificate: `{}`.",
+        verify(&which, Some("rekeyed"))
+    ));
     line.attest = Some(attest_facet(&which, FacetKind::Rekeyed.as_str()));
     line.evidence_wanted.clone_from(&kind.evidence);
     if let Some(judged) = fleet.assessment_of(row) {
@@ -129,8 +131,7 @@ fn tickets(fleet: &Fleet<'_>, row: &RowId) -> Line {
         "Where nodes share them in a file or a cache: list them in the secrets file with type `B2`; they get a line of their own.".to_owned(),
     ];
     line.impact = Some(kind.impact.clone());
-    line.tool_checks =
-        Some("The restart; not ticket keys in files and shared caches.".to_owned());
+    line.tool_checks = Some("The restart; not ticket keys in files and shared caches.".to_owned());
     line.evidence_wanted = String::from("The restart, where nothing is shared.");
     if let Some(judged) = fleet.assessment_of(row) {
         fleet.fill(&mut line, judged, FacetKind::Restarted);

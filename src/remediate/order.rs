@@ -88,7 +88,9 @@ fn waits(all: &[Draft], draft: &Draft) -> Vec<String> {
     if lets_go_on(draft.line.state) {
         return Vec::new();
     }
-    let open = |i: &usize| all.get(*i).is_some_and(|d| !lets_go_on(d.line.state));
+    // A key that may stay by a waiver is still served: revoking its certificates would be an outage.
+    let served = |first: &Line| draft.line.code == "B1r" && first.state == LineState::Waived;
+    let open = |i: &usize| all.get(*i).is_some_and(|d| !lets_go_on(d.line.state) || served(&d.line));
     let waiting: BTreeSet<usize> = draft.blockers.iter().copied().filter(open).collect();
     let implied = implied(all, &waiting);
     let mut shown: Vec<usize> = waiting.difference(&implied).copied().collect();

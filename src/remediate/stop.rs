@@ -3,7 +3,7 @@
 
 use super::{
     draft::Drafts,
-    fleet::{Fleet, is_appliance, leaked, sentence, vulnerable},
+    fleet::{Fleet, is_appliance, leaked, sentence, settled, vulnerable},
     types::ServiceType,
     words::{attest_facet, seen, tick, ticks, verify},
 };
@@ -64,24 +64,27 @@ fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line
     );
     if closed {
         line.why = format!(
-            "{} The last look was clean: what is missing is your word for what was installed, which no sweep can see.",
+            "{} What is missing is your word for what was installed, which no sweep can see.",
             line.why
         );
-        line.impact = Some("None.".to_owned());
+        line.impact = Some("Nothing.".to_owned());
         line.tool_checks = Some("Nothing here: it cannot see packages.".to_owned());
     } else {
         line.impact = Some("Nothing yet; the old code goes on running until the restart (A2).".to_owned());
-        line.tool_checks =
-            Some("Nothing here: it cannot see packages. The restart (A2) shows whether the fix is in use.".to_owned());
+        line.tool_checks = Some(
+            "Nothing here: it cannot see packages. The restart (A2) shows whether the fix is in use."
+                .to_owned(),
+        );
     }
     fleet.fill(&mut line, judged, FacetKind::Patched);
     line
 }
 
-/// Whether looks since the last bad one found the hole closed.
+/// Whether looks since the last bad one found the hole closed, and nobody has said how.
 fn seen_closed(fleet: &Fleet<'_>, judged: &ServiceAssessment) -> bool {
     let state = fleet.facet_state(judged, FacetKind::Restarted);
-    matches!(state, LineState::Done | LineState::Seen) && !vulnerable(judged)
+    let recorded = settled(fleet.facet_state(judged, FacetKind::Patched));
+    matches!(state, LineState::Done | LineState::Seen) && !recorded && !vulnerable(judged)
 }
 
 fn record_step(service: &Service, appliance: bool) -> String {
@@ -163,7 +166,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
     line.why = if judged.facets.patched.value == FacetValue::NotApplicable {
         format!("{} The old code runs until the process ends.", evidence(judged))
     } else {
-        "The old code runs, and leaks, until every process that loaded it has ended.".to_owned()
+        "The old code runs until every process that loaded it has ended.".to_owned()
     };
     line.steps = if appliance {
         vec!["Restart the device after the firmware is installed, and check that it came back with the new version.".to_owned()]
@@ -188,9 +191,7 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
 }
 
 fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
-    let mut steps = vec![
-        "Only after the fix is installed.".to_owned(),
-    ];
+    let mut steps = vec!["Only after the fix is installed.".to_owned()];
     steps.extend(kind.test.as_ref().map(|t| format!("Check its configuration first: `{t}`.")));
     steps.push(match &kind.units {
         Some([debian, red_hat]) if debian == red_hat => {
