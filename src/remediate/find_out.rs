@@ -112,7 +112,7 @@ fn line(fleet: &Fleet<'_>, question: Question, id: String, rows: Vec<RowId>) -> 
         format!("Nobody knows{}: {why}. Unknown is never clean.", question.at)
     } else {
         format!(
-            "Nobody knows{}. Of each of these {}: {why}. Unknown is never clean.",
+            "Nobody knows{}. For each of these {}: {why}. Unknown is never clean.",
             question.at,
             line.services.len()
         )
@@ -149,7 +149,7 @@ fn commands(fleet: &Fleet<'_>, rows: &[RowId], all: &str, state: State) -> Strin
     let until = fleet.assessment.now.plus_seconds(WAIVER_SECONDS).date();
     let cut = if rows.len() > COMMAND {
         format!(
-            "# {COMMAND} of {} are named; `{all}` instead of --service selects every {state} one of this owner\n",
+            "# {COMMAND} of {} are named; `{all}` instead of --service selects every {state} one on this list\n",
             rows.len()
         )
     } else {
