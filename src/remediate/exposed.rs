@@ -249,7 +249,7 @@ impl<'a> Plan<'a> {
             let minimum = self.fleet.assessment.policy.minimum_grades.revoked;
             if !settled(line.state) && claim.grade() < minimum {
                 line.steps.push(format!(
-                    "A recorded revocation has grade {}, and the policy wants {minimum}. This release reads neither CRL nor OCSP: wait until they expire, or accept the record with `revoked = \"E1\"` under `[policy.minimum_grades]` in allclear.toml.",
+                    "It is recorded as done, at grade {}, and the policy wants {minimum}, which only a CRL or OCSP could give; this release reads neither. Wait until they have expired, or write into allclear.toml that the record is enough: `revoked = \"E1\"` under `[policy.minimum_grades]`.",
                     claim.grade()
                 ));
             }

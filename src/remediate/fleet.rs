@@ -187,12 +187,12 @@ impl<'a> Fleet<'a> {
     }
 
     /// Where a facet's line stands. Done below the minimum grade counts as seen or as said, not as done, unless
-    /// the headline state shows that assessment has accepted it.
+    /// the service was verified all the same; the states before that do not look at grades.
     pub(super) fn facet_state(&self, service: &ServiceAssessment, kind: FacetKind) -> LineState {
         let facet = service.facets.get(kind);
         let accepted = match service.state {
             State::Verified => true,
-            State::SecretsPending | State::AwaitingVerification | State::Stale => kind != FacetKind::Verified,
+            State::Stale => kind != FacetKind::Verified,
             _ => false,
         };
         match facet.value {

@@ -7,7 +7,9 @@ use super::{
 };
 use crate::model::{
     checklist::LineState,
+    claim::{Claim, Statement, Subject},
     facet::{
+        FacetKind,
         FacetValue::{Done, NotApplicable, Open, TooEarly, Waived},
         Regression, State,
     },
@@ -168,4 +170,33 @@ fn who_only_serves_an_exposed_key_again_is_not_said_to_have_leaked() {
     let why = &find(&lines, mail, "B1").why;
     assert!(why.contains("in the memory of `web01.example.test:443` while it leaked"), "why: {why}");
     assert!(why.contains("The same key is on `mx1.example.test:25`"), "why: {why}");
+}
+
+#[test]
+fn a_recorded_revocation_below_the_policy_is_not_done_and_says_what_to_do() {
+    let web = owned("web01.example.test", 443, "nginx", "team-web", TlsStack::OpensslDynamic);
+    let mut judged = leaked(&web, State::AwaitingVerification, [Done; 6]);
+    judged.facets.revoked = build::facet(Done, Some(Grade::E1));
+    judged.facets.verified = build::facet(Open, None);
+    judged.old_certificates = vec![build::revoked("k")];
+    let mut data = evidence(vec![web.clone()], Vec::new());
+    data.claims.push(Claim {
+        at: build::NOW,
+        done_at: None,
+        after_sweep: None,
+        by: "ada".to_owned(),
+        subject: Subject::Service(web.row_id.clone()),
+        statement: Statement::FacetDone { facet: FacetKind::Revoked },
+        reference: Some("CA-9".to_owned()),
+        note: None,
+    });
+    let mut judged = assessment(vec![judged], vec![key("k", &[(&web, false)])], Vec::new());
+    for (minimum, expected) in [(Grade::E2, LineState::Claimed), (Grade::E1, LineState::Done)] {
+        judged.policy.minimum_grades.revoked = minimum;
+        let lines = checklist(&data, &judged);
+        let revoke = find(&lines, &web, "B1r");
+        assert_eq!(revoke.state, expected, "the policy wants {minimum}");
+        let told = revoke.steps.iter().any(|s| s.contains("`revoked = \"E1\"`"));
+        assert_eq!(told, expected == LineState::Claimed, "the policy wants {minimum}: {:?}", revoke.steps);
+    }
 }
