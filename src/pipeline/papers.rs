@@ -1,6 +1,7 @@
 //! Files that leave the tool: exports and checklists, from the judged incident to bytes on disk.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -8,7 +9,7 @@ use std::{
 use super::{judged::Judged, select::Selection};
 use crate::{
     error::Error,
-    model::checklist::Checklist,
+    model::{checklist::Checklist, ids::RowId, service::Service},
     remediate,
     report::{self, Export, Filter, checklist::Context, csv::Dialect, meta::Written},
 };
@@ -48,17 +49,25 @@ pub fn checklist(
     template: Option<&str>,
 ) -> Result<String, Error> {
     let lists = lists(judged, which)?;
-    let context = context(judged);
+    let context = context(judged, which)?;
     Ok(match layout {
         Layout::Markdown => report::checklist::markdown(&lists, &context, template)?,
         Layout::Html => report::checklist::html(&lists, &context, template)?,
     })
 }
 
-fn context(judged: &Judged) -> Context {
+fn context(judged: &Judged, which: Which<'_>) -> Result<Context, Error> {
     let (evidence, assessment) = (&judged.evidence, &judged.assessment);
+    let mut nothing_owed = remediate::nothing_owed(evidence, assessment, &judged.lines());
+    if let Some(owner) = which.owner {
+        nothing_owed.retain(|n| n.owner.as_deref() == Some(owner));
+    }
+    if which.service.is_some() {
+        let chosen: BTreeSet<&RowId> = chosen(judged, which)?.into_iter().map(|s| &s.row_id).collect();
+        nothing_owed.retain(|n| chosen.contains(&n.row_id));
+    }
     let d = &assessment.disclosure;
-    Context {
+    Ok(Context {
         incident: evidence.incident.name.clone(),
         disclosure: d.id.to_string(),
         title: d.title.clone(),
@@ -69,23 +78,28 @@ fn context(judged: &Judged) -> Context {
         chain_head: evidence.incident.chain_head.to_string(),
         first_words: d.first_words.clone(),
         tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),
-        nothing_owed: remediate::nothing_owed(evidence, assessment, &judged.lines()),
-    }
+        nothing_owed,
+    })
+}
+
+/// The services that `which` names.
+fn chosen<'a>(judged: &'a Judged, which: Which<'_>) -> Result<Vec<&'a Service>, Error> {
+    let services = which.service.map(str::to_owned).into_iter().collect();
+    let owners = which.owner.map(str::to_owned).into_iter().collect();
+    let selection = Selection { services, owners, ..Selection::default() };
+    selection.of(&judged.evidence.services, &|_| None)
 }
 
 /// Lines by owner, or of one owner or service.
 fn lists(judged: &Judged, which: Which<'_>) -> Result<Vec<Checklist>, Error> {
-    let none = |_: &crate::model::ids::RowId| None;
-    let lines = judged.lines();
-    if let Some(wanted) = which.service {
-        let selection = Selection { services: vec![wanted.to_owned()], ..Selection::default() };
-        let chosen = selection.of(&judged.evidence.services, &none)?;
-        let lines = chosen.iter().flat_map(|s| remediate::for_service(&lines, &s.row_id)).collect();
+    let mut lines = judged.lines();
+    if which.service.is_some() {
+        let rows: BTreeSet<&RowId> = chosen(judged, which)?.into_iter().map(|s| &s.row_id).collect();
+        lines.retain(|line| line.services.iter().any(|row| rows.contains(row)));
         return Ok(vec![Checklist { owner: None, lines }]);
     }
     if let Some(owner) = which.owner {
-        let selection = Selection { owners: vec![owner.to_owned()], ..Selection::default() };
-        selection.of(&judged.evidence.services, &none)?;
+        chosen(judged, which)?;
         let mut lists = remediate::by_owner(lines);
         lists.retain(|l| l.owner.as_deref() == Some(owner));
         if lists.is_empty() {

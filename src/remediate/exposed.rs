@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    fleet::{Fleet, leaked, lets_go_on, said, settled},
+    fleet::{COMMAND, Fleet, leaked, lets_go_on, said, settled},
     words::{attest_facet, count, shell, tick, ticks, verify},
 };
 use crate::model::{
@@ -17,6 +17,8 @@ use crate::model::{
     service::TlsStack,
 };
 
+/// How many services or owners a command for looking again names.
+const NAMED: usize = 4;
 /// How many certificates a line spells out; `export keys` has all.
 const CERTIFICATES: usize = 20;
 
@@ -87,10 +89,10 @@ impl<'a> Plan<'a> {
         line.impact = Some(kind.impact.clone());
         let since = self.key.exposed_at.map_or(String::new(), |t| format!(" after {}", t.short()));
         line.tool_checks = Some(format!(
-            "Every endpoint serves a key first seen{since}; a new certificate on the old key does not count: {}.",
-            self.verify_commands()
+            "Whether every endpoint serves a key first seen{since}; a new certificate on the old key does not count: `{}`.",
+            self.verify_command()
         ));
-        line.evidence_wanted.clone_from(&kind.evidence);
+        line.evidence_wanted = String::from("A new key on every endpoint.");
         line.evidence_seen = Some(self.rekey_seen(line.state));
         if settled(line.state) {
             let facets =
@@ -98,6 +100,9 @@ impl<'a> Plan<'a> {
             let done: Vec<_> = facets.filter(|f| f.value == FacetValue::Done).collect();
             line.grade = done.iter().filter_map(|f| f.grade).min();
             line.done_at = done.iter().filter_map(|f| f.at).max();
+            if let (Some(seen), Some(at)) = (&mut line.evidence_seen, line.done_at) {
+                *seen = format!("{seen}, as seen on {}", at.short());
+            }
         }
         line
     }
@@ -149,11 +154,21 @@ impl<'a> Plan<'a> {
         ];
         let rows = if self.serving.is_empty() { &self.rows } else { &self.serving };
         if rows.len() > 1 {
+            let owners: BTreeSet<&str> = rows.iter().filter_map(|row| self.fleet.owner(row)).collect();
+            let owners: Vec<String> = owners.into_iter().map(str::to_owned).collect();
+            let whose = match owners.as_slice() {
+                [] | [_] => String::new(),
+                several => format!(" Agree on it first: they belong to {}.", ticks(several)),
+            };
             steps.push(format!(
-                "Install it on every one of the {} services, or give each a key of its own: {}.",
+                "Install it on every one of the {} services, or give each a key of its own: {}.{whose}",
                 rows.len(),
                 ticks(&self.fleet.names(rows))
             ));
+        }
+        if !self.serving.is_empty() && self.serving.len() < self.rows.len() {
+            let still = ticks(&self.fleet.names(&self.serving));
+            steps.push(format!("Only {still} still has to leave the old key."));
         }
         let services: Vec<_> = rows.iter().filter_map(|row| self.fleet.service(row)).collect();
         if services.iter().any(|s| s.tls_stack() == TlsStack::Provider) {
@@ -179,19 +194,16 @@ impl<'a> Plan<'a> {
         steps
     }
 
-    fn verify_commands(&self) -> String {
-        match self.rows.as_slice() {
-            [row] => format!("`{}`", verify(row)),
-            rows => {
-                let owners: BTreeSet<Option<&str>> = rows.iter().map(|row| self.fleet.owner(row)).collect();
-                let known: Vec<String> = owners
-                    .iter()
-                    .flatten()
-                    .map(|o| format!("`allclear verify --owner {}`", shell(o).replace('`', "'")))
-                    .collect();
-                if known.len() == owners.len() { known.join(", ") } else { "`allclear verify`".to_owned() }
-            }
+    fn verify_command(&self) -> String {
+        let gate = Some("rekeyed");
+        if self.rows.len() <= NAMED {
+            return verify(&self.fleet.which(&self.rows), gate);
         }
+        let known: Option<BTreeSet<&str>> = self.rows.iter().map(|row| self.fleet.owner(row)).collect();
+        let owners = known.filter(|owners| owners.len() <= NAMED).unwrap_or_default();
+        let each: Vec<String> =
+            owners.iter().map(|o| format!("--owner {}", shell(o).replace('`', "'"))).collect();
+        verify(&each.join(" "), gate)
     }
 
     pub(super) fn revoke(&self) -> Line {
@@ -207,14 +219,24 @@ impl<'a> Plan<'a> {
             tick(&self.name)
         );
         line.steps = revoke_steps(&open);
-        line.impact = Some("None when no endpoint serves them any more; an outage for every client that checks where one still does.".to_owned());
-        line.tool_checks = Some(
-            "That every endpoint has left the key first, and when a certificate expires by itself."
+        line.impact = Some(
+            "Nothing once no endpoint serves them; where one still does, every client that checks."
                 .to_owned(),
         );
-        let attest: Vec<String> =
-            self.rows.iter().map(|row| attest_facet(row, FacetKind::Revoked.as_str())).collect();
-        line.attest = Some(attest.join("\n"));
+        line.tool_checks = Some(
+            "Whether every endpoint has left the key, and when a certificate expires. Neither CRL nor OCSP: the revocation is yours to record."
+                .to_owned(),
+        );
+        let attest = attest_facet(&self.fleet.which(&self.rows), FacetKind::Revoked.as_str());
+        line.attest = Some(if self.rows.len() > COMMAND {
+            format!(
+                "# {COMMAND} of {} services are named; `--filter state={}` instead of --service selects all that wait for it\n{attest}",
+                self.rows.len(),
+                State::RekeyedOldNotRevoked
+            )
+        } else {
+            attest
+        });
         line.evidence_wanted =
             String::from("Each of them in its CA's CRL or in OCSP, with reason keyCompromise; or expired.");
         let closed = self.key.certificates.len() - open.len();
@@ -224,6 +246,13 @@ impl<'a> Plan<'a> {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
             line.grade = Some(claim.grade());
+            let minimum = self.fleet.assessment.policy.minimum_grades.revoked;
+            if !settled(line.state) && claim.grade() < minimum {
+                line.steps.push(format!(
+                    "It is recorded as done, at grade {}, and the policy wants {minimum}, which only a CRL or OCSP could give; this release reads neither. Wait until they have expired, or write into allclear.toml that the record is enough: `revoked = \"E1\"` under `[policy.minimum_grades]`.",
+                    claim.grade()
+                ));
+            }
             seen = format!("{seen}; {}", said(&claim.by, claim.effective(), claim.reference.as_deref()));
         }
         line.evidence_seen = Some(seen);

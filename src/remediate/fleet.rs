@@ -2,19 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{ServiceType, Types};
+use super::{
+    types::{ServiceType, Types},
+    words::shell,
+};
 use crate::model::{
     assessment::{Assessment, SecretAssessment, ServiceAssessment, StandingClaim},
     checklist::{Line, LineState},
     claim::{Claim, Statement, Subject},
-    facet::{FacetKind, FacetValue, State},
+    facet::{FacetKind, FacetValue, Regression, State},
     ids::RowId,
     secret::Tier,
     service::{Service, TlsStack},
     sweep::Evidence,
     time::Timestamp,
-    verdict::Grade,
+    verdict::{Grade, Verdict},
 };
+
+/// How many services one command names.
+pub(super) const COMMAND: usize = 20;
 
 /// Everything that planning looks up.
 pub(super) struct Fleet<'a> {
@@ -25,6 +31,8 @@ pub(super) struct Fleet<'a> {
     judged: BTreeMap<&'a RowId, &'a ServiceAssessment>,
     secrets: BTreeMap<&'a str, &'a SecretAssessment>,
     claims: BTreeMap<(&'a RowId, FacetKind), &'a Claim>,
+    /// How many services answer to a `name:port`.
+    called: BTreeMap<String, usize>,
 }
 
 impl<'a> Fleet<'a> {
@@ -37,6 +45,7 @@ impl<'a> Fleet<'a> {
             judged: assessment.services.iter().map(|s| (&s.row_id, s)).collect(),
             secrets: assessment.secrets.iter().map(|s| (s.id.as_str(), s)).collect(),
             claims: facet_claims(&evidence.claims),
+            called: called(&evidence.services),
         }
     }
 
@@ -70,6 +79,24 @@ impl<'a> Fleet<'a> {
 
     pub(super) fn names(&self, rows: &[RowId]) -> Vec<String> {
         rows.iter().map(|row| self.name(row)).collect()
+    }
+
+    /// What a command calls a service: `name:port` where that means this service alone and no shell could
+    /// take it for anything else, else the row id.
+    fn called(&self, row: &RowId) -> String {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".:-_".contains(c);
+        self.service(row)
+            .map(Service::display_port)
+            .filter(|name| {
+                name.chars().all(plain) && !name.starts_with('-') && self.called.get(name) == Some(&1)
+            })
+            .unwrap_or_else(|| shell(row.as_str()))
+    }
+
+    /// The options that select some services in a command, [`COMMAND`] of them at most.
+    pub(super) fn which(&self, rows: &[RowId]) -> String {
+        let each = rows.iter().take(COMMAND).map(|row| format!("--service {}", self.called(row)));
+        each.collect::<Vec<_>>().join(" ")
     }
 
     pub(super) fn owner(&self, row: &RowId) -> Option<&'a str> {
@@ -146,25 +173,26 @@ impl<'a> Fleet<'a> {
         {
             seen.push(format!("seen by allclear, {}", at.short()));
         }
-        seen.extend(facet.justification.clone());
+        // A claim's reference is its justification: it was said above.
+        let said = |text: &String| claim.is_some_and(|c| c.reference.as_ref() == Some(text));
+        seen.extend(facet.justification.clone().filter(|j| !said(j)));
         if line.state == LineState::Waived {
             seen.extend(service.waiver.as_ref().map(waived));
         }
         let minimum = self.assessment.policy.minimum_grades.of(kind);
         if matches!(line.state, LineState::Seen | LineState::Claimed) && facet.value == FacetValue::Done {
-            let have = facet.grade.map_or("no grade".to_owned(), |g| g.to_string());
-            seen.push(format!("the policy wants {minimum}, and this is {have}"));
+            seen.push(format!("the policy wants {minimum}"));
         }
         line.evidence_seen = sentence(&seen);
     }
 
     /// Where a facet's line stands. Done below the minimum grade counts as seen or as said, not as done, unless
-    /// the headline state shows that assessment has accepted it.
+    /// the service was verified all the same; the states before that do not look at grades.
     pub(super) fn facet_state(&self, service: &ServiceAssessment, kind: FacetKind) -> LineState {
         let facet = service.facets.get(kind);
         let accepted = match service.state {
             State::Verified => true,
-            State::SecretsPending | State::AwaitingVerification | State::Stale => kind != FacetKind::Verified,
+            State::Stale => kind != FacetKind::Verified,
             _ => false,
         };
         match facet.value {
@@ -185,11 +213,25 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// Whether the service itself was seen or is presumed to have leaked.
+/// Whether the service itself was seen or is presumed to have leaked. One that only serves an exposed key
+/// again has gone backwards and has not leaked.
 pub(super) fn leaked(service: &ServiceAssessment) -> bool {
-    service.last_bad.is_some()
-        || service.presumed
-        || matches!(service.state, State::Exposed | State::Regressed | State::PatchedNotRestarted)
+    service.last_bad.is_some() || service.presumed || exposed(service)
+}
+
+fn exposed(service: &ServiceAssessment) -> bool {
+    match service.state {
+        State::Exposed | State::PatchedNotRestarted => true,
+        State::Regressed => {
+            service.regressions.iter().any(|r| matches!(r, Regression::R1 | Regression::R4 | Regression::R10))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the service leaks now, as far as the last looks say.
+pub(super) fn vulnerable(service: &ServiceAssessment) -> bool {
+    exposed(service) || service.endpoints.iter().any(|e| e.current && e.verdict == Verdict::Vulnerable)
 }
 
 /// Whether anything was ever owed on the service: it leaked, or it served a key that did.
@@ -198,7 +240,7 @@ pub(super) fn has_history(service: &ServiceAssessment) -> bool {
         || !service.spki_before.is_empty()
         || !service.old_certificates.is_empty()
         || !service.regressions.is_empty()
-        || service.state == State::Contradicted
+        || matches!(service.state, State::Contradicted | State::Regressed)
 }
 
 /// Whether somebody else decides about its software.
@@ -240,6 +282,20 @@ pub(super) fn waived(waiver: &StandingClaim) -> String {
 /// Parts of a sentence, or nothing.
 pub(super) fn sentence(parts: &[String]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Every word by which `--service` could mean a service and that looks like a `name:port`, with how
+/// many services it means.
+fn called(services: &[Service]) -> BTreeMap<String, usize> {
+    let mut out: BTreeMap<String, usize> = BTreeMap::new();
+    for service in services {
+        let id = service.row_id.as_str().to_lowercase();
+        let names = BTreeSet::from([service.display_port(), service.display_name(), id]);
+        for name in names.into_iter().filter(|n| n.contains(':')) {
+            *out.entry(name).or_default() += 1;
+        }
+    }
+    out
 }
 
 /// The last claim for each facet of each service that was not withdrawn.

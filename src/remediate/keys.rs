@@ -101,8 +101,12 @@ fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
     line.steps.clone_from(&kind.steps);
     line.overlap = kind.overlap;
     line.impact = Some(kind.impact.clone());
-    line.tool_checks = Some(format!("Only once a look sees its certificate: `{}`.", verify(row)));
-    line.attest = Some(attest_facet(row, FacetKind::Rekeyed.as_str()));
+    let which = fleet.which(&line.services);
+    line.tool_checks = Some(format!(
+        "Whether it has a new key, once a look sees its certificate: `{}`.",
+        verify(&which, Some("rekeyed"))
+    ));
+    line.attest = Some(attest_facet(&which, FacetKind::Rekeyed.as_str()));
     line.evidence_wanted.clone_from(&kind.evidence);
     if let Some(judged) = fleet.assessment_of(row) {
         fleet.fill(&mut line, judged, FacetKind::Rekeyed);
@@ -123,12 +127,11 @@ fn tickets(fleet: &Fleet<'_>, row: &RowId) -> Line {
         "Ticket keys were in the memory that leaked; with them recorded connections can be read.",
     );
     line.steps = vec![
-        "Made by the process at its start, they end with the restart: then nothing more is to be done.".to_owned(),
-        "Kept in a file or a cache that nodes share, they do not: list them in the secrets file with type `B2`, and they get a line of their own.".to_owned(),
+        "Where the process makes them at its start: nothing beyond the restart (A2).".to_owned(),
+        "Where nodes share them in a file or a cache: list them in the secrets file with type `B2`; they get a line of their own.".to_owned(),
     ];
     line.impact = Some(kind.impact.clone());
-    line.tool_checks =
-        Some("The restart. Ticket keys in files and shared caches it does not see.".to_owned());
+    line.tool_checks = Some("The restart; not ticket keys in files and shared caches.".to_owned());
     line.evidence_wanted = String::from("The restart, where nothing is shared.");
     if let Some(judged) = fleet.assessment_of(row) {
         fleet.fill(&mut line, judged, FacetKind::Restarted);

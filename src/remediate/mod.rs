@@ -15,6 +15,7 @@
 
 mod draft;
 mod exposed;
+mod find_out;
 mod fleet;
 mod implied;
 mod keys;
@@ -37,11 +38,13 @@ pub use owners::{by_owner, for_service, nothing_owed};
 pub use types::{SecretType, ServiceType, Types, TypesError};
 
 /// Every line of the whole fleet, in working order: tier by tier, and within a tier what others wait
-/// for first, then by owner (lines without one last), name and port. The same evidence gives the
-/// same lines.
+/// for first, then by owner (lines without one last), name and port. In tier A services that leak now
+/// come before those that nobody could judge, and these before what only wants a record; among equals
+/// the public ones first. The same evidence gives the same lines.
 pub fn checklist(evidence: &Evidence, assessment: &Assessment) -> Vec<Line> {
     let fleet = fleet::Fleet::new(evidence, assessment, Types::embedded());
     let mut drafts = draft::Drafts::default();
+    find_out::lines(&fleet, &mut drafts);
     stop::lines(&fleet, &mut drafts);
     keys::lines(&fleet, &mut drafts);
     secrets::lines(&fleet, &mut drafts);

@@ -97,7 +97,7 @@ fn line(
     let since = last_bad
         .map_or("after the last bad look at its services".to_owned(), |t| format!("after {}", t.short()));
     line.tool_checks = Some(format!(
-        "That it was done {since}. allclear never sees a secret's value, so the try with the old one is yours."
+        "Only that it was recorded as done {since}: it never sees a secret's value, so the try with the old one is yours."
     ));
     if secret.implied {
         line.attest = Some(format!(
@@ -121,17 +121,17 @@ fn why(
     let leaking: Vec<String> = rows.iter().filter(bad).map(|row| fleet.name(row)).collect();
     let names = if leaking.is_empty() { ticks(&fleet.names(rows)) } else { ticks(&leaking) };
     let when = last_bad.map_or(String::new(), |t| format!(", last on {}", t.short()));
-    let how = if last_bad.is_some() { "leaked" } else { "is presumed to have leaked" };
+    let leak = if last_bad.is_some() { "leak" } else { "presumed leak" };
     let mut text = if secret.implied {
         let of = rows
             .first()
             .and_then(|row| fleet.service(row))
             .map_or("service", |s| fleet.kind(s).title.as_str());
         format!(
-            "Nobody listed it, but {names} is of the type \"{of}\" and will hold one; it was in reach of the leak{when}."
+            "Nobody listed it, but services of the type \"{of}\" hold one as a rule: in reach of the {leak} at {names}{when}."
         )
     } else {
-        format!("It was in the memory of {names}, which {how}{when}: {}.", kind.exposed_if)
+        format!("In reach of the {leak} at {names}{when}: {}.", kind.exposed_if)
     };
     let others = rows.len().saturating_sub(leaking.len());
     if !leaking.is_empty() && others > 0 {
@@ -160,7 +160,7 @@ fn state(line: &mut Line, judged: Option<&SecretAssessment>) {
         _ => LineState::Open,
     };
     let mut seen = Vec::new();
-    if !matches!(judged.state, SecretState::Identified | SecretState::Waived) {
+    if !matches!(judged.state, SecretState::Identified | SecretState::Owned | SecretState::Waived) {
         seen.push(judged.state.to_string());
     }
     if let Some(claim) = &judged.claim {

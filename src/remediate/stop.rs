@@ -1,12 +1,11 @@
-//! Tier A, stop the leak: find out (A0), install the fix (A1), restart (A2). One of each per service
-//! at most. New keys are not its business.
+//! Tier A, stop the leak: install the fix (A1), restart (A2). One of each per service at most. Services that
+//! nobody could judge and new keys are not its business.
 
 use super::{
-    draft::{Drafts, Stop},
-    fleet::{Fleet, has_history, is_appliance, leaked, sentence, waived},
+    draft::Drafts,
+    fleet::{Fleet, is_appliance, leaked, sentence, settled, vulnerable},
     types::ServiceType,
-    unknown,
-    words::{attest_facet, seen, shell, tick, ticks, verify},
+    words::{attest_facet, seen, tick, ticks, verify},
 };
 use crate::model::{
     assessment::{EndpointAssessment, ServiceAssessment},
@@ -14,22 +13,13 @@ use crate::model::{
     facet::{FacetKind, FacetValue, Regression, State},
     secret::Tier,
     service::{Service, TlsStack},
-    verdict::Verdict,
+    verdict::{Grade, Verdict},
     wrap::Transport,
 };
 
-/// How far ahead a proposed waiver ends.
-const WAIVER_SECONDS: i64 = 30 * 24 * 3600;
-
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
     for (service, judged) in fleet.judged() {
-        let mut stop = Stop::default();
-        let undecided =
-            judged.endpoints.iter().any(|e| !e.verdict.is_clean() && e.verdict != Verdict::Vulnerable);
-        let waived_unknown = judged.state == State::Waived && !has_history(judged) && undecided;
-        if judged.state == State::Unknown || waived_unknown {
-            stop.find_out = Some(drafts.push(find_out(fleet, service, judged), []));
-        }
+        let mut stop = drafts.stop.get(&service.row_id).copied().unwrap_or_default();
         if leaked(judged) && judged.state != State::Decommissioned {
             let owed = |kind| judged.facets.get(kind).value != FacetValue::NotApplicable;
             if owed(FacetKind::Patched) {
@@ -47,84 +37,65 @@ fn own_line(fleet: &Fleet<'_>, service: &Service, code: &str, title: &str) -> Li
     fleet.line(format!("{}/{code}", service.row_id), Tier::A, code, title, vec![service.row_id.clone()])
 }
 
-fn find_out(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
-    let mut line = own_line(fleet, service, "A0", "Find out");
-    let open = judged.endpoints.iter().filter(|e| !e.verdict.is_clean());
-    let worst = open.clone().max_by_key(|e| e.current);
-    let (why, steps) = unknown::advice(judged.reason.filter(|_| worst.is_none()).or(worst.map(|e| e.reason)));
-    let places: Vec<String> = open.filter_map(|e| e.address).map(|a| a.to_string()).collect();
-    let at = if places.is_empty() || places.len() == judged.endpoints.len() {
-        String::new()
-    } else {
-        format!(" (at {})", ticks(&places))
-    };
-    line.why = format!("Nobody knows whether it is affected{at}: {why}. Unknown is never clean.");
-    line.steps = steps.iter().map(|s| (*s).to_owned()).collect();
-    line.tool_checks = Some(format!("A look that decides: `{}`.", verify(&service.row_id)));
-    let id = shell(service.row_id.as_str());
-    let until = fleet.assessment.now.plus_seconds(WAIVER_SECONDS).date();
-    line.attest = Some(format!(
-        "# either: it cannot have the hole, and this shows it\n\
-         allclear attest --service {id} --not-affected vulnerable_code_not_present --reference DOC\n\
-         # or: it is gone for good\n\
-         allclear attest --service {id} --decommissioned --reference TICKET\n\
-         # or: it is accepted as it is, until then\n\
-         allclear waive --service {id} --until {until} --reason \"...\""
-    ));
-    line.evidence_wanted = String::from(
-        "A look that decides, a document that shows why it cannot be affected, or proof that it is gone.",
-    );
-    let claimed_gone = judged.claim.as_ref().filter(|c| c.what.starts_with("decommission"));
-    if judged.state == State::Waived {
-        line.state = LineState::Waived;
-        line.evidence_seen = judged.waiver.as_ref().map(waived);
-        line.done_by = judged.waiver.as_ref().map(|w| w.by.clone());
-        line.done_at = judged.waiver.as_ref().map(|w| w.at);
-    } else if let Some(claim) = claimed_gone {
-        line.state = LineState::Claimed;
-        line.done_by = Some(claim.by.clone());
-        line.done_at = Some(claim.at);
-        let sweeps = fleet.assessment.policy.decommission_sweeps;
-        line.evidence_seen = Some(format!(
-            "said to be gone by {}; proved when {sweeps} sweeps in a row cannot reach it",
-            claim.by
-        ));
-    }
-    line
-}
-
 fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
     let kind = fleet.kind(service);
-    let (title, steps) = if is_appliance(service, kind) {
-        ("Install the maker's fix", appliance_steps())
-    } else {
-        match service.tls_stack() {
-            TlsStack::Provider => ("Get the provider's statement", provider_steps()),
-            TlsStack::OpensslStatic => ("Rebuild with the fixed library", static_steps()),
-            TlsStack::Other => ("Install the fixed version", other_steps()),
-            stack => ("Install the fixed version", package_steps(stack)),
-        }
+    let appliance = is_appliance(service, kind);
+    let closed = seen_closed(fleet, judged);
+    let (title, steps) = match service.tls_stack() {
+        _ if closed => ("Record which fix is installed", vec![record_step(service, appliance)]),
+        _ if appliance => ("Install the maker's fix", appliance_steps()),
+        TlsStack::Provider => ("Get the provider's statement", provider_steps()),
+        TlsStack::OpensslStatic => ("Rebuild with the fixed library", static_steps()),
+        TlsStack::Other => ("Install the fixed version", other_steps()),
+        stack => ("Install the fixed version", package_steps(stack)),
     };
     let mut line = own_line(fleet, service, "A1", title);
     line.why = evidence(judged);
     line.steps = steps;
+    let which = fleet.which(&line.services);
     if judged.presumed && judged.last_bad.is_none() {
         line.steps.push(format!(
-            "If it never had the hole, show that instead: `allclear attest --service {} --not-affected vulnerable_code_not_present --reference DOC`.",
-            shell(service.row_id.as_str())
+            "If it never had the hole, show that instead: `allclear attest {which} --not-affected vulnerable_code_not_present --reference DOC`."
         ));
     }
-    line.tool_checks = Some(
-        "Not from the network: it cannot see packages. The restart below shows whether the fix is in use."
-            .to_owned(),
-    );
-    line.attest = Some(attest_facet(&service.row_id, "patched"));
+    line.attest = Some(attest_facet(&which, FacetKind::Patched.as_str()));
     line.evidence_wanted = String::from(
         "The installed version and its distribution's advisory, a build id with a date, or the maker's statement with a date.",
     );
-    line.impact = Some("None by itself; the old code goes on running until the restart.".to_owned());
+    if closed {
+        line.why = format!(
+            "{} What is missing is your word for what was installed, which no sweep can see.",
+            line.why
+        );
+        line.impact = Some("Nothing.".to_owned());
+        line.tool_checks = Some("Nothing here: it cannot see packages.".to_owned());
+    } else {
+        line.impact = Some("Nothing yet; the old code goes on running until the restart (A2).".to_owned());
+        line.tool_checks = Some(
+            "Nothing here: it cannot see packages. The restart (A2) shows whether the fix is in use."
+                .to_owned(),
+        );
+    }
     fleet.fill(&mut line, judged, FacetKind::Patched);
     line
+}
+
+/// Whether looks since the last bad one found the hole closed, and nobody has said how.
+fn seen_closed(fleet: &Fleet<'_>, judged: &ServiceAssessment) -> bool {
+    let state = fleet.facet_state(judged, FacetKind::Restarted);
+    let recorded = settled(fleet.facet_state(judged, FacetKind::Patched));
+    matches!(state, LineState::Done | LineState::Seen) && !recorded && !vulnerable(judged)
+}
+
+fn record_step(service: &Service, appliance: bool) -> String {
+    match service.tls_stack() {
+        _ if appliance => "Write the firmware version and the maker's statement into the ticket.",
+        TlsStack::Provider => "Ask the provider for a statement with a date: when your endpoints ran fixed code.",
+        TlsStack::OpensslStatic => "Write the build id or digest and the date of the fixed build into the ticket.",
+        TlsStack::Other => "Write the library or runtime, its version and the advisory that names it as fixed into the ticket.",
+        _ => "Write into the ticket what is installed (`dpkg -l 'libssl*'` or `rpm -q openssl-libs`), since when, and the advisory that names it as fixed.",
+    }
+    .to_owned()
 }
 
 fn package_steps(stack: TlsStack) -> Vec<String> {
@@ -192,7 +163,11 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
         _ => "Restart everything that runs the old code",
     };
     let mut line = own_line(fleet, service, "A2", title);
-    line.why = format!("{} The old code runs until the process ends.", evidence(judged));
+    line.why = if judged.facets.patched.value == FacetValue::NotApplicable {
+        format!("{} The old code runs until the process ends.", evidence(judged))
+    } else {
+        "The old code runs until every process that loaded it has ended.".to_owned()
+    };
     line.steps = if appliance {
         vec!["Restart the device after the firmware is installed, and check that it came back with the new version.".to_owned()]
     } else if provider {
@@ -202,19 +177,21 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
     };
     line.impact = (!provider && !kind.drops.is_empty()).then(|| kind.drops.clone());
     line.tool_checks = Some(format!(
-        "Clean looks at every address ({} at least) after the last bad one: `{}`.",
-        fleet.assessment.policy.minimum_grades.restarted,
-        verify(&service.row_id)
+        "Whether every address is clean since the last bad look: `{}`.",
+        verify(&fleet.which(&line.services), None)
     ));
-    line.evidence_wanted = String::from("Every address clean in two sweeps or from two vantages.");
+    let twice = fleet.assessment.policy.minimum_grades.restarted >= Grade::E3;
+    line.evidence_wanted = if twice {
+        "Every address clean in two sweeps, or from two vantages.".to_owned()
+    } else {
+        "Every address clean in a sweep.".to_owned()
+    };
     fleet.fill(&mut line, judged, FacetKind::Restarted);
     line
 }
 
 fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
-    let mut steps = vec![
-        "Only after the fix is installed: a restart of the old code can put the key into fresh memory, where it leaks sooner.".to_owned(),
-    ];
+    let mut steps = vec!["Only after the fix is installed.".to_owned()];
     steps.extend(kind.test.as_ref().map(|t| format!("Check its configuration first: `{t}`.")));
     steps.push(match &kind.units {
         Some([debian, red_hat]) if debian == red_hat => {
@@ -259,7 +236,7 @@ pub(super) fn evidence(judged: &ServiceAssessment) -> String {
         };
         parts.push(format!("{place} {} ({}, {}{of})", seen(worst.reason), worst.sweep, worst.at.short()));
     } else if let Some(at) = judged.last_bad {
-        parts.push(format!("Seen vulnerable until {}", at.short()));
+        parts.push(format!("Seen vulnerable, last on {}", at.short()));
     } else if judged.presumed {
         parts.push(
             "Clean at its first look, and presumed to have leaked before: its certificate is older than the disclosure"

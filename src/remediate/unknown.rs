@@ -1,13 +1,34 @@
 //! What to do about a service that nobody could judge, by the reason why. Words alone.
 
-use crate::model::verdict::Reason;
+use crate::model::{service::Service, verdict::Reason};
 
-/// Why the answer is missing, as a sentence about the service, and the first steps towards it.
-pub(super) fn advice(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
+/// Why the answer is missing, and the first steps towards it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Advice {
+    /// A sentence about one service, without its end.
+    pub(super) why: String,
+    pub(super) steps: &'static [&'static str],
+    /// Whether another look can decide.
+    pub(super) looks: bool,
+}
+
+/// The advice for a service, by the reason why its last look decided nothing.
+pub(super) fn advice(service: &Service, reason: Option<Reason>) -> Advice {
+    let looks = !matches!(reason, Some(Reason::WrapUnsupported | Reason::Fragile));
+    let (why, steps) = words(reason);
+    let why = if reason == Some(Reason::WrapUnsupported) {
+        format!("this release does not speak `{}`, so nothing was asked", service.wrap)
+    } else {
+        why.to_owned()
+    };
+    Advice { why, steps, looks }
+}
+
+fn words(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
     match reason {
         None => ("nobody has looked at it yet", &["Let allclear look from a place that reaches it."]),
         Some(Reason::Fragile) => (
-            "it is marked fragile, so allclear did not ask it the question: such devices have hung when probed",
+            "it is marked fragile, and was not asked, because such devices have hung when probed",
             &[
                 "Get a statement with a date from its maker: which firmware is affected, and which is fixed.",
                 "Compare it with the firmware that the device shows, and keep both in the ticket.",
@@ -15,7 +36,7 @@ pub(super) fn advice(reason: Option<Reason>) -> (&'static str, &'static [&'stati
             ],
         ),
         Some(Reason::ProbeTimedOut) => (
-            "it accepts connections and then says nothing: a tarpit, a filter in between, or a service that hangs",
+            "it accepts connections and then says nothing (a tarpit, a filter in between, or a service that hangs)",
             &[
                 "Look again from the same network segment, where no filter stands in between.",
                 "If it is a tarpit by design, write down where that is documented.",
@@ -29,7 +50,7 @@ pub(super) fn advice(reason: Option<Reason>) -> (&'static str, &'static [&'stati
             ],
         ),
         Some(Reason::Refused) => (
-            "its port is closed: stopped for now, moved, or gone",
+            "its port is closed (stopped for now, moved, or gone)",
             &[
                 "If it is only stopped, start it on a fixed version and look again; it is not clean because it is down.",
                 "If it moved, correct the inventory. If it is gone for good, record that.",
@@ -58,7 +79,14 @@ pub(super) fn advice(reason: Option<Reason>) -> (&'static str, &'static [&'stati
                 "If it stays unclear, compare the version on the host with the advisory.",
             ],
         ),
-        Some(Reason::StarttlsRefused | Reason::WrapMismatch | Reason::WrapUnsupported | Reason::NotTls) => (
+        Some(Reason::WrapUnsupported) => (
+            "this release does not speak its wrap",
+            &[
+                "The inventory is not wrong: test it with another tool that speaks this protocol, or compare the version on the host with the advisory.",
+                "Keep what that showed in the ticket, and record it here: as not affected, or waived with an end.",
+            ],
+        ),
+        Some(Reason::StarttlsRefused | Reason::WrapMismatch | Reason::NotTls) => (
             "TLS could not be reached in the way the inventory says",
             &[
                 "Check `wrap` and `port` in the inventory against what the service speaks, and look again.",

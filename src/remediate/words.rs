@@ -1,7 +1,7 @@
 //! Sentences and commands. Names come from inventories and servers: here they lose their control
 //! characters and backticks, and what enters a command is quoted for a shell.
 
-use crate::model::{ids::RowId, text::printable, verdict::Reason};
+use crate::model::{text::printable, verdict::Reason};
 
 /// How many names a sentence lists before it says how many more there are.
 const NAMED: usize = 4;
@@ -36,14 +36,16 @@ pub(super) fn shell(text: &str) -> String {
     }
 }
 
-/// Verifies one service.
-pub(super) fn verify(row: &RowId) -> String {
-    format!("allclear verify --service {}", shell(row.as_str()))
+/// Asks whether a gate holds, about what `which` selects (options, already quoted; empty: everything).
+pub(super) fn verify(which: &str, gate: Option<&str>) -> String {
+    let gate = gate.map_or(String::new(), |g| format!(" --gate {g}"));
+    let which = if which.is_empty() { String::new() } else { format!(" {which}") };
+    format!("allclear verify{which}{gate}")
 }
 
-/// Records that a facet of a service is done.
-pub(super) fn attest_facet(row: &RowId, facet: &str) -> String {
-    format!("allclear attest --service {} --facet {facet} --reference TICKET", shell(row.as_str()))
+/// Records that a facet of services is done.
+pub(super) fn attest_facet(which: &str, facet: &str) -> String {
+    format!("allclear attest {which} --facet {facet} --reference TICKET")
 }
 
 /// Records how far a secret has come.

@@ -10,11 +10,14 @@
 //! * `{{prose text}}`: a text of ours in which backticks mark names and commands
 //! * `{{mono text}}`: a name, shown as code
 //! * `{{command text}}`: one line inside a code block
+//! * `{{number @index}}`: the number of a step, from 1
 
 mod escape;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use handlebars::Handlebars;
 use serde::Serialize;
@@ -91,7 +94,7 @@ pub struct View {
     pub disclosure: String,
     /// Its title.
     pub title: String,
-    /// When it became public.
+    /// The date on which it became public.
     pub disclosed_at: String,
     /// The last sweep; empty before the first.
     pub sweep: String,
@@ -116,7 +119,7 @@ pub struct View {
 /// The lines of one owner.
 #[derive(Debug, Serialize)]
 pub struct ListView {
-    /// The owner; empty where nobody is known.
+    /// The owner, or the owners of a list about one service; empty where nobody is known.
     pub owner: String,
     /// Lines in all.
     pub total: usize,
@@ -126,6 +129,10 @@ pub struct ListView {
     pub first: Vec<LineView>,
     /// How many more there are.
     pub first_more: usize,
+    /// Where nothing can be worked on now: the first line that waits for others, alone or none.
+    pub waiting: Vec<LineView>,
+    /// Whether every line is settled.
+    pub all_settled: bool,
     /// All lines, tier by tier; tiers without lines are left out.
     pub tiers: Vec<TierView>,
 }
@@ -156,7 +163,7 @@ pub struct LineView {
     pub services_more: usize,
     /// Who does it.
     pub owner: String,
-    /// The secret's id.
+    /// The secret's id; empty where it is the line's own.
     pub secret: String,
     /// Where it is kept.
     pub location: String,
@@ -166,6 +173,10 @@ pub struct LineView {
     pub state_text: String,
     /// Whether nothing more is to be done: done or not owed.
     pub ticked: bool,
+    /// Whether it is done, not owed or waived.
+    pub settled: bool,
+    /// Whether somebody still has to act: not settled, and not seen done.
+    pub to_do: bool,
     /// Why it is on the list (prose).
     pub why: String,
     /// What to do, step by step (prose).
@@ -192,6 +203,8 @@ pub struct LineView {
     pub done_by: String,
     /// When.
     pub done_at: String,
+    /// Both, where the evidence does not say so already.
+    pub recorded: String,
     /// The owner's own instructions.
     pub runbook: String,
 }
@@ -230,7 +243,7 @@ fn view(lists: &[Checklist], context: &Context) -> View {
         incident: clean(&context.incident),
         disclosure: clean(&context.disclosure),
         title: clean(&context.title),
-        disclosed_at: context.disclosed_at.short(),
+        disclosed_at: context.disclosed_at.date(),
         sweep: context.sweep.map_or_else(String::new, |s| s.to_string()),
         generated_at: context.generated_at.short(),
         policy: clean(&context.policy),
@@ -254,14 +267,27 @@ fn list_view(list: &Checklist) -> ListView {
         title: tier_title(*tier).to_owned(),
         lines: list.lines.iter().filter(|l| l.tier == *tier).map(line_view).collect(),
     });
+    let open = list.lines.iter().filter(|l| !settled(l.state)).count();
+    let waiting = list.lines.iter().find(|l| !settled(l.state) && !l.blocked_by_text.is_empty());
     ListView {
-        owner: opt(list.owner.as_ref()),
+        owner: whose(list),
         total: list.lines.len(),
-        settled: list.lines.iter().filter(|l| ticked(l.state) || l.state == LineState::Waived).count(),
+        settled: list.lines.len() - open,
+        waiting: waiting.filter(|_| ready.is_empty()).map(line_view).into_iter().collect(),
+        all_settled: open == 0,
         first_more: ready.len().saturating_sub(FIRST),
         first: ready.into_iter().take(FIRST).map(line_view).collect(),
         tiers: tiers.filter(|t| !t.lines.is_empty()).collect(),
     }
+}
+
+/// The owner; of a list about one service, everyone who has a line on it.
+fn whose(list: &Checklist) -> String {
+    if list.owner.is_some() {
+        return opt(list.owner.as_ref());
+    }
+    let owners: BTreeSet<String> = list.lines.iter().filter_map(|l| l.owner.as_deref()).map(clean).collect();
+    owners.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Whether somebody can work on it now.
@@ -272,6 +298,21 @@ fn can_start(line: &Line) -> bool {
 
 const fn ticked(state: LineState) -> bool {
     matches!(state, LineState::Done | LineState::NotApplicable)
+}
+
+const fn settled(state: LineState) -> bool {
+    ticked(state) || matches!(state, LineState::Waived)
+}
+
+/// Who did it and when, unless what was seen says when.
+fn recorded(line: &Line) -> String {
+    let Some(at) = line.done_at.map(Timestamp::short) else {
+        return String::new();
+    };
+    if line.evidence_seen.as_ref().is_some_and(|seen| seen.contains(&at)) {
+        return String::new();
+    }
+    line.done_by.as_ref().map_or_else(|| at.clone(), |by| format!("{at} by {}", clean(by)))
 }
 
 fn line_view(line: &Line) -> LineView {
@@ -288,11 +329,14 @@ fn line_view(line: &Line) -> LineView {
         services: line.service_names.iter().take(SERVICES).map(|s| clean(s)).collect(),
         services_more: line.service_names.len().saturating_sub(SERVICES),
         owner: opt(line.owner.as_ref()),
-        secret: opt(line.secret.as_ref()),
+        // An implied secret has the line's own id, which says nothing beside the services.
+        secret: opt(line.secret.as_ref().filter(|secret| **secret != line.id)),
         location: opt(line.location.as_ref()),
         state: line.state.to_string(),
         state_text: state_text(line.state).to_owned(),
         ticked: ticked(line.state),
+        settled: settled(line.state),
+        to_do: !settled(line.state) && line.state != LineState::Seen,
         why: clean(&line.why),
         steps: line.steps.iter().map(|s| clean(s)).collect(),
         impact: opt(line.impact.as_ref()),
@@ -306,6 +350,7 @@ fn line_view(line: &Line) -> LineView {
         grade: line.grade.map_or_else(String::new, |g| g.to_string()),
         done_by: opt(line.done_by.as_ref()),
         done_at: line.done_at.map_or_else(String::new, Timestamp::short),
+        recorded: recorded(line),
         runbook: opt(line.runbook.as_ref()),
     }
 }

@@ -7,9 +7,11 @@ use super::{
 };
 use crate::model::{
     checklist::LineState,
+    claim::{Claim, Statement, Subject},
     facet::{
-        FacetValue::{Done, NotApplicable, Open, TooEarly},
-        State,
+        FacetKind,
+        FacetValue::{Done, NotApplicable, Open, TooEarly, Waived},
+        Regression, State,
     },
     service::TlsStack,
     verdict::{Grade, Reason, Verdict},
@@ -66,11 +68,8 @@ fn nothing_is_revoked_before_every_endpoint_has_left_the_key() {
     let revoke = find(&lines, web, "B1r");
     assert_eq!(revoke.state, LineState::Open);
     let commands = revoke.attest.as_deref().unwrap_or_default();
-    for service in [web, mail] {
-        let command =
-            format!("allclear attest --service {} --facet revoked --reference TICKET", service.row_id);
-        assert!(commands.lines().any(|l| l == command), "no line {command:?} in {commands:?}");
-    }
+    let wanted = "allclear attest --service mx1.example.test:25 --service web01.example.test:443 --facet revoked --reference TICKET";
+    assert_eq!(commands, wanted, "one command for all that share the key");
 
     for judged in assessment.services.iter_mut().take(2) {
         judged.old_certificates = vec![build::revoked("shared")];
@@ -145,4 +144,59 @@ fn a_service_that_only_shares_the_key_owes_no_patch() {
         .collect();
     assert_eq!(codes, ["B1", "B1r", "F1"]);
     assert!(find(&lines, &other, "B1").why.contains("The same key is on `mx1.example.test:25`"));
+}
+
+#[test]
+fn a_waiver_of_the_new_key_does_not_let_anyone_revoke_what_is_still_served() {
+    let (evidence, mut assessment, services) = fleet();
+    for (judged, service) in assessment.services.iter_mut().zip(&services).take(2) {
+        *judged = leaked(service, State::ClosedKeyAtRisk, [Done, Done, Waived, Open, Open, Open]);
+    }
+    let lines = checklist(&evidence, &assessment);
+    assert_eq!(find(&lines, &services[0], "B1").state, LineState::Waived);
+    let revoke = find(&lines, &services[0], "B1r");
+    assert_eq!(revoke.state, LineState::Blocked, "the old key is still served: {revoke:?}");
+}
+
+#[test]
+fn who_only_serves_an_exposed_key_again_is_not_said_to_have_leaked() {
+    let (evidence, mut assessment, services) = fleet();
+    let mail = &services[1];
+    let mut again = quiet(mail, State::Regressed, Verdict::NotVulnerable, Reason::FixProved);
+    again.facets = build::facets([NotApplicable, NotApplicable, Open, Open, Open, Open]);
+    again.regressions = vec![Regression::R2];
+    assessment.services[1] = again;
+    let lines = checklist(&evidence, &assessment);
+    let why = &find(&lines, mail, "B1").why;
+    assert!(why.contains("in the memory of `web01.example.test:443` while it leaked"), "why: {why}");
+    assert!(why.contains("The same key is on `mx1.example.test:25`"), "why: {why}");
+}
+
+#[test]
+fn a_recorded_revocation_below_the_policy_is_not_done_and_says_what_to_do() {
+    let web = owned("web01.example.test", 443, "nginx", "team-web", TlsStack::OpensslDynamic);
+    let mut judged = leaked(&web, State::AwaitingVerification, [Done; 6]);
+    judged.facets.revoked = build::facet(Done, Some(Grade::E1));
+    judged.facets.verified = build::facet(Open, None);
+    judged.old_certificates = vec![build::revoked("k")];
+    let mut data = evidence(vec![web.clone()], Vec::new());
+    data.claims.push(Claim {
+        at: build::NOW,
+        done_at: None,
+        after_sweep: None,
+        by: "ada".to_owned(),
+        subject: Subject::Service(web.row_id.clone()),
+        statement: Statement::FacetDone { facet: FacetKind::Revoked },
+        reference: Some("CA-9".to_owned()),
+        note: None,
+    });
+    let mut judged = assessment(vec![judged], vec![key("k", &[(&web, false)])], Vec::new());
+    for (minimum, expected) in [(Grade::E2, LineState::Claimed), (Grade::E1, LineState::Done)] {
+        judged.policy.minimum_grades.revoked = minimum;
+        let lines = checklist(&data, &judged);
+        let revoke = find(&lines, &web, "B1r");
+        assert_eq!(revoke.state, expected, "the policy wants {minimum}");
+        let told = revoke.steps.iter().any(|s| s.contains("`revoked = \"E1\"`"));
+        assert_eq!(told, expected == LineState::Claimed, "the policy wants {minimum}: {:?}", revoke.steps);
+    }
 }

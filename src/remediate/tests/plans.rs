@@ -16,7 +16,7 @@ use crate::model::{
         State,
     },
     secret::{Secret, SecretState},
-    service::{Service, TlsStack},
+    service::{Declared, Exposure, Service, TlsStack},
     sweep::Evidence,
     verdict::{Grade, Reason, Verdict},
 };
@@ -173,6 +173,7 @@ fn a_claim_names_who_when_and_why_unless_withdrawn() {
     let web = owned("web01.example.test", 443, "nginx", "o", TlsStack::OpensslDynamic);
     let mut judged = exposed(&web);
     judged.facets.patched = build::facet(Contradicted, None);
+    judged.facets.patched.justification = Some("CHG-7".to_owned());
     let claim = |statement| Claim {
         at: build::NOW,
         done_at: None,
@@ -191,7 +192,7 @@ fn a_claim_names_who_when_and_why_unless_withdrawn() {
     assert_eq!(fix.state, LineState::Contradicted);
     assert_eq!(fix.done_by.as_deref(), Some("ada"));
     assert!(
-        fix.evidence_seen.as_deref().is_some_and(|s| s.contains("CHG-7")),
+        fix.evidence_seen.as_deref().is_some_and(|s| s.matches("CHG-7").count() == 1),
         "seen: {:?}",
         fix.evidence_seen
     );
@@ -276,6 +277,7 @@ fn an_unknown_service_is_found_out_first_and_says_why() {
         (Verdict::Unreachable, Reason::Refused, "port is closed"),
         (Verdict::Inconclusive, Reason::Blocked, "decides nothing"),
         (Verdict::Inconclusive, Reason::BackportLikely, "decides nothing"),
+        (Verdict::Skipped, Reason::WrapUnsupported, "this release does not speak `tls`"),
     ];
     let service = owned("h.example.test", 443, "https", "o", TlsStack::Unknown);
     for (verdict, reason, word) in table {
@@ -285,12 +287,9 @@ fn an_unknown_service_is_found_out_first_and_says_why() {
         assert_eq!(lines.len(), 1, "{reason}: nothing else is known to be owed");
         let commands = line.attest.as_deref().unwrap_or_default();
         for wanted in [
-            format!(
-                "allclear attest --service {} --not-affected vulnerable_code_not_present --reference DOC",
-                service.row_id
-            ),
-            format!("allclear attest --service {} --decommissioned --reference TICKET", service.row_id),
-            format!("allclear waive --service {} --until 2026-12-23 --reason \"...\"", service.row_id),
+            "allclear attest --service h.example.test:443 --not-affected vulnerable_code_not_present --reference DOC",
+            "allclear attest --service h.example.test:443 --decommissioned --reference TICKET",
+            "allclear waive --service h.example.test:443 --until 2026-12-23 --reason \"...\"",
         ] {
             assert!(commands.lines().any(|l| l == wanted), "{reason}: no {wanted:?} in {commands}");
         }
@@ -373,7 +372,7 @@ fn ids_that_people_made_collide_harmlessly() {
 
 #[test]
 fn hostile_names_stay_inside_commands_and_sentences() {
-    let mut web = owned("web01.example.test", 443, "https", "o'; rm -rf /", TlsStack::Openssl);
+    let mut web = owned("web01.example.test; halt", 443, "https", "o'; rm -rf /", TlsStack::Openssl);
     web.row_id = crate::model::ids::RowId::declared("x'; reboot #\n`id`");
     let lines = lists_of(&web, exposed(&web));
     for line in &lines {
@@ -384,4 +383,117 @@ fn hostile_names_stay_inside_commands_and_sentences() {
         let texts = line.steps.iter().chain([&line.why, &line.title]).chain(&line.blocked_by_text);
         assert!(texts.chain(&line.tool_checks).all(|t| !t.contains('\n')), "{line:?}");
     }
+}
+
+#[test]
+fn commands_name_a_service_by_name_and_port_where_that_is_one_service_and_harmless() {
+    let plain = |name: &str| owned(name, 443, "https", "o", TlsStack::Openssl);
+    let twin = |id: &str| {
+        let mut service = plain("twin.example.test");
+        service.row_id = crate::model::ids::RowId::declared(id);
+        service
+    };
+    let table: &[(&str, Vec<Service>, &str)] = &[
+        ("one", vec![plain("h.example.test")], "h.example.test:443"),
+        ("two of that name", vec![twin("a"), twin("b")], "a"),
+        ("a name that a shell reads", vec![plain("$(halt)")], ""),
+        ("IPv6 in brackets, which a shell may expand", vec![plain("2001:db8::1")], ""),
+        ("an option", vec![plain("-x")], ""),
+        ("upper case, which is not looked up", vec![plain("H.example.test")], ""),
+        ("the id of another", vec![plain("h"), twin("h:443")], ""),
+    ];
+    for (case, services, wanted) in table {
+        let judged = services.iter().map(exposed).collect();
+        let lines =
+            checklist(&evidence(services.clone(), vec![]), &assessment(judged, Vec::new(), Vec::new()));
+        let wanted = if wanted.is_empty() { services[0].row_id.as_str() } else { wanted };
+        let expected = format!("allclear attest --service {wanted} --facet patched --reference TICKET");
+        assert_eq!(find(&lines, &services[0], "A1").attest.as_deref(), Some(&*expected), "{case}");
+    }
+}
+
+#[test]
+fn what_leaks_comes_before_what_is_unknown_and_that_before_what_wants_a_record() {
+    let placed = |name: &str, exposure| {
+        let declared = Declared { owner: Some("o".to_owned()), exposure, ..Declared::default() };
+        build::service(name, 443, declared)
+    };
+    let closed = [FacetValue::Open, Done, FacetValue::Open, FacetValue::Open, Done, FacetValue::Open];
+    let services = vec![
+        placed("a.closed", Some(Exposure::Public)),
+        placed("b.dark", Some(Exposure::Public)),
+        placed("c.nowhere", None),
+        placed("d.internal", Some(Exposure::Internal)),
+        placed("e.partner", Some(Exposure::Partner)),
+        placed("f.public", Some(Exposure::Public)),
+    ];
+    let mut judged: Vec<_> = services.iter().map(exposed).collect();
+    judged[0] = leaked(&services[0], State::ClosedKeyAtRisk, closed);
+    judged[1] = quiet(&services[1], State::Unknown, Verdict::Inconclusive, Reason::Blocked);
+    let lines = checklist(&evidence(services, vec![]), &assessment(judged, vec![], vec![]));
+    let first: Vec<String> = lines
+        .iter()
+        .filter(|l| matches!(l.code.as_str(), "A0" | "A1"))
+        .map(|l| format!("{} {}", l.code, l.service_names[0]))
+        .collect();
+    let wanted = [
+        "A1 f.public:443",
+        "A1 e.partner:443",
+        "A1 d.internal:443",
+        "A1 c.nowhere:443",
+        "A0 b.dark:443",
+        "A1 a.closed:443",
+    ];
+    assert_eq!(first, wanted);
+    let record =
+        lines.iter().find(|l| l.code == "A1" && l.service_names[0] == "a.closed:443").expect("a line");
+    assert_eq!(record.title, "Record which fix is installed");
+    assert!(record.steps.iter().all(|s| !s.contains("apt-get")), "it is closed: {:?}", record.steps);
+}
+
+#[test]
+fn the_same_question_to_one_owner_is_one_line() {
+    let host =
+        |i: usize, owner| owned(&format!("h{i:02}.example.test"), 443, "https", owner, TlsStack::Unknown);
+    let mut services: Vec<Service> = (0..25).map(|i| host(i, "team web")).collect();
+    services.extend([host(25, ""), host(26, ""), host(27, "other")]);
+    let mut judged: Vec<_> =
+        services.iter().map(|s| quiet(s, State::Unknown, Verdict::Unreachable, Reason::Refused)).collect();
+    judged[3] = quiet(&services[3], State::Unknown, Verdict::Unreachable, Reason::DnsFailed);
+    let lines = checklist(&evidence(services.clone(), vec![]), &assessment(judged, vec![], vec![]));
+    let sizes: Vec<(Option<&str>, usize)> =
+        lines.iter().map(|l| (l.owner.as_deref(), l.services.len())).collect();
+    assert_eq!(sizes, [(Some("other"), 1), (Some("team web"), 24), (Some("team web"), 1), (None, 2)]);
+    let folded = &lines[1];
+    assert_eq!(folded.id, format!("{}/A0", services[0].row_id));
+    for (i, service) in services.iter().enumerate().take(25).filter(|(i, _)| *i != 3) {
+        assert_eq!(for_service(&lines, &service.row_id), std::slice::from_ref(folded), "service {i}");
+    }
+    let commands = folded.attest.as_deref().unwrap_or_default();
+    let gone = commands.lines().find(|l| l.contains("--decommissioned")).expect("a command");
+    assert_eq!(gone.matches("--service ").count(), 20, "{gone}");
+    assert!(
+        commands.contains("# 20 of 24 are named; `--owner 'team web' --filter state=unknown`"),
+        "{commands}"
+    );
+    let nobody = lines[3].attest.as_deref().unwrap_or_default();
+    assert!(nobody.contains("--service h25.example.test:443 --service h26.example.test:443"), "{nobody}");
+}
+
+#[test]
+fn a_line_waits_for_the_last_step_alone_and_says_whose_it_is() {
+    let (evidence, assessment, services) = fleet();
+    let lines = checklist(&evidence, &assessment);
+    let rekey = find(&lines, &services[0], "B1");
+    let restart = "A2 Restart everything that runs the old code";
+    assert_eq!(
+        rekey.blocked_by_text,
+        [
+            format!("{restart}: `web01.example.test:443` (`team-web`)"),
+            format!("{restart}: `mx1.example.test:25` (`team-mail`)")
+        ]
+    );
+    assert_eq!(rekey.blocked_by.len(), 4, "the ids are all there: {:?}", rekey.blocked_by);
+    let tickets = find(&lines, &services[2], "B2");
+    assert_eq!(tickets.blocked_by_text, [format!("{restart}: `turn1.example.test:5349`")]);
 }

@@ -75,6 +75,27 @@ pub(super) fn register(registry: &mut Handlebars<'_>, format: Format) {
     registry.register_helper("prose", Box::new(Shown(format, Format::prose)));
     registry.register_helper("mono", Box::new(Shown(format, Format::code)));
     registry.register_helper("command", Box::new(Shown(format, Format::command)));
+    registry.register_helper("number", Box::new(Numbered));
+}
+
+/// A helper that writes the number after its one argument, which counts from 0. A list in which every step is
+/// called 1 is right in Markdown and wrong wherever it is read as text.
+struct Numbered;
+
+impl HelperDef for Numbered {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let missing = || handlebars::RenderErrorReason::ParamNotFoundForIndex("number", 0);
+        let index = helper.param(0).and_then(|p| p.value().as_u64()).ok_or_else(missing)?;
+        out.write(&index.saturating_add(1).to_string())?;
+        Ok(())
+    }
 }
 
 /// A helper that writes its one argument in some form.

@@ -90,11 +90,13 @@ fn lists() -> Vec<Checklist> {
         grade: Some(Grade::E0),
         ..line("C1", Tier::C, "Database passwords", LineState::TooEarly)
     };
+    let unowned =
+        Line { owner: None, service_owners: vec![None], ..line("A0", Tier::A, "Find out", LineState::Open) };
     let lines =
         vec![fixed, restart, key, password, line("F1", Tier::F, "Confirming sweep", LineState::Blocked)];
     vec![
         Checklist { owner: Some("team-web".to_owned()), lines },
-        Checklist { owner: None, lines: vec![line("A0", Tier::A, "Find out", LineState::Open)] },
+        Checklist { owner: None, lines: vec![unowned] },
     ]
 }
 
@@ -108,6 +110,9 @@ fn a_small_checklist_as_markdown() {
         "Do not make new keys before the restart",
         "Do not revoke before every endpoint serves the new key",
         "    allclear attest --secret db-main --state old-refused --reference TICKET",
+        "    1. Do this",
+        "    2. Then that",
+        "disclosed 2014-04-07, sweep",
         "## Without an owner",
         "too early: do it again",
         "`new.example.test:443`",
@@ -323,4 +328,46 @@ fn long_lists_are_cut_and_say_so() {
     let text = markdown(&lists, &context(), None).expect("it renders");
     assert!(text.contains("`h11.example.test:443` and 3 more"), "{text}");
     assert!(text.contains("And 2 more below."), "{text}");
+}
+
+#[test]
+fn a_list_without_work_says_whether_it_is_over_or_for_what_it_waits() {
+    let waits = Line {
+        blocked_by_text: vec!["A2 Restart: `web01.example.test:443` (`team-web`)".to_owned()],
+        ..line("B1", Tier::B, "New key", LineState::Blocked)
+    };
+    let done = line("A1", Tier::A, "Fix", LineState::Done);
+    let waived = line("A0", Tier::A, "Find out", LineState::Waived);
+    let over = "Everything is settled.";
+    let stuck = "Nothing can be started now";
+    let table: &[(&[&Line], &str, &str)] = &[
+        (&[&done, &waived], over, stuck),
+        (&[], over, stuck),
+        (&[&done, &waits], stuck, over),
+        (&[&waits], "**B1** New key waits for:\n  - A2 Restart: `web01.example.test:443` (`team-web`)", over),
+    ];
+    for (lines, wanted, unwanted) in table {
+        let lines: Vec<Line> = lines.iter().map(|l| (*l).clone()).collect();
+        let states: Vec<LineState> = lines.iter().map(|l| l.state).collect();
+        let lists = [Checklist { owner: Some("o".to_owned()), lines }];
+        let text = markdown(&lists, &context(), None).expect("it renders");
+        assert!(text.contains(wanted) && !text.contains(unwanted), "{states:?}: {text}");
+        balanced(&html(&lists, &context(), None).expect("it renders"));
+    }
+}
+
+#[test]
+fn what_a_waived_or_confirmed_line_would_have_one_do_is_left_out() {
+    for (state, shown) in [
+        (LineState::Open, true),
+        (LineState::Claimed, true),
+        (LineState::Seen, false),
+        (LineState::Waived, false),
+        (LineState::Done, false),
+    ] {
+        let lists = [Checklist { owner: None, lines: vec![line("A2", Tier::A, "Restart", state)] }];
+        for text in [markdown(&lists, &context(), None), html(&lists, &context(), None)] {
+            assert_eq!(text.expect("it renders").contains("systemctl restart"), shown, "{state}");
+        }
+    }
 }
