@@ -18,7 +18,7 @@ use crate::model::{
     policy::Policy,
     sweep::{Evidence, SweepState},
     time::Timestamp,
-    verdict::Disclosure,
+    verdict::{Disclosure, Reason, Verdict},
 };
 
 use super::verdict::{Finding, rule};

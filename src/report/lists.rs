@@ -390,7 +390,7 @@ impl<'v, 'a> Lists<'v, 'a> {
 
 /// The first names of a group, each cut so that together they take at most `room` columns.
 fn names(group: &Group<'_>, room: usize) -> String {
-    let count = group.rows.len().min(NAMED).max(1);
+    let count = group.rows.len().clamp(1, NAMED);
     let each = (room.saturating_sub(2 * (count - 1)) / count).max(8);
     let rows = group.rows.iter().take(NAMED);
     rows.map(|r| fit(&printable(&r.label()), each)).collect::<Vec<_>>().join(", ")

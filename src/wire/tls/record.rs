@@ -214,9 +214,9 @@ mod tests {
             (&[25], not_tls),
             (&[22, 2], not_tls),
             (&[22, 4, 0, 0, 1], not_tls),
-            (&[22, 3, 3, 0x48, 1], not_tls),
-            (&[22, 3, 3, 0, 0], not_tls),
-            (&[24, 3, 3, 0, 0], not_tls),
+            (&[22, 3, 3, 0x48, 1], Some(RecordError::BadHeader { records: 0 })),
+            (&[22, 3, 3, 0, 0], Some(RecordError::BadHeader { records: 0 })),
+            (&[24, 3, 3, 0, 0], Some(RecordError::BadHeader { records: 0 })),
             (&[23, 3, 3, 0, 0], None),
             (&[21, 3, 1, 0, 2, 2, 40, b'H'], Some(RecordError::BadHeader { records: 1 })),
         ];
