@@ -107,7 +107,7 @@ impl Identity {
         Facts {
             sha256: hash("facts.der"),
             spki_sha256: hash("facts.spki"),
-            serial: format!("0x{}", field("serial").to_lowercase().trim_start_matches('0')),
+            serial: format!("0x{}", field("serial").to_lowercase()),
             not_before: time("notBefore"),
             not_after: time("notAfter"),
         }
