@@ -248,10 +248,11 @@ impl<'a> Plan<'a> {
             line.grade = Some(claim.grade());
             let minimum = self.fleet.assessment.policy.minimum_grades.revoked;
             if !settled(line.state) && claim.grade() < minimum {
-                line.steps.push(format!(
+                line.attest = None;
+                line.steps = vec![format!(
                     "It is recorded as done, at grade {}, and the policy wants {minimum}, which only a CRL or OCSP could give; this release reads neither. Wait until they have expired, or write into allclear.toml that the record is enough: `revoked = \"E1\"` under `[policy.minimum_grades]`.",
                     claim.grade()
-                ));
+                )];
             }
             seen = format!("{seen}; {}", said(&claim.by, claim.effective(), claim.reference.as_deref()));
         }

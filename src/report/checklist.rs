@@ -129,7 +129,8 @@ pub struct ListView {
     pub first: Vec<LineView>,
     /// How many more there are.
     pub first_more: usize,
-    /// Where nothing can be worked on now: the first line that waits for others, alone or none.
+    /// Where nothing can be worked on now: the first line that waits for others or for
+    /// evidence, alone or none.
     pub waiting: Vec<LineView>,
     /// Whether every line is settled.
     pub all_settled: bool,
@@ -268,7 +269,8 @@ fn list_view(list: &Checklist) -> ListView {
         lines: list.lines.iter().filter(|l| l.tier == *tier).map(line_view).collect(),
     });
     let open = list.lines.iter().filter(|l| !settled(l.state)).count();
-    let waiting = list.lines.iter().find(|l| !settled(l.state) && !l.blocked_by_text.is_empty());
+    let waits = |l: &&Line| !l.blocked_by_text.is_empty() || l.state == LineState::Claimed;
+    let waiting = list.lines.iter().filter(|l| !settled(l.state)).find(waits);
     ListView {
         owner: whose(list),
         total: list.lines.len(),

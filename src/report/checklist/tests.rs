@@ -338,12 +338,14 @@ fn a_list_without_work_says_whether_it_is_over_or_for_what_it_waits() {
     };
     let done = line("A1", Tier::A, "Fix", LineState::Done);
     let waived = line("A0", Tier::A, "Find out", LineState::Waived);
+    let claimed = line("B1r", Tier::B, "Revoke", LineState::Claimed);
     let over = "Everything is settled.";
     let stuck = "Nothing can be started now";
     let table: &[(&[&Line], &str, &str)] = &[
         (&[&done, &waived], over, stuck),
         (&[], over, stuck),
         (&[&done, &waits], stuck, over),
+        (&[&done, &claimed], "**B1r** Revoke: claimed, not confirmed yet", over),
         (&[&waits], "**B1** New key waits for:\n  - A2 Restart: `web01.example.test:443` (`team-web`)", over),
     ];
     for (lines, wanted, unwanted) in table {
