@@ -343,9 +343,9 @@ impl Drill<'_> {
             Statement::Decommissioned { .. } => "--decommissioned".to_owned(),
             _ => String::new(),
         };
+        let whom = names.iter().map(|n| format!("--service {n}")).collect::<Vec<_>>().join(" ");
         self.record(names, &[], statement, Some(reference), None)?;
-        let short: Vec<&str> = names.iter().map(|n| n.trim_end_matches(".drill.test")).collect();
-        self.say(&format!("  > allclear attest {what} --reference {reference}   ({})\n", short.join(", ")))
+        self.say(&format!("  > allclear attest {what} --reference {reference} {whom}\n"))
     }
 
     /// Every listed secret that was in reach: rotated, and the old one refused.
@@ -361,17 +361,16 @@ impl Drill<'_> {
         let statement = Statement::SecretIs { state: SecretState::OldRefused };
         self.record(&[], &listed, statement, Some("CHG-113"), None)?;
         self.say(&format!(
-            "  > allclear attest --state old-refused --reference CHG-113   ({})\n",
-            listed.join(", ")
+            "  > allclear attest --state old-refused --reference CHG-113 {}\n",
+            listed.iter().map(|id| format!("--secret {id}")).collect::<Vec<_>>().join(" ")
         ))
     }
 
     fn waive(&mut self, name: &str, reason: &str) -> Result<(), Error> {
         let until = self.start.plus_seconds(90 * DAY);
         self.record(&[name], &[], Statement::Waive { facet: None, until }, None, Some(reason))?;
-        let short = name.trim_end_matches(".drill.test");
         self.say(&format!(
-            "  > allclear waive --service {short} --until {} --reason \"{reason}\"\n",
+            "  > allclear waive --service {name} --until {} --reason \"{reason}\"\n",
             until.date()
         ))
     }

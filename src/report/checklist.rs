@@ -56,6 +56,9 @@ pub enum Error {
     /// The template asks for something that is not there.
     #[error("the checklist template cannot be filled: {0}")]
     Render(#[source] Box<handlebars::RenderError>),
+    /// The template includes others.
+    #[error("the checklist template includes another (`{{{{>` or `inline`); templates stand alone here")]
+    Partials,
 }
 
 /// What stands around the lines.
@@ -235,8 +238,19 @@ fn render(lists: &[Checklist], context: &Context, template: &str, format: Format
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     escape::register(&mut registry, format);
+    if has_partials(template) {
+        return Err(Error::Partials);
+    }
     registry.register_template_string("checklist", template).map_err(|e| Error::Template(Box::new(e)))?;
     registry.render("checklist", &view(lists, context)).map_err(|e| Error::Render(Box::new(e)))
+}
+
+/// Whether a template includes a template: one that includes itself would never end.
+fn has_partials(template: &str) -> bool {
+    template.split("{{").skip(1).any(|tag| {
+        let tag = tag.trim_start_matches(['{', '~', '#', '*']).trim_start();
+        tag.starts_with('>') || tag.starts_with("inline")
+    })
 }
 
 fn view(lists: &[Checklist], context: &Context) -> View {

@@ -70,20 +70,30 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
 enum Way {
     Backwards,
     Worse,
+    Half,
     New,
     Better,
 }
 
 impl Way {
-    const ALL: [(Self, &'static str, Ink); 4] = [
+    const ALL: [(Self, &'static str, Ink); 5] = [
         (Self::Backwards, "WENT BACKWARDS", Ink::Bad),
         (Self::Worse, "FOUND OPEN, OR MORE OPEN THAN KNOWN", Ink::Warn),
+        (Self::Half, "HALF DONE", Ink::Warn),
         (Self::New, "NEW", Ink::Plain),
         (Self::Better, "MOVED ON", Ink::Good),
     ];
 
     fn of(change: &Change) -> Self {
         match change.from {
+            // Some addresses repaired and some not is half a repair, not a step back.
+            Some(from)
+                if change.code == Some(Regression::R4)
+                    && change.to <= from
+                    && change.to != State::Regressed =>
+            {
+                Self::Half
+            }
             _ if change.code.is_some() || change.to == State::Regressed => Self::Backwards,
             None => Self::New,
             Some(from) if change.to < from => Self::Worse,

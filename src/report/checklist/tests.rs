@@ -373,3 +373,13 @@ fn what_a_waived_or_confirmed_line_would_have_one_do_is_left_out() {
         }
     }
 }
+
+#[test]
+fn a_template_that_includes_itself_is_refused() {
+    for template in
+        ["{{#*inline \"a\"}}{{> a}}{{/inline}}{{> a}}", "{{~> checklist}}", "{{#> layout}}{{/layout}}"]
+    {
+        let error = markdown(&[], &context(), Some(template)).expect_err(template);
+        assert!(error.to_string().contains("stand alone"), "input: {template:?}, got: {error}");
+    }
+}

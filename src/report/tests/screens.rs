@@ -115,7 +115,7 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
     web           1           1        0     1        1        20
     voice         1           1        0     1        0        20
     infra         1           0        1     1        0        20
-    and 2 more owners: allclear export tracker --by owner
+    and 2 more owners: allclear export tracker --by owner -o owners.csv
     Overdue: 1, worst web01.example.test:443 by 8 h; 4 more by the end of Monday
     Foreign bytes received: 0 (none were asked for)
     Next:
@@ -225,7 +225,7 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
         team number 014       500         376       83   375      125        20
         team number 062       500         376       83   375      125        20
         team number 026       500         376       82   375      125        20
-        and 97 more owners: allclear export tracker --by owner
+        and 97 more owners: allclear export tracker --by owner -o owners.csv
         Overdue: 12500, worst host-049899.a-rather-long-dom… by 8 h; 25000 more by the
         end of Monday
         Foreign bytes received: 0 (none were asked for)
