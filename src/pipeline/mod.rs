@@ -9,6 +9,7 @@ pub mod papers;
 pub mod plan;
 pub mod record;
 pub mod rehearsal;
+pub mod runtime;
 pub mod select;
 pub mod session;
 pub mod settings;

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::settings::Settings;
+use super::{runtime, settings::Settings};
 use crate::{
     error::Error,
     inventory::{
@@ -172,7 +172,7 @@ pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>,
         last: BTreeMap::new(),
         observed: BTreeSet::new(),
     };
-    let mut list = super::sweep::runtime()?.block_on(async {
+    let mut list = runtime::start()?.block_on(async {
         let (services_in, services_out) = mpsc::channel(256);
         let (planned_in, mut planned_out) = mpsc::channel(256);
         tokio::spawn(async move {

@@ -15,11 +15,12 @@ use super::{
     judged::{self, Choice, Judged},
     papers::{self, Layout, Which},
     record::{Counts, Progress},
+    runtime,
     select::Selection,
     session::Session,
     settings::Settings,
     source::{self, Input, Options},
-    sweep::{self, Sinks},
+    sweep::Sinks,
 };
 use crate::{
     clock::Clock,
@@ -95,7 +96,7 @@ pub fn run(
     }
     let start = Clock::System.now().plus_seconds(-6 * DAY);
     // A runtime of its own: the fleet answers while each sweep has another.
-    let runtime = sweep::runtime()?;
+    let runtime = runtime::start()?;
     let fleet = runtime
         .block_on(Fleet::start(start))
         .map_err(|e| Error::Internal(format!("the drill's fleet cannot start: {e}")))?;

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     plan::{self, Fate, Planned, Planner},
     record::{Counts, Progress, Recorder, state_of},
+    runtime,
     settings::{Resolve, Settings},
     source::Prepared,
 };
@@ -101,7 +102,7 @@ pub fn run(
     let disclosures = disclosures(&prepared.settings)?;
     let reader = Reader::open(incident)?;
     let planner = planner(&reader, prepared)?;
-    let runtime = runtime()?;
+    let runtime = runtime::start()?;
     let (rows_in, rows_out) = mpsc::channel(ROWS);
     let (calibrated_in, calibrated_out) = oneshot::channel();
     let recorder = Recorder {
@@ -135,14 +136,6 @@ pub fn run(
     let interrupted = ended == Ended::Stopped;
     store.finish_sweep(prepared.sweep, state_of(interrupted, result.is_err()), clock.now())?;
     Ok(Outcome { sweep: prepared.sweep, counts: result?, interrupted })
-}
-
-/// A runtime with one thread per core: the kernel does most of the work, so more would not help.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::Internal(format!("no threads could be started: {e}")))
 }
 
 struct Work {

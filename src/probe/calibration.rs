@@ -13,8 +13,9 @@ use std::{
 use tokio::time::timeout;
 
 use super::{
+    context::{Context, Depth, Settings},
     dial::Dialer,
-    endpoint::{Context, Depth, Job, Settings, probe_endpoint},
+    endpoint::{Job, probe_endpoint},
     limits::{Rate, Timeouts},
 };
 use crate::{

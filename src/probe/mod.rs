@@ -6,6 +6,7 @@
 
 pub mod calibration;
 pub mod certificate;
+pub mod context;
 pub mod dial;
 pub mod endpoint;
 pub mod engine;
@@ -13,7 +14,8 @@ pub mod kind;
 pub mod limits;
 pub mod tls13;
 
-pub use endpoint::{Context, Depth, Job, Settings, probe_endpoint};
+pub use context::{Context, Depth, Settings};
+pub use endpoint::{Job, probe_endpoint};
 
 /// The fuzz target of this stage: any bytes as a certificate.
 ///

@@ -1,6 +1,7 @@
 //! Views of a loaded inventory: `inventory list` as JSON Lines and as a table, `inventory check` as
 //! text. It reads nothing and decides nothing; what is a fault was decided while loading.
 
+use super::table::{char_width, width as display_width};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -145,46 +146,14 @@ fn cut(text: &str) -> String {
     if display_width(text) <= CELL {
         return text.to_owned();
     }
-    let mut width = 1; // the ellipsis
+    let mut taken = 1; // the ellipsis
     let fits = |c: &char| {
-        width += char_width(*c);
-        width <= CELL
+        taken += char_width(*c);
+        taken <= CELL
     };
     let mut cut: String = text.chars().take_while(fits).collect();
     cut.push('\u{2026}');
     cut
-}
-
-fn display_width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
-}
-
-/// How many columns a terminal gives a character: none for combining marks, two for East Asian wide
-/// ones and emoji (Unicode Standard Annex 11), by block. A block's odd one out costs alignment, not meaning.
-const fn char_width(c: char) -> usize {
-    match c as u32 {
-        0x300..=0x36f
-        | 0x483..=0x489
-        | 0x591..=0x5bd
-        | 0x610..=0x61a
-        | 0x64b..=0x65f
-        | 0x1ab0..=0x1aff
-        | 0x1dc0..=0x1dff
-        | 0x20d0..=0x20ff
-        | 0xfe00..=0xfe0f
-        | 0xfe20..=0xfe2f => 0,
-        0x1100..=0x115f
-        | 0x2e80..=0x303e
-        | 0x3041..=0xa4cf
-        | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60
-        | 0xffe0..=0xffe6
-        | 0x1f300..=0x1faff
-        | 0x20000..=0x3fffd => 2,
-        _ => 1,
-    }
 }
 
 /// How many services one list of the check names.

@@ -101,7 +101,9 @@ pub fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
-fn char_width(c: char) -> usize {
+/// How many columns a terminal gives a character: none for combining marks, two for East Asian wide ones
+/// and emoji (Unicode Standard Annex 11), by block. A block's odd one out costs alignment, not meaning.
+pub(super) fn char_width(c: char) -> usize {
     match u32::from(c) {
         0x300..=0x36f
         | 0x483..=0x489

@@ -17,8 +17,9 @@ use super::{
     check::{bad, body, check, column, kind, last_row},
     error::Error,
     open, schema,
+    services::from_fault,
     services::{self, Fault},
-    writer::{Store, from_fault},
+    writer::Store,
 };
 use crate::model::{
     claim::Claim,

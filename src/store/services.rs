@@ -5,13 +5,14 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     net::IpAddr,
+    path::Path,
     sync::Arc,
 };
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::chain::decode;
+use super::{chain::decode, error::Error};
 use crate::model::{
     ids::{RowId, Sha256, SweepId},
     secret::Secret,
@@ -65,6 +66,15 @@ pub(super) enum Fault {
     },
     /// A value has no JSON form. Cannot happen with the types stored here.
     Json(serde_json::Error),
+}
+
+/// Puts a fault of one row into the words of [`Error`].
+pub(super) fn from_fault(action: &'static str, path: &Path, fault: Fault) -> Error {
+    match fault {
+        Fault::Sqlite(error) => Error::sqlite(action, path, &error),
+        Fault::Row { table, row, reason } => Error::Row { path: path.to_path_buf(), table, row, reason },
+        Fault::Json(error) => Error::Unstorable { what: "a row".to_owned(), reason: error.to_string() },
+    }
 }
 
 impl From<rusqlite::Error> for Fault {

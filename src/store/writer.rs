@@ -15,7 +15,7 @@ use super::{
     lock::Lock,
     open,
     reader::Reader,
-    services::{self, Fault},
+    services::{self, Fault, from_fault},
 };
 use crate::model::{
     claim::Claim,
@@ -337,15 +337,6 @@ impl<'c, 'b> Appender<'c, 'b> {
         ))?;
         (self.rows, self.head) = (id, hash);
         Ok(())
-    }
-}
-
-/// Puts a fault of one row into the words of [`Error`].
-pub(super) fn from_fault(action: &'static str, path: &Path, fault: Fault) -> Error {
-    match fault {
-        Fault::Sqlite(error) => Error::sqlite(action, path, &error),
-        Fault::Row { table, row, reason } => Error::Row { path: path.to_path_buf(), table, row, reason },
-        Fault::Json(error) => Error::Unstorable { what: "a row".to_owned(), reason: error.to_string() },
     }
 }
 

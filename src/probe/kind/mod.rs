@@ -5,7 +5,7 @@
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::atomic::AtomicU64};
 
-use super::endpoint::Context;
+use super::context::Context;
 use crate::model::{
     ids::Sha256,
     observation::{Attempt, Certificate, Contact, OtherKey, Skip, TlsFacts},

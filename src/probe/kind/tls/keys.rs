@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::observation::{Certificate, OtherKey},
-    probe::{certificate::Leaf, endpoint::Context, kind::Target, tls13::Schemes},
+    probe::{certificate::Leaf, context::Context, kind::Target, tls13::Schemes},
     wire::tls::{
         hello::Hello,
         suites::{Auth, Offer},

@@ -6,7 +6,7 @@
 use super::session::{Missed, Request, Session};
 use crate::{
     model::observation::{Answer, Attempt, Contact},
-    probe::{endpoint::Context, kind::Target},
+    probe::{context::Context, kind::Target},
     wire::tls::{alert, hello::Hello},
 };
 

@@ -24,8 +24,8 @@ use crate::{
     },
     probe::{
         certificate::Leaf,
+        context::{Context, Depth},
         dial::Wait,
-        endpoint::{Context, Depth},
         limits::Timeouts,
         tls13::{self, Schemes, Shown},
     },

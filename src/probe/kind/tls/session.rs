@@ -10,8 +10,8 @@ use super::peer::{Facts, Fault, Peer};
 use crate::{
     model::observation::{Answer, Contact, HeartbeatExtension, TlsVersion},
     probe::{
+        context::Context,
         dial::{Connection, Wait},
-        endpoint::Context,
         kind::Target,
         limits::Timeouts,
     },

@@ -7,7 +7,7 @@ use crate::{
     model::observation::{Answer, Attempt, Contact, HeartbeatExtension, TlsVersion},
     probe::{
         calibration::{Endpoints, calibrate},
-        endpoint::Settings,
+        context::Settings,
     },
     wire::tls::{heartbeat, record},
 };
@@ -349,7 +349,7 @@ async fn a_fragile_service_gets_a_handshake_only() {
     .await;
     let seen = server
         .probe(|settings, job| {
-            settings.depth = crate::probe::endpoint::Depth::Full;
+            settings.depth = crate::probe::context::Depth::Full;
             job.fragile = true;
         })
         .await;

@@ -10,7 +10,7 @@ use crate::{
     },
     probe::{
         certificate::Leaf,
-        endpoint::{Context, Depth, Settings},
+        context::{Context, Depth, Settings},
         kind::{Target, tls},
     },
     wire::tls::{record, suites::Offer},

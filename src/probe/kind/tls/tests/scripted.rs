@@ -28,8 +28,9 @@ use crate::{
         wrap::{Transport, Wrap},
     },
     probe::{
+        context::{Context, Depth, Settings},
         dial::Dialer,
-        endpoint::{Context, Depth, Job, Settings, probe_endpoint},
+        endpoint::{Job, probe_endpoint},
         limits::{Rate, Timeouts},
     },
     wire::tls::{
