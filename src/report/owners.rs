@@ -62,7 +62,10 @@ pub(super) fn table(tally: &Tally<'_>, screen: &Screen, max: usize) -> Vec<Strin
     let mut lines = table.lines(screen.width, screen.style);
     if !fits {
         let rest = loads.len() - listed;
-        lines.push(format!("and {rest} more owners: {}", screen.command("export tracker --by owner")));
+        lines.push(format!(
+            "and {rest} more owners: {}",
+            screen.command("export tracker --by owner -o tracker.csv")
+        ));
     }
     lines
 }

@@ -61,6 +61,7 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
     }
     lines.push(String::new());
     lines.extend(sections::context(view, &tally, screen));
+    lines.extend(sections::policy(view, screen));
     lines.extend(sections::next(view, &tally, screen));
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
@@ -84,6 +85,12 @@ impl Way {
 
     fn of(change: &Change) -> Self {
         match change.from {
+            // Some addresses are fixed and some are not: progress, where all of it was bad before.
+            Some(from)
+                if change.code == Some(Regression::R4) && change.to >= from && from <= State::Exposed =>
+            {
+                Self::Better
+            }
             _ if change.code.is_some() || change.to == State::Regressed => Self::Backwards,
             None => Self::New,
             Some(from) if change.to < from => Self::Worse,
@@ -156,8 +163,11 @@ impl Run {
 /// The code first, since it is what a reader has to act on.
 fn said(change: &Change) -> String {
     let code = change.code.map(|c| format!("{c} {}: ", explain::regression(c)));
-    let from = change.from.map_or("new", State::as_str);
-    format!("{}{from} -> {}", code.unwrap_or_default(), change.to)
+    let code = code.unwrap_or_default();
+    match change.from {
+        Some(from) if from == change.to => format!("{code}still {from}"),
+        from => format!("{code}{} -> {}", from.map_or("new", State::as_str), change.to),
+    }
 }
 
 #[derive(Serialize)]
