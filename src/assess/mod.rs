@@ -112,7 +112,7 @@ fn run(
         policy: policy.clone(),
         now,
         sweep: index.last_sweep,
-        coverage: coverage(&index, &services),
+        coverage: coverage(&services),
         services,
         keys: keys.assessed(&index, &served),
         secrets: statuses
@@ -124,11 +124,10 @@ fn run(
     }
 }
 
-fn coverage(index: &Index<'_>, services: &[ServiceAssessment]) -> Coverage {
-    let probed = |service: &usize| index.service_looks(*service).iter().any(index::Look::answered);
+fn coverage(services: &[ServiceAssessment]) -> Coverage {
     Coverage {
         known: services.len() as u64,
-        probed: (0..services.len()).filter(probed).count() as u64,
+        probed: services.iter().filter(|s| s.was_probed()).count() as u64,
         unknown: services.iter().filter(|s| s.state == State::Unknown).count() as u64,
     }
 }

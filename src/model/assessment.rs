@@ -119,6 +119,13 @@ pub struct ServiceAssessment {
     pub justification: Option<Justification>,
 }
 
+impl ServiceAssessment {
+    /// Whether the last sweep that looked for it contacted something, at any of its endpoints.
+    pub fn was_probed(&self) -> bool {
+        self.endpoints.iter().any(|e| e.current && e.verdict.is_probed(e.reason))
+    }
+}
+
 /// A certificate on an exposed key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OldCertificate {
@@ -200,7 +207,7 @@ pub struct SecretAssessment {
 pub struct Coverage {
     /// Services known.
     pub known: u64,
-    /// Services with at least one look that contacted something (`Verdict::is_probed`).
+    /// Services where the last sweep that looked for them contacted something.
     pub probed: u64,
     /// Services whose state is `unknown`.
     pub unknown: u64,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
     assessment::ServiceAssessment,
-    facet::State,
+    facet::{FacetValue, State},
     ids::{RowId, Spki},
     text::printable,
     verdict::{Reason, Verdict},
@@ -57,7 +57,8 @@ pub(super) struct Group<'a> {
     pub(super) remarks: Remarks,
 }
 
-/// Groups rows by the reason of their verdict, the most frequent first.
+/// Groups rows by the reason of their verdict: first where something answered, then what was not reached;
+/// the most frequent first.
 pub(super) fn by_reason<'a>(rows: &[Row<'a>], ink: Ink) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<Option<Reason>, Vec<Row<'a>>> = BTreeMap::new();
     for row in rows {
@@ -75,7 +76,9 @@ pub(super) fn by_reason<'a>(rows: &[Row<'a>], ink: Ink) -> Vec<Group<'a>> {
             remarks: Remarks::NoReason,
         })
         .collect();
-    groups.sort_by_key(|g| std::cmp::Reverse(g.rows.len()));
+    let verdict = |g: &Group<'_>| g.rows.first().and_then(|r| r.entry.verdict);
+    let silent = |g: &Group<'_>| matches!(verdict(g), None | Some(Verdict::Unreachable | Verdict::Skipped));
+    groups.sort_by_key(|g| (silent(g), std::cmp::Reverse(g.rows.len())));
     groups
 }
 
@@ -352,8 +355,8 @@ impl<'v, 'a> Lists<'v, 'a> {
     /// is bad, what shares its key; else what to do next.
     fn remark(&self, row: &Row<'_>, remarks: Remarks) -> String {
         let entry = row.entry;
-        let mut parts: Vec<String> =
-            entry.regressions.iter().map(|&r| format!("{r} {}", explain::regression(r))).collect();
+        let mut parts = if entry.state == State::Waived { waived(entry) } else { Vec::new() };
+        parts.extend(entry.regressions.iter().map(|&r| format!("{r} {}", explain::regression(r))));
         if remarks != Remarks::Key {
             if let (State::Unknown, Some(reason), Remarks::All) = (entry.state, entry.reason, remarks) {
                 parts.push(explain::reason(reason).to_owned());
@@ -396,17 +399,37 @@ fn names(group: &Group<'_>, room: usize) -> String {
     rows.map(|r| fit(&printable(&r.label()), each)).collect::<Vec<_>>().join(", ")
 }
 
-/// How much of a service is bad, where not all of it is.
+/// Which addresses of a service with several are bad, and how often it came out so where not always.
 fn partly(entry: &ServiceAssessment) -> Vec<String> {
+    const SHOWN: usize = 3;
     let mut parts = Vec::new();
     let bad = || entry.endpoints.iter().filter(|e| e.verdict == Verdict::Vulnerable);
-    let count = bad().map(|e| e.address).collect::<BTreeSet<_>>().len();
+    let places: BTreeSet<_> = bad().filter_map(|e| e.address).collect();
     let all = entry.endpoints.iter().map(|e| e.address).collect::<BTreeSet<_>>().len();
-    if count > 0 && count < all {
-        parts.push(format!("{count} of {all} addresses"));
+    if !places.is_empty() && all > 1 {
+        let shown: Vec<String> = places.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more = if places.len() > SHOWN { ", …" } else { "" };
+        parts.push(format!("{} of {all} addresses ({}{more})", places.len(), shown.join(", ")));
     }
     if let Some(flaky) = bad().find(|e| e.vulnerable < e.tried) {
         parts.push(format!("{} of {} tries", flaky.vulnerable, flaky.tried));
+    }
+    parts
+}
+
+/// What a waiver covers and how long: it hides neither a hole nor a key.
+fn waived(entry: &ServiceAssessment) -> Vec<String> {
+    let mut parts = Vec::new();
+    if let Some(waiver) = &entry.waiver {
+        let until = waiver.until.map(|t| format!("until {} UTC, ", t.short()));
+        parts.push(format!("{}by {}", until.unwrap_or_default(), waiver.by));
+    }
+    if entry.verdict == Some(Verdict::Vulnerable) {
+        parts.push("STILL VULNERABLE".to_owned());
+    }
+    let owes = [FacetValue::Open, FacetValue::Contradicted, FacetValue::Regressed, FacetValue::TooEarly];
+    if owes.contains(&entry.facets.rekeyed.value) && entry.verdict.is_some_and(Verdict::is_clean) {
+        parts.push("still serves a key at risk".to_owned());
     }
     parts
 }

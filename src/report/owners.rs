@@ -64,7 +64,7 @@ pub(super) fn table(tally: &Tally<'_>, screen: &Screen, max: usize) -> Vec<Strin
         let rest = loads.len() - listed;
         lines.push(format!(
             "and {rest} more owners: {}",
-            screen.command("export tracker --by owner -o owners.csv")
+            screen.command("export tracker --by owner -o tracker.csv")
         ));
     }
     lines

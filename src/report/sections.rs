@@ -2,14 +2,15 @@
 //! services and owners are in `lists`.
 
 use crate::model::{
-    assessment::Assessment, sweep::SweepState, text::printable, time::Timestamp, verdict::Reason,
+    assessment::Assessment, facet::State, sweep::SweepState, text::printable, time::Timestamp,
+    verdict::Reason,
 };
 
 use super::{
     Row, View,
     style::{Ink, Screen, shell_word},
     table::{fit, wrap},
-    tally::{Tally, coverage_of},
+    tally::{Standing, Tally, coverage_of},
 };
 
 /// The incident file where the user named none (DESIGN: the incident file).
@@ -106,10 +107,18 @@ pub(super) fn context(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Ve
     lines
 }
 
+/// The rules by which it was judged; each disclosure is judged by the same.
+pub(super) fn policy(view: &View<'_>, screen: &Screen) -> Vec<String> {
+    let policy = view.judged.first().map(|j| &j.assessment.policy);
+    let text = policy.map(|p| format!("Policy in force: {}.", p.summary()));
+    text.map_or_else(Vec::new, |text| paint_all(&wrap(&text, screen.width), Ink::Dim, screen))
+}
+
 /// `All clear` is said only where nothing is owed and nothing is merely accepted as it is.
 fn progress(tally: &Tally<'_>, screen: &Screen) -> String {
     let (done, all) = (tally.finished, tally.rows.len());
-    let accepted = tally.vulnerable.len() + tally.unknown.len() + tally.waived;
+    let word = |r: &&Row<'_>| r.entry.state == State::Waived || !Standing::of(r).is_seen();
+    let accepted = tally.rows.iter().filter(word).count();
     let (ink, text) = match (all - done, accepted) {
         (0, _) if all == 0 => (Ink::Warn, "No service is known here.".to_owned()),
         (0, 0) => (Ink::Good, format!("All clear: {all} of {all} services owe nothing more.")),

@@ -63,7 +63,12 @@ fn services(view: &View<'_>, tally: &Tally<'_>, screen: &Screen, budget: usize) 
     let below = |r: &Row<'_>| r.entry.state != State::Unknown || Standing::of(r) == Standing::Unknown;
     let below = tally.rows.iter().all(below);
     let listed = |state: State| {
-        if state.is_finished() || (below && state == State::Unknown) { 0 } else { usize::MAX }
+        match state {
+            State::Waived => usize::MAX, // somebody's word: whose, and until when
+            State::Unknown if below => 0,
+            state if state.is_finished() => 0,
+            _ => usize::MAX,
+        }
     };
     let mut groups = lists::by_state(&tally.rows, Remarks::All, listed);
     let states = groups.len();

@@ -29,6 +29,11 @@ pub(super) enum Standing {
 }
 
 impl Standing {
+    /// Whether a look says that it is clean, or that it is gone.
+    pub(super) const fn is_seen(self) -> bool {
+        matches!(self, Self::Clean | Self::Decommissioned)
+    }
+
     /// Where one row stands. A verdict beats a waiver; `unknown` beats a clean verdict.
     pub(super) fn of(row: &Row<'_>) -> Self {
         let clean = row.entry.verdict.is_some_and(Verdict::is_clean);
@@ -122,7 +127,7 @@ pub(super) fn coverage_of(view: &View<'_>, assessment: &Assessment) -> Coverage 
     let mut coverage = Coverage::default();
     for entry in assessment.services.iter().filter(|s| view.wants(&s.row_id)) {
         coverage.known += 1;
-        coverage.probed += u64::from(entry.endpoints.iter().any(|e| e.verdict.is_probed(e.reason)));
+        coverage.probed += u64::from(entry.was_probed());
         coverage.unknown += u64::from(entry.state == State::Unknown);
     }
     coverage

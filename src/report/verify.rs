@@ -61,6 +61,7 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
     }
     lines.push(String::new());
     lines.extend(sections::context(view, &tally, screen));
+    lines.extend(sections::policy(view, screen));
     lines.extend(sections::next(view, &tally, screen));
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
@@ -70,29 +71,25 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
 enum Way {
     Backwards,
     Worse,
-    Half,
     New,
     Better,
 }
 
 impl Way {
-    const ALL: [(Self, &'static str, Ink); 5] = [
+    const ALL: [(Self, &'static str, Ink); 4] = [
         (Self::Backwards, "WENT BACKWARDS", Ink::Bad),
         (Self::Worse, "FOUND OPEN, OR MORE OPEN THAN KNOWN", Ink::Warn),
-        (Self::Half, "HALF DONE", Ink::Warn),
         (Self::New, "NEW", Ink::Plain),
         (Self::Better, "MOVED ON", Ink::Good),
     ];
 
     fn of(change: &Change) -> Self {
         match change.from {
-            // Some addresses repaired and some not is half a repair, not a step back.
+            // Some addresses are fixed and some are not: progress, where all of it was bad before.
             Some(from)
-                if change.code == Some(Regression::R4)
-                    && change.to <= from
-                    && change.to != State::Regressed =>
+                if change.code == Some(Regression::R4) && change.to >= from && from <= State::Exposed =>
             {
-                Self::Half
+                Self::Better
             }
             _ if change.code.is_some() || change.to == State::Regressed => Self::Backwards,
             None => Self::New,
@@ -166,8 +163,11 @@ impl Run {
 /// The code first, since it is what a reader has to act on.
 fn said(change: &Change) -> String {
     let code = change.code.map(|c| format!("{c} {}: ", explain::regression(c)));
-    let from = change.from.map_or("new", State::as_str);
-    format!("{}{from} -> {}", code.unwrap_or_default(), change.to)
+    let code = code.unwrap_or_default();
+    match change.from {
+        Some(from) if from == change.to => format!("{code}still {from}"),
+        from => format!("{code}{} -> {}", from.map_or("new", State::as_str), change.to),
+    }
 }
 
 #[derive(Serialize)]

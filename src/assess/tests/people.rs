@@ -182,6 +182,8 @@ fn only_what_was_contacted_is_probed_and_only_a_verdict_is_a_probe_that_went_wel
             }
         }
     }
+    let later = end("s1; a bad K1; b clean K2; s2; a refused; b refused");
+    assert_eq!(later.coverage.probed, 0, "what an earlier sweep reached was not reached by the last");
     let both = end("s1; a bad K1; b clean K2; c odd");
     for (row, ok) in [("a", 1), ("b", 1), ("c", 0)] {
         assert_eq!(of(&both, row).probes_ok, ok, "{row}");

@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use crate::{
     model::{
-        assessment::ServiceAssessment,
-        facet::State,
+        assessment::{Change, ServiceAssessment, StandingClaim},
+        facet::{Regression, State},
         ids::{Sha256, SweepId},
         sweep::Sweep,
         verdict::{Reason, Verdict},
     },
-    report::{Filter, View, sample::Sample, status, style::Screen, summary, table, verify},
+    report::{
+        Filter, View,
+        sample::{Sample, at},
+        status,
+        style::Screen,
+        summary, table, verify,
+    },
 };
 
 use super::{GATE, screens::screen_text};
@@ -143,6 +149,83 @@ fn that_nobody_owns_anything_is_said_once() {
     assert_eq!(text.matches("no owner").count(), 1, "{text}");
     let some = Sample::new().with(|view| screen_text(view, verify_text));
     assert!(some.contains("192.0.2.99:8443") && some.contains("no owner"), "{some}");
+}
+
+#[test]
+fn where_nothing_answers_is_told_after_what_answered_oddly() {
+    let sample = unknown(&[(Reason::Refused, 9), (Reason::ProbeTimedOut, 1), (Reason::ClosedEarly, 2)]);
+    let text = sample.with(|view| screen_text(view, summary::write));
+    let at = |reason: Reason| text.find(&format!("({reason})")).expect("it is listed");
+    assert!(at(Reason::ClosedEarly) < at(Reason::ProbeTimedOut), "{text}");
+    assert!(at(Reason::ProbeTimedOut) < at(Reason::Refused), "{text}");
+}
+
+#[test]
+fn a_waiver_says_whose_it_is_until_when_and_what_it_does_not_hide() {
+    let mut sample = Sample::new();
+    for entry in &mut sample.assessment.services {
+        entry.state = State::Waived;
+        entry.waiver = Some(StandingClaim {
+            what: "waived".to_owned(),
+            by: "kim".to_owned(),
+            at: at("13:00:00"),
+            reference: None,
+            until: Some(at("23:00:00")),
+        });
+    }
+    let text = sample.with(|view| screen_text(view, status::text));
+    let listed = under(&text, "accepted by a person").iter().map(|l| l.trim()).collect::<Vec<_>>().join(" ");
+    assert_eq!(listed.matches("until 2026-11-22 23:00 UTC, by kim").count(), 7, "{text}");
+    assert_eq!(listed.matches("STILL VULNERABLE").count(), 2, "{text}");
+    assert!(listed.contains("still serves a key at risk"), "{text}");
+    for entry in &mut sample.assessment.services {
+        entry.verdict = Some(Verdict::NotVulnerable);
+    }
+    let text = sample.with(|view| screen_text(view, status::text));
+    assert!(!text.contains("All clear") && text.contains("7 of them only by somebody's word"), "{text}");
+}
+
+#[test]
+fn fixing_one_address_of_two_is_no_step_backwards() {
+    let mut sample = Sample::new();
+    let change = |from, to| Change {
+        row_id: sample.evidence.services[0].row_id.clone(),
+        from: Some(from),
+        to,
+        code: Some(Regression::R4),
+        sweep_a: Some(SweepId(1)),
+        sweep_b: SweepId(2),
+    };
+    let table = [
+        (
+            change(State::Exposed, State::Exposed),
+            "MOVED ON: 1",
+            "R4 mixed: some addresses are old: still exposed",
+        ),
+        (
+            change(State::ClosedKeyAtRisk, State::Exposed),
+            "WENT BACKWARDS: 1",
+            "closed-key-at-risk -> exposed",
+        ),
+        (change(State::Exposed, State::Regressed), "WENT BACKWARDS: 1", "exposed -> regressed"),
+    ];
+    for (change, title, words) in table {
+        sample.changes = vec![change];
+        let text = sample.with(|view| screen_text(view, verify_text));
+        assert!(text.contains(title) && text.contains(words), "{title}, {words}:\n{text}");
+    }
+}
+
+#[test]
+fn a_service_with_several_addresses_says_which_of_them_are_bad() {
+    let mut sample = Sample::new();
+    let text = sample.with(|view| screen_text(view, summary::write));
+    assert!(text.contains("1 of 2 addresses (192.0.2.11)"), "{text}");
+    for endpoint in &mut sample.assessment.services[0].endpoints {
+        endpoint.verdict = Verdict::Vulnerable;
+    }
+    let text = sample.with(|view| screen_text(view, summary::write));
+    assert!(text.contains("2 of 2 addresses (192.0.2.11, 192.0.2.12)"), "{text}");
 }
 
 fn verify_text(view: &View<'_>, screen: &Screen, out: &mut dyn std::io::Write) -> std::io::Result<()> {

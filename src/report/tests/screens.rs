@@ -39,7 +39,8 @@ fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
          2  leaks memory to malformed heartbeats (malformed-heartbeat-answered)
             turn.example.test:5349  voice     R1 vulnerable again
             web01.example.test:443  web
-              1 of 2 addresses; shares its key with mail.example.test:25
+              1 of 2 addresses (192.0.2.11); shares its key with
+              mail.example.test:25
 
     UNKNOWN, which is not clean
          1  took the connection and stayed silent (probe-timed-out)
@@ -98,7 +99,8 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
             turn.example.test:5349   voice      R1 vulnerable again
          1  exposed                  the hole is open: patch, then restart
             web01.example.test:443   web
-              1 of 2 addresses; shares its key with mail.example.test:25
+              1 of 2 addresses (192.0.2.11); shares its key with
+              mail.example.test:25
          1  unknown                  could not be judged: not clean
          2  closed-key-at-risk       hole closed; still serves an exposed key
             =cmd|' /C calc'!A0\x1B[2J\x0D\x0A+1,"x"\u{202E}gpj\x9B31m;\x…  =cmd|' /…
@@ -115,7 +117,7 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
     web           1           1        0     1        1        20
     voice         1           1        0     1        0        20
     infra         1           0        1     1        0        20
-    and 2 more owners: allclear export tracker --by owner -o owners.csv
+    and 2 more owners: allclear export tracker --by owner -o tracker.csv
     Overdue: 1, worst web01.example.test:443 by 8 h; 4 more by the end of Monday
     Foreign bytes received: 0 (none were asked for)
     Next:
@@ -153,7 +155,8 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
             turn.example.test:5349   voice      R1 vulnerable again
          1  exposed                  the hole is open: patch, then restart
             web01.example.test:443   web
-              1 of 2 addresses; shares its key with mail.example.test:25
+              1 of 2 addresses (192.0.2.11); shares its key with
+              mail.example.test:25
          1  unknown                  could not be judged: not clean
             tarpit.example.test:443  infra
               took the connection and stayed silent
@@ -166,6 +169,10 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
     Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
     14:00 UTC from local, took 40 s.
     2 of 7 services owe nothing more; open: 5.
+    Policy in force: presumption dated; minimum grades patched E1, restarted E3,
+    rekeyed E3, revoked E2, secrets E1, verified E3; confirming sweep 0 h after
+    everything is done; stale after 30 days; 2 unreachable sweeps prove a
+    decommissioning.
     Next:
       allclear checklist                      what to do, in order, by owner
       allclear verify                         after a repair: what has changed
@@ -217,7 +224,7 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
           3125  stale                    host-000203.a-…, host-000603.a-… and 3123 more
           3125  verified                 done and confirmed
           3125  not-affected             cannot have the hole
-          3125  waived                   accepted by a person, with an end
+          3125  waived                   host-000302.a-…, host-000702.a-… and 3123 more
           3125  decommissioned           gone
                 all of them: allclear export tracker
 
@@ -225,7 +232,7 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
         team number 014       500         376       83   375      125        20
         team number 062       500         376       83   375      125        20
         team number 026       500         376       82   375      125        20
-        and 97 more owners: allclear export tracker --by owner -o owners.csv
+        and 97 more owners: allclear export tracker --by owner -o tracker.csv
         Overdue: 12500, worst host-049899.a-rather-long-dom… by 8 h; 25000 more by the
         end of Monday
         Foreign bytes received: 0 (none were asked for)
