@@ -171,3 +171,66 @@ pub const fn state_of(stopped: bool, failed: bool) -> SweepState {
         (false, false) => SweepState::Finished,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Exit, model::time::Timestamp, store::Reader};
+
+    struct Mute;
+
+    impl Progress for Mute {
+        fn update(&self, _: &Counts, _: u64, _: Duration) {}
+        fn note(&self, _: &str) {}
+    }
+
+    fn row() -> Observation {
+        let body = r#"{"sweep":"s0001","row_id":"svc-a","address":"127.0.0.1","port":443,"transport":"tcp","wrap":"tls",
+            "vantage":"test","at":"2026-11-22T14:00:00Z","ms":1.0,"contact":"refused"}"#;
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// What a sweep records and shows when the calibration ends like this.
+    fn recorded(calibration: Option<Result<(), String>>) -> (Result<Counts, Error>, String, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("incident.db");
+        let mut store = Store::create_or_open(&path, Timestamp::from_seconds(0), None).unwrap();
+        let (rows_in, rows) = mpsc::channel(8);
+        rows_in.blocking_send(row()).unwrap();
+        drop(rows_in);
+        let (calibrated_in, calibrated) = oneshot::channel();
+        match calibration {
+            Some(result) => calibrated_in.send(result).unwrap(),
+            None => drop(calibrated_in),
+        }
+        let mut shown = Vec::new();
+        let heartbleed = [crate::disclosure::find("heartbleed").unwrap()];
+        let recorder = Recorder {
+            store: &mut store,
+            disclosures: &heartbleed,
+            jsonl: Some(&mut shown),
+            progress: &Mute,
+            total: 1,
+        };
+        let result = recorder.run(rows, calibrated);
+        let kept = Reader::open(&path).unwrap().incident().unwrap().evidence_rows;
+        (result, String::from_utf8(shown).unwrap(), kept)
+    }
+
+    #[test]
+    fn a_row_is_committed_and_then_shown() {
+        let (result, shown, kept) = recorded(Some(Ok(())));
+        assert_eq!((result.unwrap().unknown(), kept), (1, 1));
+        assert!(shown.contains("\"reason\":\"refused\"") && shown.ends_with('\n'), "{shown}");
+    }
+
+    #[test]
+    fn without_a_passed_calibration_nothing_is_recorded_or_shown() {
+        for calibration in [Some(Err("the fixed endpoint came out as vulnerable".to_owned())), None] {
+            let (result, shown, kept) = recorded(calibration);
+            let error = result.expect_err("no verdict can be trusted");
+            assert_eq!((error.exit(), shown.as_str(), kept), (Exit::Internal, "", 0), "{error}");
+            assert!(error.to_string().starts_with("calibration failed"), "{error}");
+        }
+    }
+}

@@ -208,3 +208,49 @@ proptest! {
         prop_assert_eq!(state, State::Unknown);
     }
 }
+
+/// Each of these once turned something open into an end.
+#[test]
+fn nothing_but_a_clean_look_ends_red() {
+    let table = [
+        // A waiver over silence: nothing was seen clean since.
+        ("s1; a bad K1; s2; a odd; a waives all 9h", State::Unknown),
+        ("s1; a bad K1; a waives all 9h; s2; a refused", State::Unknown),
+        ("s1; a bad K1; s2; a clean K1; s3; a odd; a waives all 9h", State::Waived),
+        // An error page in plain text, where TLS was spoken before.
+        ("s1; a bad K1; s2; a nottls", State::Unknown),
+        ("s1; a clean K1; s2; a nottls", State::Unknown),
+        ("s1; a nottls; s2; a nottls", State::NotAffected),
+    ];
+    for (story, expected) in table {
+        assert_eq!(of(&end(story), "a").state, expected, "story: {story}");
+    }
+}
+
+#[test]
+fn a_repair_dated_before_the_last_bad_look_is_no_repair() {
+    for facet in ["patched", "revoked"] {
+        let story = format!("s1; a bad K1; s2; a clean K2; a says {facet} ref done-900h");
+        let assessment = end(&story);
+        let value = of(&assessment, "a").facets.get(facet.parse().expect("a facet")).value;
+        assert_eq!(value, FacetValue::Open, "story: {story}");
+    }
+}
+
+#[test]
+fn a_waived_service_that_serves_an_exposed_key_does_not_pass_for_rekeyed() {
+    let assessment = end("s1; a bad K1; s2; a clean K1; a waives all 9h");
+    let all = |row: &RowId| row.as_str() == "a";
+    assert_eq!(of(&assessment, "a").state, State::Waived);
+    assert_eq!(gate(&assessment, Gate::Closed, &all), GateResult::Holds);
+    assert_eq!(gate(&assessment, Gate::Rekeyed, &all), GateResult::Open);
+}
+
+#[test]
+fn one_service_out_of_reach_reopens_no_secret_of_another() {
+    let mut history = History::new(3);
+    history.evidence.secrets = vec![secret("shared", &["a", "b"], false)];
+    let story = "s1; a bad K1; b bad K1; s2; a clean K2; b clean K2; secret shared says old-refused ref; s3; a clean K2; b odd";
+    let assessment = tell_on(history, story).assess(&Policy::default());
+    assert!(assessment.secrets.iter().all(|s| s.closed), "{:#?}", assessment.secrets);
+}
