@@ -9,7 +9,11 @@ WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 export HOME=$WORK XDG_CONFIG_HOME=$WORK/config XDG_CACHE_HOME=$WORK/cache
 ALLCLEAR=$PWD/target/release/allclear
-(cd "$WORK" && COLUMNS=100 "$ALLCLEAR" drill --color always >drill.txt)
+(
+  cd "$WORK"
+  COLUMNS=100 "$ALLCLEAR" drill --color always >drill.txt
+  "$ALLCLEAR" checklist --incident drill/incident-day0.db --owner team-rtc --format html -o drill/checklist-rtc.html
+)
 
 # The terminal as a page: the few colours of the tool become spans.
 {
@@ -22,7 +26,6 @@ ALLCLEAR=$PWD/target/release/allclear
   echo '</pre>'
 } >"$WORK/terminal.html"
 
-# The checklist of the first day is the one with something to do.
 shot() { # FILE WIDTH HEIGHT PAGE [extra chromium options]
   local file=$1 width=$2 height=$3 page=$4
   shift 4
@@ -33,5 +36,5 @@ shot() { # FILE WIDTH HEIGHT PAGE [extra chromium options]
   echo "docs/$file"
 }
 shot drill.png 980 1130 "$WORK/terminal.html"
-shot checklist.png 1000 1100 "$WORK/drill/checklist-day0.html"
-shot checklist-dark.png 1000 1100 "$WORK/drill/checklist-day0.html" --blink-settings=preferredColorScheme=0
+shot checklist.png 1000 1100 "$WORK/drill/checklist-rtc.html"
+shot checklist-dark.png 1000 1100 "$WORK/drill/checklist-rtc.html" --blink-settings=preferredColorScheme=0

@@ -171,7 +171,8 @@ pub(super) fn report_faults(loaded: &Loaded, console: &mut Console) {
     }
     if !loaded.bad.is_empty() {
         let (bad, good) = (loaded.bad.len(), loaded.services.len());
-        console.warn(&format!("{bad} bad rows were left out; the other rows gave {good} services"));
+        let were = if bad == 1 { "bad row was" } else { "bad rows were" };
+        console.warn(&format!("{bad} {were} left out; the other rows gave {good} services"));
     }
     for disagreement in &loaded.disagreements {
         console.note(&disagreement.to_string());
