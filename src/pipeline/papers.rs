@@ -9,7 +9,11 @@ use std::{
 use super::{judged::Judged, select::Selection};
 use crate::{
     error::Error,
-    model::{checklist::Checklist, ids::RowId, service::Service},
+    model::{
+        checklist::{Checklist, Line},
+        ids::RowId,
+        service::Service,
+    },
     remediate,
     report::{self, Export, Filter, checklist::Context, csv::Dialect, meta::Written},
 };
@@ -48,17 +52,18 @@ pub fn checklist(
     layout: Layout,
     template: Option<&str>,
 ) -> Result<String, Error> {
-    let lists = lists(judged, which)?;
-    let context = context(judged, which)?;
+    let lines = judged.lines();
+    let context = context(judged, which, &lines)?;
+    let lists = lists(judged, which, lines)?;
     Ok(match layout {
         Layout::Markdown => report::checklist::markdown(&lists, &context, template)?,
         Layout::Html => report::checklist::html(&lists, &context, template)?,
     })
 }
 
-fn context(judged: &Judged, which: Which<'_>) -> Result<Context, Error> {
+fn context(judged: &Judged, which: Which<'_>, lines: &[Line]) -> Result<Context, Error> {
     let (evidence, assessment) = (&judged.evidence, &judged.assessment);
-    let mut nothing_owed = remediate::nothing_owed(evidence, assessment, &judged.lines());
+    let mut nothing_owed = remediate::nothing_owed(evidence, assessment, lines);
     if let Some(owner) = which.owner {
         nothing_owed.retain(|n| n.owner.as_deref() == Some(owner));
     }
@@ -91,8 +96,7 @@ fn chosen<'a>(judged: &'a Judged, which: Which<'_>) -> Result<Vec<&'a Service>, 
 }
 
 /// Lines by owner, or of one owner or service.
-fn lists(judged: &Judged, which: Which<'_>) -> Result<Vec<Checklist>, Error> {
-    let mut lines = judged.lines();
+fn lists(judged: &Judged, which: Which<'_>, mut lines: Vec<Line>) -> Result<Vec<Checklist>, Error> {
     if which.service.is_some() {
         let rows: BTreeSet<&RowId> = chosen(judged, which)?.into_iter().map(|s| &s.row_id).collect();
         lines.retain(|line| line.services.iter().any(|row| rows.contains(row)));

@@ -133,9 +133,12 @@ pub fn run(
     let result = result.unwrap_or_else(|_| Err(Error::Internal("the recorder ended early".to_owned())));
     let failed_calibration = matches!(result, Err(Error::Calibration(_)));
     store.record_calibration(prepared.sweep, !failed_calibration, clock.now())?;
-    let interrupted = ended == Ended::Stopped;
-    store.finish_sweep(prepared.sweep, state_of(interrupted, result.is_err()), clock.now())?;
-    Ok(Outcome { sweep: prepared.sweep, counts: result?, interrupted })
+    let interrupted = matches!(ended, Ok(Ended::Stopped));
+    let failed = result.is_err() || ended.is_err();
+    store.finish_sweep(prepared.sweep, state_of(interrupted, failed), clock.now())?;
+    let counts = result?; // the recorder's fault first: it is what stops the rest
+    ended?;
+    Ok(Outcome { sweep: prepared.sweep, counts, interrupted })
 }
 
 struct Work {
@@ -152,7 +155,7 @@ impl Work {
         rows: mpsc::Sender<Observation>,
         calibrated: oneshot::Sender<Result<(), String>>,
         halted: watch::Receiver<bool>,
-    ) -> Ended {
+    ) -> Result<Ended, Error> {
         let context = Arc::new(self.context());
         let (clock, sweep) = (self.clock.clone(), self.sweep);
         tokio::spawn(async move {
@@ -161,19 +164,24 @@ impl Work {
         let (services_in, services_out) = mpsc::channel(256);
         let (planned_in, planned_out) = mpsc::channel(256);
         let (jobs_in, jobs_out) = mpsc::channel(256);
-        tokio::task::spawn_blocking(move || stream_services(&reader, sweep, &services_in));
+        let streaming = tokio::task::spawn_blocking(move || stream_services(&reader, sweep, &services_in));
         tokio::spawn(planner.run(services_out, planned_in));
         let settle = Settle { sweep, vantage: self.settings.vantage.clone(), clock: self.clock.clone() };
         tokio::spawn(route(planned_out, jobs_in, rows.clone(), settle));
         let limits = Limits { concurrency: self.settings.concurrency, per_host: self.settings.per_host };
-        engine::run(jobs_out, limits, halted, move |job: Job| {
+        let ended = engine::run(jobs_out, limits, halted, move |job: Job| {
             let (context, rows) = (Arc::clone(&context), rows.clone());
             async move {
                 let observation = probe::probe_endpoint(&job, &context).await;
                 let _ = rows.send(observation).await; // closed: the recorder failed, and says why
             }
         })
-        .await
+        .await;
+        if ended == Ended::Done {
+            // No job is left, so the stream has ended as well: whole, or with a fault.
+            streaming.await.map_err(|e| Error::Internal(e.to_string()))??;
+        }
+        Ok(ended)
     }
 
     fn context(&self) -> Context {
@@ -203,13 +211,13 @@ async fn forward_stop(mut stop: watch::Receiver<bool>, halt: watch::Sender<bool>
     let _ = halt.send(true); // nobody listens any more: it has ended already
 }
 
-/// Reads the sweep's services out of the incident file, a few at a time.
-fn stream_services(reader: &Reader, sweep: SweepId, out: &mpsc::Sender<Service>) {
-    let sent = reader.for_each_service(sweep, |service| {
+/// Reads the sweep's services out of the incident file, a few at a time. A fault leaves services without a
+/// row, so it fails the sweep.
+fn stream_services(reader: &Reader, sweep: SweepId, out: &mpsc::Sender<Service>) -> Result<(), Error> {
+    reader.for_each_service(sweep, |service| {
         if out.blocking_send(service).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    // A fault here leaves services without a row; `run` counts them and says so.
-    drop(sent);
+    })?;
+    Ok(())
 }
 
 impl Keyed for Job {
