@@ -1,6 +1,6 @@
 //! allclear: from a TLS disclosure to all clear.
 //!
-//! `main -> cli -> pipeline -> { inventory, disclosure, probe, store, assess, remediate, report, drill }
+//! `main -> cli -> pipeline -> { inventory, disclosure, probe, host, store, assess, remediate, report, drill }
 //! -> { model, wire }`. A stage sees `model` (and `wire`, where it speaks bytes) and its own children,
 //! never another stage; see ARCHITECTURE.md. A test holds these arrows.
 
@@ -11,6 +11,7 @@ pub mod config;
 pub mod disclosure;
 pub mod drill;
 pub mod error;
+pub mod host;
 pub mod inventory;
 pub mod model;
 pub mod pipeline;

@@ -7,6 +7,7 @@ pub mod assessment;
 pub mod checklist;
 pub mod claim;
 pub mod facet;
+pub mod host;
 pub mod ids;
 pub mod loading;
 pub mod observation;
