@@ -53,7 +53,9 @@ impl Root {
 
     /// The path inside this root of a file that lies below its base, absolute.
     pub fn inside(&self, located: &Path) -> PathBuf {
-        located.strip_prefix(&self.base).map_or_else(|_| located.to_path_buf(), |rest| Path::new("/").join(rest))
+        located
+            .strip_prefix(&self.base)
+            .map_or_else(|_| located.to_path_buf(), |rest| Path::new("/").join(rest))
     }
 
     /// The path inside this root that `path` leads to once every link is followed; each link is read

@@ -20,7 +20,7 @@ pub use exposure::{Firewall, FirewallFact, Listener, OpenTo, Protocol, Published
 pub use header::{Collector, Coverage, Failure, FailureCode, Footer, Gap, Header, Os, Part};
 pub use key::{Key, KeyAlgorithm, KeyForm};
 pub use library::{Bundle, CopyKind, CopyRole, Library, OnDisk, Owner, Program, Replaced, TlsLibrary};
-pub use package::{Ecosystem, Package, Update};
+pub use package::{Ecosystem, Package, Update, is_openssl_source};
 pub use process::{Process, ProcessRole, Runner, RunnerKind};
 
 /// The schema that every line names.

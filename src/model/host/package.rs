@@ -73,3 +73,35 @@ pub struct Update {
     /// The tool that said so: `apt-get`, `dnf`, `yum`.
     pub tool: String,
 }
+
+/// Whether a source package is OpenSSL itself, by the names that distributions give it: `openssl`,
+/// `openssl1.1`, `openssl-1_0_0`, `openssl3`, `compat-openssl11`, `openssl1.1-compat`. Packages that only
+/// carry the word (`openssl-ibmca`, `libevent-openssl`) are not.
+pub fn is_openssl_source(source: &str) -> bool {
+    let name = source.strip_prefix("compat-").unwrap_or(source);
+    let Some(rest) = name.strip_prefix("openssl") else {
+        return false;
+    };
+    let rest = rest.strip_suffix("-compat").unwrap_or(rest);
+    let rest = rest.strip_suffix("-fips").unwrap_or(rest);
+    rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '_' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openssl_is_told_from_its_namesakes() {
+        for yes in
+            ["openssl", "openssl1.1", "openssl-1_0_0", "openssl3", "compat-openssl11", "openssl1.1-compat"]
+        {
+            assert!(is_openssl_source(yes), "{yes}");
+        }
+        for no in
+            ["openssl-ibmca", "openssl-pkcs11", "libevent", "gnutls-openssl", "libressl", "opensslx", ""]
+        {
+            assert!(!is_openssl_source(no), "{no}");
+        }
+    }
+}
