@@ -181,6 +181,9 @@ pub(super) fn heartbleed() -> Disclosure {
         leaks: "memory".into(),
         first_words: Vec::new(),
         links: Vec::new(),
+        openssl: Vec::new(),
+        feature: None,
+        never_in: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@
 //! The order of states, and the three words on it, stand in `state.rs`.
 
 mod claims;
+mod copies;
 mod facets;
 mod gate;
 mod heartbleed;
@@ -51,6 +52,7 @@ use crate::model::{
     verdict::Disclosure,
 };
 
+pub use copies::judge_copy;
 pub use gate::{changes, gate};
 pub use invariants::fuzz;
 pub use verdict::judge;

@@ -9,4 +9,6 @@
 //! part is bounded and counts what it leaves out in [`cover::Cover`].
 
 pub mod cover;
+pub mod document;
+pub mod pack;
 pub mod root;

@@ -18,6 +18,7 @@ pub mod sweep;
 pub mod text;
 pub mod time;
 pub mod verdict;
+pub mod version;
 pub mod wrap;
 
 /// Declares a closed vocabulary: an enum whose variants have one text form each, used on the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{time::Timestamp, vocabulary};
+use super::{host::TlsLibrary, time::Timestamp, version::OpensslVersion, vocabulary};
 
 vocabulary! {
     /// The six verdicts. Only the second and third are clean: unknown is never clean.
@@ -157,6 +157,32 @@ pub struct Disclosure {
     pub first_words: Vec<String>,
     /// Links for people.
     pub links: Vec<String>,
+    /// Releases of OpenSSL with the hole. Everything outside of them was analysed and has it not.
+    #[serde(default)]
+    pub openssl: Vec<OpensslRange>,
+    /// The function without which the code is not in a build, where there is such a one: its symbol.
+    #[serde(default)]
+    pub feature: Option<String>,
+    /// Other libraries that cannot have it.
+    #[serde(default)]
+    pub never_in: Vec<TlsLibrary>,
+}
+
+/// A run of OpenSSL releases with a hole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpensslRange {
+    /// The first one that has it.
+    pub from: OpensslVersion,
+    /// The first one after it that has it no more.
+    pub before: OpensslVersion,
+}
+
+impl OpensslRange {
+    /// Whether a release is in the run.
+    pub fn holds(&self, version: &OpensslVersion) -> bool {
+        *version >= self.from && *version < self.before
+    }
 }
 
 /// One observation judged against one disclosure.

@@ -176,6 +176,9 @@ fn disclosure() -> Disclosure {
         leaks: "memory".to_owned(),
         first_words: Vec::new(),
         links: Vec::new(),
+        openssl: Vec::new(),
+        feature: None,
+        never_in: Vec::new(),
     }
 }
 

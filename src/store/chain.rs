@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{
     claim::{Claim, Subject},
+    host::HostEvidence,
     ids::{RowId, Sha256, SweepId},
     observation::Observation,
     sweep::SweepState,
@@ -31,6 +32,8 @@ vocabulary! {
         SweepEnded = "sweep-ended",
         /// A sweep's calibration was judged.
         Calibration = "calibration",
+        /// What a host said of itself.
+        Host = "host",
     }
 }
 
@@ -129,6 +132,13 @@ impl Body for Claim {
     }
 }
 
+impl Body for HostEvidence {
+    const KIND: Kind = Kind::Host;
+    fn columns(&self) -> Columns {
+        Columns { sweep: None, row_id: None, at: self.at }
+    }
+}
+
 macro_rules! sweep_event {
     ($($body:ty => $kind:ident),+) => { $(
         impl Body for $body {
@@ -154,6 +164,7 @@ pub(super) fn columns_of(kind: Kind, body: &str) -> Result<Columns, String> {
         Kind::SweepBegun => decode::<SweepBegun>(body)?.columns(),
         Kind::SweepEnded => decode::<SweepEnded>(body)?.columns(),
         Kind::Calibration => decode::<Calibration>(body)?.columns(),
+        Kind::Host => decode::<HostEvidence>(body)?.columns(),
     })
 }
 
@@ -182,6 +193,7 @@ pub fn fuzz(data: &[u8]) {
         Kind::SweepBegun => survives::<SweepBegun>(body),
         Kind::SweepEnded => survives::<SweepEnded>(body),
         Kind::Calibration => survives::<Calibration>(body),
+        Kind::Host => survives::<HostEvidence>(body),
     };
     assert!(holds, "a {kind} cannot be read back once it was written");
     if let Err(reason) = columns_of(kind, body) {

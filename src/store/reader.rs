@@ -23,6 +23,7 @@ use super::{
 };
 use crate::model::{
     claim::Claim,
+    host::HostEvidence,
     ids::{RowId, SweepId},
     observation::{Contact, Observation},
     secret::Secret,
@@ -194,6 +195,22 @@ impl Reader {
         })
     }
 
+    /// Calls `visit` with every text that a host gave, in the order recorded. Memory does not grow with
+    /// their number.
+    pub fn for_each_host(&self, mut visit: impl FnMut(HostEvidence)) -> Result<(), Error> {
+        self.snapshot(|connection| {
+            // The first condition is the one that the index of rare rows is made with.
+            let mut statement = connection.prepare_cached(
+                "SELECT id, body FROM evidence WHERE kind <> 'observation' AND kind = 'host' ORDER BY id",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                visit(body(row, 0, 1)?);
+            }
+            Ok(())
+        })
+    }
+
     /// Everything that judgement is a function of, as of one moment, in memory.
     pub fn evidence(&self) -> Result<Evidence, Error> {
         self.snapshot(|connection| {
@@ -264,7 +281,7 @@ struct Known {
 fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
     // The first condition is the one that the index of rare rows is made with.
     let mut statement = connection.prepare_cached(
-        "SELECT id, kind, body FROM evidence WHERE kind <> 'observation' AND kind <> 'claim' ORDER BY id",
+        "SELECT id, kind, body FROM evidence WHERE kind <> 'observation' AND kind <> 'claim' AND kind <> 'host' ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut known: BTreeMap<SweepId, Known> = BTreeMap::new();
@@ -284,7 +301,7 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
                 let calibration: Calibration = body(row, 0, 2)?;
                 (calibration.sweep, None, Some(calibration.passed))
             }
-            Kind::Observation | Kind::Claim => continue,
+            Kind::Observation | Kind::Claim | Kind::Host => continue,
         };
         let (number, ended, passed) = event;
         let sweep = known.get_mut(&number).ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
@@ -349,8 +366,8 @@ fn observations_and_claims(connection: &Connection) -> Result<(Vec<Observation>,
         match kind(row, id, 1)? {
             Kind::Observation => chunk.push((id, column(row, id, 2)?.to_owned())),
             Kind::Claim => claims.push(body(row, 0, 2)?),
-            // Read with the sweeps.
-            Kind::SweepBegun | Kind::SweepEnded | Kind::Calibration => {}
+            // Read with the sweeps, and by `for_each_host`.
+            Kind::Host | Kind::SweepBegun | Kind::SweepEnded | Kind::Calibration => {}
         }
         if chunk.len() == CHUNK {
             parse_chunk(&mut chunk, &mut texts, &mut observations)?;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::model::{
     claim::Claim,
+    host::HostEvidence,
     ids::{Sha256, SweepId},
     observation::Observation,
     secret::Secret,
@@ -232,6 +233,13 @@ impl Store {
     /// Appends claims in one transaction.
     pub fn append_claims(&mut self, claims: &[Claim]) -> Result<(), Error> {
         self.append(claims)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Appends what hosts said of themselves, in one transaction.
+    pub fn append_hosts(&mut self, hosts: &[HostEvidence]) -> Result<(), Error> {
+        self.append(hosts)?;
         self.settle();
         Ok(())
     }

@@ -123,8 +123,14 @@ pub struct Coverage {
     /// What could not be seen.
     pub gaps: Vec<Gap>,
     /// Counts by name, such as `processes_seen`, `maps_unreadable`, `files_seen`.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "only_counts")]
     pub counts: BTreeMap<String, u64>,
+}
+
+/// Keeps the numbers among the fields that are not known by name: a later release may add others.
+fn only_counts<'de, D: serde::Deserializer<'de>>(d: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    let all = BTreeMap::<String, serde_json::Value>::deserialize(d)?;
+    Ok(all.into_iter().filter_map(|(name, value)| Some((name, value.as_u64()?))).collect())
 }
 
 /// The first line.

@@ -1,0 +1,137 @@
+//! What one copy of a TLS library on a host means for a disclosure: its version, its code, who built it.
+//!
+//! A file that only uses a library, or holds no more than the text of its headers, has no verdict of its
+//! own. Joining copies with services and with what the network showed is not done here.
+
+use crate::model::{
+    host::{CopyRole, Library, TlsLibrary},
+    verdict::{Disclosure, Reason, Verdict},
+    version::OpensslVersion,
+};
+
+/// Judges one copy; nothing where the file holds no code of a library.
+pub fn judge_copy(copy: &Library, disclosure: &Disclosure) -> Option<(Verdict, Reason)> {
+    match copy.role {
+        CopyRole::Uses | CopyRole::HeaderText => return None,
+        CopyRole::Unreadable => return Some((Verdict::Inconclusive, Reason::SymbolsUnavailable)),
+        CopyRole::Embeds | CopyRole::BuildInput | CopyRole::Provider => {}
+    }
+    Some(match copy.lib {
+        TlsLibrary::Openssl => openssl(copy, disclosure),
+        other if disclosure.never_in.contains(&other) => (Verdict::NotApplicable, Reason::StackNotAffected),
+        _ => (Verdict::Inconclusive, Reason::BranchNotAnalysed),
+    })
+}
+
+fn openssl(copy: &Library, disclosure: &Disclosure) -> (Verdict, Reason) {
+    if disclosure.openssl.is_empty() {
+        return (Verdict::Inconclusive, Reason::BranchNotAnalysed);
+    }
+    let Some(version) = copy.version.as_deref().and_then(|v| v.parse::<OpensslVersion>().ok()) else {
+        return (Verdict::Inconclusive, Reason::SymbolsUnavailable);
+    };
+    if !disclosure.openssl.iter().any(|range| range.holds(&version)) {
+        return (Verdict::NotVulnerable, Reason::VersionNotAffected);
+    }
+    let feature = disclosure.feature.as_ref().map(|name| copy.features.get(name).copied().flatten());
+    match feature {
+        Some(Some(false)) => (Verdict::NotVulnerable, Reason::FeatureAbsent),
+        // A distribution repairs under the same version: only its own record can tell.
+        _ if is_distributions(copy, &version) => (Verdict::Inconclusive, Reason::BackportLikely),
+        Some(Some(true)) => (Verdict::Vulnerable, Reason::FeaturePresent),
+        Some(None) => (Verdict::Inconclusive, Reason::SymbolsUnavailable),
+        None => (Verdict::Vulnerable, Reason::VersionAffected),
+    }
+}
+
+/// Whether a distribution built it: as its package brought it, or by the mark of a FIPS build.
+fn is_distributions(copy: &Library, version: &OpensslVersion) -> bool {
+    let owned = copy.owner.as_ref().is_some_and(|owner| owner.intact != Some(false));
+    // The file on disk belongs to the package; an older one that is still mapped did so as well, most likely.
+    owned || version.is_fips()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::host::{CopyKind, Ecosystem, Owner};
+
+    fn heartbleed() -> Disclosure {
+        toml::from_str(include_str!("../../disclosures/CVE-2014-0160.toml")).unwrap()
+    }
+
+    fn copy(version: &str, feature: Option<Option<bool>>) -> Library {
+        let mut copy =
+            Library::new("/opt/node".to_owned(), CopyKind::Disk, TlsLibrary::Openssl, CopyRole::Embeds);
+        copy.version = (!version.is_empty()).then(|| version.to_owned());
+        if let Some(value) = feature {
+            copy.features.insert("tls1_process_heartbeat".to_owned(), value);
+        }
+        copy
+    }
+
+    fn words(copy: &Library) -> String {
+        judge_copy(copy, &heartbleed()).map_or("none".to_owned(), |(v, r)| format!("{v} {r}"))
+    }
+
+    #[test]
+    fn the_same_version_is_told_apart_by_its_code() {
+        let table = [
+            ("1.0.1e", Some(Some(true)), "vulnerable feature-present"),
+            ("1.0.1e", Some(Some(false)), "not-vulnerable feature-absent"),
+            ("1.0.1e", Some(None), "inconclusive symbols-unavailable"),
+            ("1.0.1e", None, "inconclusive symbols-unavailable"),
+            ("1.0.1g", Some(Some(true)), "not-vulnerable version-not-affected"),
+            ("1.0.0m", None, "not-vulnerable version-not-affected"),
+            ("1.0.2-beta1", Some(Some(true)), "vulnerable feature-present"),
+            ("1.0.2", Some(Some(true)), "not-vulnerable version-not-affected"),
+            ("3.0.2+quic", None, "not-vulnerable version-not-affected"),
+            ("1.0.1e-fips", Some(Some(true)), "inconclusive backport-likely"),
+            ("", None, "inconclusive symbols-unavailable"),
+            ("?", None, "inconclusive symbols-unavailable"),
+        ];
+        for (version, feature, expected) in table {
+            assert_eq!(words(&copy(version, feature)), expected, "{version} {feature:?}");
+        }
+    }
+
+    #[test]
+    fn a_package_may_be_repaired_under_the_same_version_and_a_changed_file_is_not_the_packages() {
+        let mut owned = copy("1.0.1e", Some(Some(true)));
+        let mut owner = Owner {
+            package: "libssl1.0.0".to_owned(),
+            version: "1.0.1e-2+deb7u5".to_owned(),
+            source: "openssl".to_owned(),
+            arch: "amd64".to_owned(),
+            ecosystem: Ecosystem::Dpkg,
+            intact: Some(true),
+        };
+        owned.owner = Some(owner.clone());
+        assert_eq!(words(&owned), "inconclusive backport-likely");
+        owner.intact = Some(false);
+        owned.owner = Some(owner);
+        assert_eq!(words(&owned), "vulnerable feature-present");
+    }
+
+    #[test]
+    fn other_libraries_and_files_without_code_are_kept_apart() {
+        let mut other = copy("1.0.1e", Some(Some(true)));
+        for (lib, role, expected) in [
+            (TlsLibrary::Boringssl, CopyRole::Embeds, "not-applicable stack-not-affected"),
+            (TlsLibrary::AwsLc, CopyRole::Embeds, "not-applicable stack-not-affected"),
+            (TlsLibrary::Unknown, CopyRole::Embeds, "inconclusive branch-not-analysed"),
+            (TlsLibrary::Unknown, CopyRole::Unreadable, "inconclusive symbols-unavailable"),
+            (TlsLibrary::Openssl, CopyRole::Uses, "none"),
+            (TlsLibrary::Openssl, CopyRole::HeaderText, "none"),
+            (TlsLibrary::Openssl, CopyRole::BuildInput, "vulnerable feature-present"),
+        ] {
+            other.lib = lib;
+            other.role = role;
+            assert_eq!(words(&other), expected, "{lib} {role}");
+        }
+        let mut unknown = heartbleed();
+        unknown.openssl.clear();
+        other.lib = TlsLibrary::Openssl;
+        assert_eq!(judge_copy(&other, &unknown), Some((Verdict::Inconclusive, Reason::BranchNotAnalysed)));
+    }
+}
