@@ -3,8 +3,8 @@
 #
 #   scripts/release.sh
 #
-# Needs: the Rust target x86_64-unknown-linux-musl (added with rustup where it is missing), musl-gcc
-# (Debian: musl-tools), readelf, dpkg-deb. The result depends on the commit and the tools, not on the day.
+# Needs: what scripts/build-static.sh needs, and dpkg-deb. The result depends on the commit and the tools,
+# not on the day.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 TARGET=x86_64-unknown-linux-musl
@@ -14,24 +14,21 @@ fail() { printf 'release: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 have cargo || fail "cargo is missing: install Rust (https://rustup.rs)"
-have musl-gcc || fail "musl-gcc is missing: on Debian, apt-get install musl-tools"
 have dpkg-deb || fail "dpkg-deb is missing: on Debian it is part of the system; elsewhere install dpkg"
-have readelf || fail "readelf is missing: on Debian, apt-get install binutils"
-if [[ ! -d $(rustc --print target-libdir --target "$TARGET") ]]; then
-  have rustup || fail "the Rust target $TARGET is missing, and there is no rustup to add it"
-  rustup target add "$TARGET" || fail "rustup cannot add the target $TARGET"
-fi
 
 VERSION=$(cargo pkgid --locked | sed 's/.*[#@]//')
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
 NAME=allclear-$VERSION-$TARGET
 
-cargo build --locked --release --target "$TARGET" --bin allclear
-BINARY=${CARGO_TARGET_DIR:-target}/$TARGET/release/allclear
-# musl's own loader is not on the user's machine either: nothing at all may be asked of a loader.
-if readelf --program-headers "$BINARY" | grep -q INTERP; then
-  fail "$BINARY is not static"
+rm -rf dist
+scripts/build-static.sh
+BINARY=dist/$NAME
+# The other script only skips what cannot be built here; a release without it is none.
+[[ -x dist/allclear-static-x86_64 ]] || fail "no static program was built: see what scripts/build-static.sh says"
+mv dist/allclear-static-x86_64 "$BINARY"
+if [[ -x dist/allclear-static-aarch64 ]]; then
+  mv dist/allclear-static-aarch64 "dist/allclear-$VERSION-aarch64-unknown-linux-musl"
 fi
 "$BINARY" --version | grep -qF "$VERSION" || fail "$BINARY does not say that it is version $VERSION"
 
@@ -55,10 +52,8 @@ for file in allclear.1 completions/allclear.bash completions/_allclear completio
   [[ -s $STAGE/$file ]] || fail "$file came out empty"
 done
 
-rm -rf dist && mkdir dist
 tar --create --gzip --file "dist/$NAME.tar.gz" --directory "$WORK" --sort=name --owner=0 --group=0 --numeric-owner \
   --mtime="@$SOURCE_DATE_EPOCH" "$NAME"
-install -m 755 "$BINARY" "dist/$NAME"
 
 # The Debian package.
 ROOT=$WORK/deb

@@ -3,11 +3,78 @@
 //! A file that only uses a library, or holds no more than the text of its headers, has no verdict of its
 //! own. Joining copies with services and with what the network showed is not done here.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
-    host::{CopyRole, Library, TlsLibrary},
+    host::{CopiesAssessed, CopyKind, CopyRole, Document, Library, OldCopy, Process, Runner, TlsLibrary},
     verdict::{Disclosure, Reason, Verdict},
     version::OpensslVersion,
 };
+
+/// Judges every copy of a document, and what runs with an old one.
+pub fn judge_copies(document: &Document, disclosure: &Disclosure) -> CopiesAssessed {
+    let verdicts: Vec<_> = document.libraries.iter().map(|copy| judge_copy(copy, disclosure)).collect();
+    let on_disk: BTreeMap<(&Option<String>, &str), usize> = (document.libraries.iter().enumerate())
+        .filter(|(_, copy)| copy.kind == CopyKind::Disk)
+        .map(|(i, copy)| ((&copy.container, copy.path.as_str()), i))
+        .collect();
+    let processes: BTreeMap<u32, &Process> = document.processes.iter().map(|p| (p.pid, p)).collect();
+    let mut old = Vec::new();
+    for (i, copy) in document.libraries.iter().enumerate() {
+        let Some(replaced) = copy.replaced else { continue };
+        let disk = match on_disk.get(&(&copy.container, copy.path.as_str())) {
+            Some(at) => verdicts.get(*at).copied().flatten(),
+            None => on_disk_now(copy).and_then(|disk| judge_copy(&disk, disclosure)),
+        };
+        for ((runner, program), pids) in by_runner(copy, &processes) {
+            old.push(OldCopy {
+                runner,
+                program,
+                processes: pids,
+                container: copy.container.clone(),
+                library: i,
+                replaced,
+                verdict: verdicts.get(i).copied().flatten(),
+                disk_verdict: disk,
+            });
+        }
+    }
+    old.sort_by_key(|o| (urgency(o.verdict), o.program.clone(), o.processes.clone(), o.library));
+    CopiesAssessed { verdicts, old }
+}
+
+/// The file on disk under a mapped copy's name, as far as the mapped copy's record tells of it: where files
+/// were not searched it has no record of its own.
+fn on_disk_now(copy: &Library) -> Option<Library> {
+    let disk = copy.on_disk.as_ref()?;
+    let mut now = Library::new(copy.path.clone(), CopyKind::Disk, copy.lib, copy.role);
+    now.version.clone_from(&disk.version);
+    Some(now)
+}
+
+/// The processes of a copy, those together that one restart renews.
+fn by_runner(
+    copy: &Library,
+    processes: &BTreeMap<u32, &Process>,
+) -> BTreeMap<(Option<Runner>, String), Vec<u32>> {
+    let mut groups: BTreeMap<(Option<Runner>, String), Vec<u32>> = BTreeMap::new();
+    for pid in &copy.processes {
+        let process = processes.get(pid);
+        let runner = process.and_then(|p| p.runner.clone());
+        let program = process.map_or_else(String::new, |p| p.name.clone());
+        groups.entry((runner, program)).or_default().push(*pid);
+    }
+    groups
+}
+
+/// What is bad comes first, then what is not known, then what is clean.
+fn urgency(verdict: Option<(Verdict, Reason)>) -> u8 {
+    match verdict {
+        Some((Verdict::Vulnerable, _)) => 0,
+        Some((v, _)) if v.is_clean() => 2,
+        _ => 1,
+    }
+}
 
 /// Judges one copy; nothing where the file holds no code of a library.
 pub fn judge_copy(copy: &Library, disclosure: &Disclosure) -> Option<(Verdict, Reason)> {

@@ -52,7 +52,7 @@ use crate::model::{
     verdict::Disclosure,
 };
 
-pub use copies::judge_copy;
+pub use copies::{judge_copies, judge_copy};
 pub use gate::{changes, gate};
 pub use invariants::fuzz;
 pub use verdict::judge;

@@ -33,6 +33,7 @@ mod completions;
 mod console;
 mod drill;
 mod export;
+mod host;
 mod inventory;
 mod progress;
 mod status;
@@ -49,6 +50,7 @@ Examples:
   allclear status                           one screen: how bad, how much unknown, what next
   allclear checklist --owner team-web       what one owner has to do, in order
   allclear verify --service web01:443       sweep again, exit 0 when the gate holds
+  allclear host collect                     which OpenSSL this host has, on disk and running
   allclear export tracker -o tracker.csv    one row a service for the spreadsheet
 
 Exit codes: 0 done, 1 open findings, 2 usage, 3 coverage incomplete, 4 regression, 5 bad input,
@@ -110,6 +112,7 @@ enum Command {
     Export(export::ExportArgs),
     Attest(attest::AttestArgs),
     Waive(waive::WaiveArgs),
+    Host(host::HostArgs),
     Inventory(inventory::InventoryArgs),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
@@ -151,6 +154,7 @@ impl Cli {
             Command::Export(args) => args.run(g, console),
             Command::Attest(args) => args.run(g, console),
             Command::Waive(args) => args.run(g, console),
+            Command::Host(args) => args.run(g, console),
             Command::Inventory(args) => args.run(g, console),
             Command::Completions(args) => args.run(console),
             Command::Man(args) => args.run(console),

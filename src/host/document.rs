@@ -6,13 +6,17 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{self, Write},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::cover::Cover;
-use crate::model::host::{Document, Footer, Header, Part, Record, SCHEMA};
+use crate::model::{
+    host::{Document, Footer, Header, Part, Record, SCHEMA},
+    text::acts_on_a_terminal,
+};
 
 /// The longest line that is read, bytes.
 const LINE: usize = 4 << 20;
@@ -58,8 +62,7 @@ struct Kind {
 /// Writes a document: header, records by kind, and a footer that counts them. `ms` is how long the
 /// collection took.
 pub fn write(document: Document, ms: u64, out: &mut dyn Write) -> io::Result<Footer> {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let mut records = 0;
+    let document = complete(document, ms);
     put(&Record::Header(Box::new(document.header)), out)?;
     let body = (document.packages.into_iter().map(Record::Package))
         .chain(document.updates.into_iter().map(Record::Update))
@@ -70,18 +73,53 @@ pub fn write(document: Document, ms: u64, out: &mut dyn Write) -> io::Result<Foo
         .chain(document.keys.into_iter().map(|k| Record::Key(Box::new(k))));
     for record in body {
         put(&record, out)?;
-        *counts.entry(record.kind().to_owned()).or_insert(0) += 1;
-        records += 1;
     }
-    let footer = Footer { counts, records, ms };
+    let footer = document.footer.unwrap_or_default();
     put(&Record::Footer(footer.clone()), out)?;
     out.flush()?;
     Ok(footer)
 }
 
+/// The document with the footer that counts its records.
+pub fn complete(document: Document, ms: u64) -> Document {
+    let lists = [
+        ("package", document.packages.len()),
+        ("update", document.updates.len()),
+        ("library", document.libraries.len()),
+        ("process", document.processes.len()),
+        ("listener", document.listeners.len()),
+        ("firewall", document.firewall.len()),
+        ("key", document.keys.len()),
+    ];
+    let counts: BTreeMap<String, u64> =
+        lists.iter().filter(|(_, n)| *n > 0).map(|(kind, n)| ((*kind).to_owned(), *n as u64)).collect();
+    let records = counts.values().sum();
+    Document { footer: Some(Footer { counts, records, ms }), ..document }
+}
+
 fn put(record: &Record, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Line { schema: SCHEMA, record })?;
+    let line = serde_json::to_string(&Line { schema: SCHEMA, record })?;
+    out.write_all(inert(&line).as_bytes())?;
     out.write_all(b"\n")
+}
+
+/// The same JSON with every character that acts on a terminal as `\uNNNN`: a file may be named to clear one.
+/// Such characters stand in strings only, since serde_json writes none of its own.
+fn inert(line: &str) -> std::borrow::Cow<'_, str> {
+    if !line.contains(acts_on_a_terminal) {
+        return line.into();
+    }
+    let mut text = String::with_capacity(line.len() + 32);
+    for c in line.chars() {
+        if acts_on_a_terminal(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text.into()
 }
 
 /// The documents of a text, one after the other: each begins with a header. What stands before the first
@@ -360,6 +398,18 @@ mod tests {
         assert_eq!(split(both.as_bytes()).len(), 2);
         assert!(split(both.as_bytes()).iter().all(|t| read(t).unwrap().footer.is_some()));
         assert_eq!(split(b"nothing"), [b"nothing"]);
+    }
+
+    #[test]
+    fn a_hostile_name_is_inert_in_the_document_and_reads_as_it_is() {
+        let mut document = sample();
+        let name = "x\u{1b}[2J\u{9b}\u{202e}\u{e0041}\u{7f}\n{\"schema\"";
+        name.clone_into(&mut document.packages[0].name);
+        let mut out = Vec::new();
+        write(document, 0, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains(|c| c != '\n' && acts_on_a_terminal(c)), "{text:?}");
+        assert_eq!(read(text.as_bytes()).unwrap().packages[0].name, name);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 
 use data_encoding::BASE64;
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 
 use crate::model::{
     host::{HostEvidence, Origin},
@@ -57,6 +57,16 @@ pub fn pack(
     })
 }
 
+/// Unpacks what gzip compressed; an error where that is more than [`MAX`] bytes.
+pub fn gunzip(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    MultiGzDecoder::new(packed).take(MAX + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {MAX} bytes")));
+    }
+    Ok(text)
+}
+
 /// The text of a piece of evidence, held to its digest.
 pub fn unpack(evidence: &HostEvidence) -> Result<Vec<u8>, Error> {
     let broken = |reason: String| Error::Broken {
@@ -64,11 +74,7 @@ pub fn unpack(evidence: &HostEvidence) -> Result<Vec<u8>, Error> {
         reason: reason.chars().take(200).collect(),
     };
     let packed = BASE64.decode(evidence.gzip.as_bytes()).map_err(|e| broken(e.to_string()))?;
-    let mut text = Vec::new();
-    GzDecoder::new(packed.as_slice())
-        .take(MAX + 1)
-        .read_to_end(&mut text)
-        .map_err(|e| broken(e.to_string()))?;
+    let text = gunzip(&packed).map_err(|e| broken(e.to_string()))?;
     if Sha256::of(&text) != evidence.sha256 {
         return Err(Error::Digest { host: evidence.host.clone() });
     }

@@ -56,14 +56,7 @@ pub fn evidence(incident: &Path) -> Result<Evidence, Error> {
 /// Whether the evidence is what was recorded. Nothing is concluded from a file that somebody edited: a row
 /// turned green by hand would be believed.
 fn sound(reader: &Reader, evidence: &Evidence, incident: &Path) -> Result<(), Error> {
-    let chain = reader.check_chain()?;
-    if let Some(row) = chain.broken_at {
-        let why = chain.fault.unwrap_or("it does not fit its hash");
-        return Err(Error::Tampered {
-            path: incident.to_path_buf(),
-            what: format!("evidence row {row}: {why}"),
-        });
-    }
+    sound_chain(reader, incident)?;
     let known: HashSet<&RowId> = evidence.services.iter().map(|s| &s.row_id).collect();
     match evidence.observations.iter().find(|o| !known.contains(&o.row_id)) {
         None => Ok(()),
@@ -72,6 +65,14 @@ fn sound(reader: &Reader, evidence: &Evidence, incident: &Path) -> Result<(), Er
             what: format!("service {} has evidence and is not listed any more", orphan.row_id),
         }),
     }
+}
+
+/// Whether the chain over the evidence holds.
+pub(super) fn sound_chain(reader: &Reader, incident: &Path) -> Result<(), Error> {
+    let chain = reader.check_chain()?;
+    let Some(row) = chain.broken_at else { return Ok(()) };
+    let why = chain.fault.unwrap_or("it does not fit its hash");
+    Err(Error::Tampered { path: incident.to_path_buf(), what: format!("evidence row {row}: {why}") })
 }
 
 /// Reads the incident file and judges it.

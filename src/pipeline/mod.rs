@@ -4,6 +4,7 @@
 //! of its own on what evidence means, how a probe speaks or how a report looks.
 
 pub mod claims;
+pub mod hosts;
 pub mod judged;
 pub mod papers;
 pub mod plan;

@@ -12,6 +12,7 @@ pub mod checklist;
 pub mod csv;
 pub mod endpoint;
 pub mod explain;
+pub mod hosts;
 pub mod inventory;
 pub mod json;
 mod lists;

@@ -1,5 +1,6 @@
 //! What holds for every report: nothing lost, nothing shifted, nothing hostile let through.
 
+mod hosts;
 mod lists;
 mod screens;
 

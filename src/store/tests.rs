@@ -2,6 +2,7 @@
 
 mod damage;
 mod files;
+mod hosts;
 mod lists;
 mod processes;
 

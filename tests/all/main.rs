@@ -14,6 +14,7 @@
 
 mod cli;
 mod hostile;
+mod hosts;
 mod real_peers;
 mod resume;
 mod scanners;

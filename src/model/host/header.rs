@@ -179,6 +179,29 @@ pub struct Header {
     pub coverage: Coverage,
 }
 
+impl Header {
+    /// A header that says no more than a name and how it was made.
+    pub fn named(host: &str, at: Timestamp, collector: Collector) -> Self {
+        Self {
+            host: host.to_owned(),
+            asked_as: None,
+            at,
+            tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),
+            collector,
+            machine: None,
+            addresses: Vec::new(),
+            os: None,
+            kernel: None,
+            arch: None,
+            booted_at: None,
+            root: slash(),
+            uid: None,
+            privileged: false,
+            coverage: Coverage::default(),
+        }
+    }
+}
+
 fn slash() -> String {
     "/".to_owned()
 }

@@ -71,7 +71,9 @@ vocabulary! {
 pub struct Owner {
     /// The package.
     pub package: String,
-    /// Its version, as in its package record.
+    /// Its version, as in its package record; empty for a mapped copy whose file was replaced, since the
+    /// package on disk is a later one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// Its source package.
     pub source: String,

@@ -14,6 +14,7 @@ mod key;
 mod library;
 mod package;
 mod process;
+mod state;
 
 pub use document::{Document, HostEvidence, Origin, Record};
 pub use exposure::{Firewall, FirewallFact, Listener, OpenTo, Protocol, Published, Reach};
@@ -22,6 +23,7 @@ pub use key::{Key, KeyAlgorithm, KeyForm};
 pub use library::{Bundle, CopyKind, CopyRole, Library, OnDisk, Owner, Program, Replaced, TlsLibrary};
 pub use package::{Ecosystem, Package, Update, is_openssl_source};
 pub use process::{Process, ProcessRole, Runner, RunnerKind};
+pub use state::{CopiesAssessed, HostJudged, HostState, Look, OldCopy};
 
 /// The schema that every line names.
 pub const SCHEMA: &str = "allclear.host/1";

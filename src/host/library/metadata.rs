@@ -1,0 +1,113 @@
+//! The files that say which package brought a file along: RECORD and METADATA of wheels, package.json,
+//! conda-meta, SBOMs. Each reader takes whatever bytes and answers with what it understood.
+
+use serde_json::Value;
+
+use crate::{host::root::bytes_text, model::host::Library};
+
+/// Longest name or version that is believed.
+const TEXT: usize = 200;
+
+/// Name and version of a package.json; one without a name only configures a folder.
+pub(super) fn package_json(bytes: &[u8]) -> Option<(String, String)> {
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    Some((text(value.get("name")?)?, value.get("version").and_then(text).unwrap_or_default()))
+}
+
+/// Name and version of a wheel's METADATA: the lines above the first empty one.
+pub(super) fn wheel(bytes: &[u8]) -> Option<(String, String)> {
+    let (mut name, mut version) = (None, String::new());
+    for line in bytes.split(|b| *b == b'\n').take(1000) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
+        let value = |key: &[u8]| line.strip_prefix(key).map(|v| cut(&bytes_text(v.trim_ascii())));
+        if let Some(value) = value(b"Name:") {
+            name = Some(value);
+        } else if let Some(value) = value(b"Version:") {
+            version = value;
+        }
+    }
+    Some((name.filter(|name| !name.is_empty())?, version))
+}
+
+/// The paths of a RECORD: the first field of each line of CSV.
+pub(super) fn record(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
+    bytes.split(|b| *b == b'\n').filter_map(|line| {
+        let field = match line.strip_prefix(b"\"") {
+            Some(quoted) => quoted.get(..memchr::memmem::find(quoted, b"\",")?)?,
+            None => line.get(..memchr::memchr(b',', line)?)?,
+        };
+        (!field.is_empty()).then(|| bytes_text(field).replace("\"\"", "\""))
+    })
+}
+
+/// Whether a file of that name may be a library, a program, or an archive that holds one.
+pub(super) fn may_be_binary(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    !file.contains('.') || file.contains(".so") || file.ends_with(".a") || super::archive::by_name(file)
+}
+
+/// Name and version of a record of conda-meta, if it lists a file.
+pub(super) fn conda(bytes: &[u8], file: &str) -> Option<(String, String)> {
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    let listed = value.get("files")?.as_array()?.iter().any(|listed| listed.as_str() == Some(file));
+    if !listed {
+        return None;
+    }
+    Some((text(value.get("name")?)?, value.get("version").and_then(text).unwrap_or_default()))
+}
+
+/// Whether a path below a dist-info is an SBOM.
+pub(super) fn is_sbom(rest: &str) -> bool {
+    rest.starts_with("sboms/") && rest.ends_with(".json")
+}
+
+/// What an SBOM, CycloneDX or SPDX, says of OpenSSL: a sentence for a note.
+pub(super) fn sbom(bytes: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    let lists = [("components", "version"), ("packages", "versionInfo")];
+    for (list, version) in lists {
+        for item in value.get(list).and_then(Value::as_array).into_iter().flatten() {
+            let name = item.get("name").and_then(text).unwrap_or_default();
+            if name.eq_ignore_ascii_case("openssl") {
+                let version = item.get(version).and_then(text).unwrap_or_default();
+                return Some(format!("its SBOM names openssl {version}").trim_end().to_owned());
+            }
+        }
+    }
+    None
+}
+
+/// Name and version from a file's name: `netty-tcnative-2.0.61.Final-linux-x86_64.jar`.
+pub(super) fn by_file_name(path: &str) -> (String, String) {
+    let file = path.rsplit(['/', '!']).next().unwrap_or(path);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let digit = |at: &usize| stem.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+    match stem.match_indices('-').map(|(at, _)| at).find(digit) {
+        Some(at) => {
+            let (name, rest) = stem.split_at(at);
+            let version = rest.get(1..).unwrap_or_default().split('-').next().unwrap_or_default();
+            (cut(name), cut(version))
+        }
+        None => (cut(stem), String::new()),
+    }
+}
+
+/// Adds to a record's note.
+pub(super) fn add_note(library: &mut Library, more: &str) {
+    let note = library.note.get_or_insert_default();
+    if !note.is_empty() {
+        note.push_str("; ");
+    }
+    note.push_str(more);
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(cut)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT).collect()
+}

@@ -1,0 +1,7 @@
+mod archives;
+mod elf;
+mod files;
+mod hostile;
+mod subjects;
+mod sweep;
+mod texts;

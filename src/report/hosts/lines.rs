@@ -1,0 +1,110 @@
+//! Copies as JSON Lines: what a program reads of hosts.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+use crate::model::{
+    host::{HostJudged, Library, Process, ProcessRole, Runner},
+    verdict::{Disclosure, Reason, Verdict},
+};
+
+use crate::report::json;
+
+/// The schema of one line of [`jsonl`].
+pub const SCHEMA: &str = "allclear.copy/1";
+
+#[derive(Serialize)]
+struct Copy<'a> {
+    schema: &'static str,
+    host: &'a str,
+    source: &'a str,
+    disclosure: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    whole: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    run_by: Vec<RunBy<'a>>,
+    #[serde(flatten)]
+    library: &'a Library,
+}
+
+#[derive(Serialize)]
+struct RunBy<'a> {
+    pid: u32,
+    name: &'a str,
+    role: ProcessRole,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runner: Option<&'a Runner>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    holds: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Silent<'a> {
+    schema: &'static str,
+    host: &'a str,
+    disclosure: &'a str,
+    verdict: Verdict,
+    reason: &'a str,
+    message: &'a str,
+    whole: bool,
+}
+
+/// Writes one object for each copy and each client, with its verdict; and one for a host that gave nothing.
+pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write) -> io::Result<()> {
+    for host in hosts {
+        if let Some((_, failure)) = host.state.failed.as_ref().filter(|_| host.state.latest.is_none()) {
+            let silent = Silent {
+                schema: SCHEMA,
+                host: &host.state.host,
+                disclosure: &disclosure.id,
+                verdict: Verdict::Unreachable,
+                reason: failure.code.as_str(),
+                message: &failure.message,
+                whole: false,
+            };
+            json::write(&silent, out)?;
+            writeln!(out)?;
+        }
+        for (look, assessed) in host.state.looks().zip(&host.assessed) {
+            let processes: BTreeMap<u32, &Process> =
+                look.document.processes.iter().map(|p| (p.pid, p)).collect();
+            for (library, verdict) in look.document.libraries.iter().zip(&assessed.verdicts) {
+                let copy = Copy {
+                    schema: SCHEMA,
+                    host: &host.state.host,
+                    source: &look.source,
+                    disclosure: &disclosure.id,
+                    verdict: verdict.map(|(v, _)| v),
+                    reason: verdict.map(|(_, r)| r),
+                    whole: look.document.header.coverage.complete,
+                    run_by: library
+                        .processes
+                        .iter()
+                        .filter_map(|pid| Some(run_by(processes.get(pid)?)))
+                        .collect(),
+                    library,
+                };
+                json::write(&copy, out)?;
+                writeln!(out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run_by<'a>(process: &&'a Process) -> RunBy<'a> {
+    RunBy {
+        pid: process.pid,
+        name: &process.name,
+        role: process.role,
+        runner: process.runner.as_ref(),
+        holds: &process.holds,
+    }
+}
