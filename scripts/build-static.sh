@@ -43,12 +43,18 @@ build() {
     fi
   fi
   upper=${target^^}
-  export "CARGO_TARGET_${upper//-/_}_LINKER=$cc" "CC_${target//-/_}=$cc"
+  export "CC_${target//-/_}=$cc"
+  # On the same architecture Rust's own way to link is left alone: musl-gcc as the linker makes programs that
+  # crash at the start (Debian 12).
+  if [[ $(uname -m) != "$arch" ]]; then export "CARGO_TARGET_${upper//-/_}_LINKER=$cc"; fi
   cargo build --locked --release --target "$target" --bin allclear || fail "$target does not build"
   binary=${CARGO_TARGET_DIR:-target}/$target/release/allclear
   # musl's own loader is not on other machines either: nothing at all may be asked of a loader.
   if readelf --program-headers "$binary" | grep -q INTERP; then
     fail "$binary is not static"
+  fi
+  if [[ $(uname -m) == "$arch" ]]; then
+    "$binary" --version >/dev/null || fail "$binary does not run"
   fi
   mkdir -p dist
   install -m 755 "$binary" "dist/allclear-static-$arch"

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    model::host::{CopyKind, CopyRole, Document, Library, Listener, Package, Part, Process, Program, Reach},
+    model::host::{CopyKind, Document, Library, Listener, Package, Part, Process, Program, Reach},
 };
 
 /// Containers whose package databases are read at most.
@@ -75,7 +75,6 @@ pub fn run(options: &Options, clock: &Clock) -> Collection {
     );
     document.packages = all_packages(&host_packages, &container_packages);
     document.libraries = seen.libraries;
-    neighbours_versions(&mut document.libraries);
     document.libraries.extend(on_disk);
     own(&mut document.libraries, &root, &host_packages, &container_packages, &cover);
     let through_others = client_programs(&root, &document.libraries, &cover);
@@ -92,32 +91,6 @@ pub fn run(options: &Options, clock: &Clock) -> Collection {
     document.updates = others.updates;
     document.header.coverage = cover.coverage();
     Collection { document, ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
-}
-
-/// A libssl of the 3.x series says no version of its own: in a process it is that of the libcrypto beside it,
-/// and where a process has two of those (an old one and its replacement, by a plugin) it is not told.
-fn neighbours_versions(mapped: &mut [Library]) {
-    let is_crypto = |l: &&Library| {
-        l.version.is_some() && l.path.rsplit('/').next().is_some_and(|n| n.starts_with("libcrypto"))
-    };
-    let mut versions: BTreeMap<u32, BTreeSet<(String, String)>> = BTreeMap::new();
-    for crypto in mapped.iter().filter(is_crypto) {
-        for pid in &crypto.processes {
-            let version = crypto.version.clone().unwrap_or_default();
-            versions.entry(*pid).or_default().insert((version, crypto.path.clone()));
-        }
-    }
-    for library in mapped.iter_mut().filter(|l| l.version.is_none() && l.role == CopyRole::Embeds) {
-        let beside: BTreeSet<&(String, String)> =
-            library.processes.iter().filter_map(|pid| versions.get(pid)).flatten().collect();
-        let only: BTreeSet<&str> = beside.iter().map(|(version, _)| version.as_str()).collect();
-        if only.len() == 1
-            && let Some((version, path)) = beside.first()
-        {
-            library.version = Some(version.clone());
-            library.version_from = Some(path.clone());
-        }
-    }
 }
 
 /// What has nothing to do with libraries and can be looked at beside the search for them.

@@ -8,8 +8,16 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     io::{self, Read as _},
-    os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    },
     path::{Component, Path, PathBuf},
+};
+
+use rustix::{
+    fs::{FileType, Mode, OFlags, ResolveFlags},
+    io::Errno,
 };
 
 /// Links followed on the way to one file, as Linux does.
@@ -93,8 +101,31 @@ impl Root {
 
     /// Opens a regular file for reading.
     pub fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        let path = if self.is_host() { path.as_ref().to_path_buf() } else { self.resolve(path)? };
-        open_regular(&self.locate(path))
+        if self.is_host() {
+            return open_regular(path.as_ref());
+        }
+        match self.open_inside(path.as_ref()) {
+            // Before Linux 5.6, or where a filter forbids it.
+            Err(Errno::NOSYS | Errno::PERM) => open_regular(&self.locate(self.resolve(path)?)),
+            Err(error) => Err(error.into()),
+            Ok(file) => regular(File::from(file)),
+        }
+    }
+
+    /// Opens a path with the kernel keeping every link inside this root: a container that swaps a folder for a
+    /// link meanwhile leads nowhere else. What is no regular file is found out without being opened for reading.
+    fn open_inside(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let base =
+            rustix::fs::open(&self.base, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let inside = path.strip_prefix("/").unwrap_or(path);
+        let open = |flags| {
+            rustix::fs::openat2(&base, inside, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
+        };
+        let place = open(OFlags::PATH)?;
+        if !FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode).is_file() {
+            return Err(Errno::INVAL);
+        }
+        open(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
     }
 
     /// The metadata of what a path leads to.
@@ -126,12 +157,15 @@ impl Root {
 
 /// Opens a regular file for reading, wherever it lies. Never waits for a pipe's other end, never wakes a device.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     // Before it is opened, since opening some devices acts; and after, since the name may lead elsewhere by then.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    regular(fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {

@@ -46,7 +46,8 @@ impl Hosts {
             return Ok(());
         }
         let machine = document.header.machine.clone().unwrap_or_default();
-        let look = Look { at: evidence.at, origin: evidence.origin, source: evidence.source.clone(), document };
+        let look =
+            Look { at: evidence.at, origin: evidence.origin, source: evidence.source.clone(), document };
         if evidence.origin == Origin::Document {
             let state = self.entry(&name, &machine, &evidence.host);
             state.latest = Some(look);

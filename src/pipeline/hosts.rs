@@ -16,7 +16,8 @@ use crate::{
     host::{collect, document, import, pack, ssh, state::Hosts},
     model::{
         host::{
-            Collector, Document, Failure, FailureCode, Header, HostEvidence, HostJudged, HostState, Look, Origin,
+            Collector, Document, Failure, FailureCode, Header, HostEvidence, HostJudged, HostState, Look,
+            Origin,
         },
         service::Service,
         time::Timestamp,
@@ -194,16 +195,24 @@ fn texts<'a>(
 
 /// `web01` of `evidence/web01.dpkg.txt`: tools do not say which host they ran on.
 fn stem(name: &str) -> String {
-    let file = Path::new(name).file_name().map_or_else(|| name.to_owned(), |f| f.to_string_lossy().into_owned());
+    let file =
+        Path::new(name).file_name().map_or_else(|| name.to_owned(), |f| f.to_string_lossy().into_owned());
     let without = [".txt", ".out", ".log", ".gz", ".dpkg", ".rpm", ".apk", ".lsof", ".needrestart"];
     let mut stem = file.as_str();
-    while let Some(shorter) = without.iter().find_map(|end| stem.strip_suffix(end)).filter(|s| !s.is_empty()) {
+    while let Some(shorter) = without.iter().find_map(|end| stem.strip_suffix(end)).filter(|s| !s.is_empty())
+    {
         stem = shorter;
     }
     stem.to_owned()
 }
 
-fn packed(host: &str, origin: Origin, source: &str, at: Timestamp, text: &[u8]) -> Result<HostEvidence, Error> {
+fn packed(
+    host: &str,
+    origin: Origin,
+    source: &str,
+    at: Timestamp,
+    text: &[u8],
+) -> Result<HostEvidence, Error> {
     pack::pack(host, origin, source, at, text).map_err(|e| Error::Input(format!("{source}: {e}")))
 }
 
@@ -333,12 +342,8 @@ pub fn judged(incident: &Path, disclosure: Option<&str>) -> Result<Judged, Error
 pub fn judged_here(collection: collect::Collection, disclosure: Option<&str>) -> Result<Judged, Error> {
     let disclosure = disclosure::find(disclosure.unwrap_or("heartbleed"))?;
     let document = document::complete(collection.document, collection.ms);
-    let look = Look {
-        at: document.header.at,
-        origin: Origin::Document,
-        source: "this host".to_owned(),
-        document,
-    };
+    let look =
+        Look { at: document.header.at, origin: Origin::Document, source: "this host".to_owned(), document };
     let host = look.document.header.host.clone();
     let state = HostState { host, latest: Some(look), failed: None, others: Vec::new() };
     let hosts = vec![judge(state, &disclosure)];

@@ -54,7 +54,10 @@ fn collect(work: &Work) -> (Ended, Vec<Value>) {
     let rows = ended.rows();
     assert_eq!(rows[0]["record"], "header");
     let footer = rows.last().unwrap();
-    assert_eq!((&footer["record"], footer["records"].as_u64()), (&Value::from("footer"), Some(rows.len() as u64 - 2)));
+    assert_eq!(
+        (&footer["record"], footer["records"].as_u64()),
+        (&Value::from("footer"), Some(rows.len() as u64 - 2))
+    );
     (ended, rows)
 }
 
@@ -91,8 +94,14 @@ fn a_vulnerable_program_that_was_replaced_still_runs_and_is_judged_by_what_runs(
 
     let (ended, rows) = collect(&work);
     let exe = of(&rows, "library").find(|r| has_process(r, running.pid())).unwrap();
-    assert_eq!((&exe["kind"], &exe["lib"], &exe["role"]), (&"exe".into(), &"openssl".into(), &"embeds".into()));
-    assert_eq!((&exe["version"], &exe["deleted"], &exe["replaced"]), (&"1.0.1e".into(), &true.into(), &"replaced".into()));
+    assert_eq!(
+        (&exe["kind"], &exe["lib"], &exe["role"]),
+        (&"exe".into(), &"openssl".into(), &"embeds".into())
+    );
+    assert_eq!(
+        (&exe["version"], &exe["deleted"], &exe["replaced"]),
+        (&"1.0.1e".into(), &true.into(), &"replaced".into())
+    );
     assert_eq!(exe["features"]["tls1_process_heartbeat"], true, "{exe}");
     assert_eq!(exe["on_disk"]["same"], false, "{exe}");
 
@@ -111,7 +120,11 @@ fn a_vulnerable_program_that_was_replaced_still_runs_and_is_judged_by_what_runs(
     wait_for_map(running.pid(), "opt/node");
     let (_, rows) = collect(&work);
     let exe = of(&rows, "library").find(|r| has_process(r, running.pid())).unwrap();
-    assert_eq!((exe.get("replaced"), &exe["features"]["tls1_process_heartbeat"]), (None, &false.into()), "{exe}");
+    assert_eq!(
+        (exe.get("replaced"), &exe["features"]["tls1_process_heartbeat"]),
+        (None, &false.into()),
+        "{exe}"
+    );
 }
 
 /// Copies of the system's libssl and libcrypto, and what else nginx has to be told to run with them.
@@ -146,8 +159,9 @@ fn a_library_replaced_under_a_running_nginx_shows_with_its_old_version_build_id_
     let Some((running, folder)) = nginx_with_its_own_library(&work, &nginx) else { return };
     let before = {
         let (_, rows) = collect(&work);
-        let crypto = of(&rows, "library")
-            .find(|r| has_process(r, running.pid()) && r["path"].as_str().unwrap().ends_with("lib/libcrypto.so.3"));
+        let crypto = of(&rows, "library").find(|r| {
+            has_process(r, running.pid()) && r["path"].as_str().unwrap().ends_with("lib/libcrypto.so.3")
+        });
         crypto.unwrap().clone()
     };
     assert_eq!(before.get("replaced"), None, "{before}");
@@ -165,7 +179,10 @@ fn a_library_replaced_under_a_running_nginx_shows_with_its_old_version_build_id_
             .unwrap_or_else(|| panic!("no {end} of {} in {}", running.pid(), ended.out()))
     };
     let crypto = mapped("lib/libcrypto.so.3");
-    assert_eq!((&crypto["kind"], &crypto["replaced"], &crypto["deleted"]), (&"mapped".into(), &"replaced".into(), &true.into()));
+    assert_eq!(
+        (&crypto["kind"], &crypto["replaced"], &crypto["deleted"]),
+        (&"mapped".into(), &"replaced".into(), &true.into())
+    );
     // The old bytes were read, although no name leads to them any more.
     assert_eq!((&crypto["version"], &crypto["build_id"]), (&before["version"], &before["build_id"]));
     assert!(crypto["version"].as_str().unwrap().starts_with("3."), "{crypto}");

@@ -6,10 +6,11 @@ use std::{collections::BTreeSet, net::IpAddr};
 use super::{
     Filters,
     open::{Scene, outside},
+    packet::{Out, Packet},
     rules::{Hook, Rule, Test, Verdict},
     space::{Family, number},
     view::{At, asked, is_internal, translations},
-    walk::{Out, Packet, Walk, nothing},
+    walk::{Walk, nothing},
 };
 use crate::model::host::{Firewall, FirewallFact, Listener, Protocol, Published};
 

@@ -198,10 +198,9 @@ pub(super) fn words(line: &str) -> Option<Vec<Word>> {
                 (None, Some(_)) => return None,
                 (Some(c), Some(end)) if c == end => quote = None,
                 (Some('\\'), Some('"')) => word.text.push(chars.next()?),
-                (Some(c), Some(_)) => word.text.push(c),
                 (Some(c @ ('"' | '\'')), None) => quote = Some(c),
                 (Some(c), None) if c.is_whitespace() => break,
-                (Some(c), None) => word.text.push(c),
+                (Some(c), _) => word.text.push(c),
             }
         }
         words.push(word);

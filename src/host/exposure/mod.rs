@@ -15,6 +15,7 @@ mod network;
 mod nft;
 mod open;
 mod options;
+mod packet;
 mod rules;
 mod run;
 mod saved;
@@ -179,6 +180,10 @@ const fn openness(reach: Reach) -> u8 {
 }
 
 /// Reads arbitrary bytes as one of the formats and asks about a few ports.
+///
+/// # Panics
+///
+/// Where an answer contradicts itself: that is what a fuzzer looks for.
 pub fn fuzz(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let text = String::from_utf8_lossy(rest);

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
+    packet::Out,
     space::{Family, network, number},
-    walk::Out,
 };
 
 /// Entries of one list that are read.

@@ -112,10 +112,19 @@ impl<'a> Reader<'a> {
         let none = Sets::new();
         let sets = self.sets.get(&at).unwrap_or(&none);
         let expressions = rule.get("expr").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let mut draft = Draft { sets, alternatives: vec![(Vec::new(), Verdict::Continue)], room: self.left };
+        let mut draft = Draft {
+            sets,
+            alternatives: vec![(Vec::new(), Verdict::Continue)],
+            asides: Vec::new(),
+            room: self.left,
+        };
         let readable = expressions.iter().all(|expression| draft.statement(expression).is_some());
         let shown = text::rule(string(rule, "table"), name, rule, expressions);
-        let alternatives = draft.alternatives;
+        let mut alternatives = Vec::new();
+        for aside in &draft.asides {
+            alternatives.extend(draft.alternatives.iter().map(|(tests, _)| (tests.clone(), aside.clone())));
+        }
+        alternatives.append(&mut draft.alternatives);
         let mut rules: Vec<Rule> = alternatives
             .into_iter()
             .enumerate()
@@ -144,6 +153,8 @@ impl<'a> Reader<'a> {
 struct Draft<'a> {
     sets: &'a Sets<'a>,
     alternatives: Vec<(Vec<Test>, Verdict)>,
+    /// What it does to a packet besides its verdict.
+    asides: Vec<Verdict>,
     room: usize,
 }
 
@@ -154,14 +165,24 @@ impl Draft<'_> {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
     fn fit(&mut self, fit: Fit) -> Option<()> {
         self.test(&Test::Outcome(fit));
         Some(())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
     fn verdict(&mut self, verdict: &Verdict) -> Option<()> {
         for (_, own) in &mut self.alternatives {
             own.clone_from(verdict);
+        }
+        Some(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
+    fn aside(&mut self, aside: Verdict) -> Option<()> {
+        if !self.asides.contains(&aside) {
+            self.asides.push(aside);
         }
         Some(())
     }
@@ -188,7 +209,7 @@ impl Draft<'_> {
         let Some((kind, value)) = expression.as_object().and_then(|object| object.iter().next()) else {
             // Older versions print some statements as bare words.
             return match expression.as_str() {
-                Some("notrack") => self.verdict(&Verdict::Untracked),
+                Some("notrack") => self.aside(Verdict::Untracked),
                 _ => None,
             };
         };
@@ -196,7 +217,9 @@ impl Draft<'_> {
             "match" => {
                 let ways = expressions::comparison(value, self.sets);
                 if let [way] = &ways[..] {
-                    way.iter().for_each(|test| self.test(test));
+                    for test in way {
+                        self.test(test);
+                    }
                     return Some(());
                 }
                 let ways: Vec<_> = ways.into_iter().map(|tests| (tests, None)).collect();
@@ -204,16 +227,15 @@ impl Draft<'_> {
             }
             "vmap" => self.map(value),
             "xt" => self.extension(value),
-            "limit" => self.fit(rate(value, "inv")),
-            "ct count" => self.fit(rate(value, "inv")),
+            "limit" | "ct count" => self.fit(rate(value)),
             "quota" | "meter" => self.fit(Fit::Maybe),
             "set" => self.update(value),
             "mangle" => match value.pointer("/key/meta/key").and_then(Value::as_str) {
-                Some("mark") => self.verdict(&Verdict::SetsMark),
-                _ if value.pointer("/key/ct/key").is_some() => self.verdict(&Verdict::SetsMark),
+                Some("mark") => self.aside(Verdict::SetsMark),
+                _ if value.pointer("/key/ct/key").is_some() => self.aside(Verdict::SetsMark),
                 _ => Some(()),
             },
-            "notrack" => self.verdict(&Verdict::Untracked),
+            "notrack" => self.aside(Verdict::Untracked),
             "counter" | "log" | "comment" | "last" | "ct helper" | "ct timeout" | "ct expectation"
             | "secmark" | "flow" | "continue" | "dup" => Some(()),
             _ => self.verdict(&verdict(kind, value)?),
@@ -260,19 +282,20 @@ impl Draft<'_> {
     }
 
     /// An element put into a set while packets come, with a limit of its own perhaps.
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
     fn update(&mut self, value: &Value) -> Option<()> {
         let statements = value.get("stmt").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         for statement in statements {
             if let Some(limit) = statement.get("limit").or_else(|| statement.get("ct count")) {
-                self.fit(rate(limit, "inv"));
+                self.fit(rate(limit));
             }
         }
         Some(())
     }
 }
 
-fn rate(value: &Value, over: &str) -> Fit {
-    if value.get(over).and_then(Value::as_bool).unwrap_or(false) { Fit::Rare } else { Fit::Common }
+fn rate(value: &Value) -> Fit {
+    if value.get("inv").and_then(Value::as_bool).unwrap_or(false) { Fit::Rare } else { Fit::Common }
 }
 
 /// What a verdict or a translation does. Absent: not known.
@@ -282,7 +305,8 @@ fn verdict(kind: &str, value: &Value) -> Option<Verdict> {
         Some(port) => port.as_u64().and_then(|port| u16::try_from(port).ok()).map(Some),
     };
     Some(match kind {
-        "accept" => Verdict::Accept,
+        // What translates the source comes after everything was decided.
+        "accept" | "snat" | "masquerade" => Verdict::Accept,
         "drop" | "reject" => Verdict::Drop,
         "return" => Verdict::Return,
         "jump" => Verdict::Jump(string(value, "target").to_owned()),
@@ -298,7 +322,6 @@ fn verdict(kind: &str, value: &Value) -> Option<Verdict> {
             }
         }
         "redirect" => port("port").map_or(Verdict::Unknown, |port| Verdict::Redirect { port }),
-        "snat" | "masquerade" => Verdict::Accept,
         "queue" | "tproxy" | "synproxy" | "fwd" => Verdict::Unknown,
         _ => return None,
     })

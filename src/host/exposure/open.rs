@@ -1,13 +1,14 @@
 //! From what became of every source to one answer: anyone, some, nobody, or not told.
 
-use std::net::IpAddr;
+use std::{fmt::Write as _, net::IpAddr};
 
 use super::{
     network::Net,
+    packet::{Out, Packet},
     rules::{Hook, Ruleset},
     space::{Family, Spans, number},
     view::{Class, View},
-    walk::{Count, Ends, Flow, Out, Packet, Walk, nothing},
+    walk::{Count, Ends, Flow, Walk, nothing},
 };
 use crate::model::host::{OpenTo, Protocol, Reach};
 
@@ -236,7 +237,7 @@ fn exceptions(outer: &[&Seen<'_>], view: &View) -> String {
         let (networks, whole) = sources.networks(view.family, 5);
         if !networks.is_empty() {
             let more = if whole { "" } else { ", …" };
-            text += &format!("; {words} {}{more}", networks.join(", "));
+            let _ = write!(text, "; {words} {}{more}", networks.join(", "));
         }
     }
     text

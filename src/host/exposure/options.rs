@@ -35,6 +35,7 @@ struct Built {
 }
 
 impl Built {
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
     fn test(&mut self, test: Test) -> Option<()> {
         self.rule.tests.push(test);
         Some(())
@@ -90,6 +91,7 @@ impl Built {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
     fn jump(&mut self, value: &str) -> Option<()> {
         self.target = Some(value.to_owned());
         self.rule.verdict = match value {
@@ -135,6 +137,7 @@ impl Built {
         })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of an arm that may end in nothing")]
     fn translation(&mut self, group: &Group) -> Option<()> {
         let value = group.values.first().map_or("", String::as_str);
         self.rule.verdict = match (spelled(&group.option), &self.rule.verdict) {
@@ -158,22 +161,24 @@ impl Built {
             ("limit", "--limit")
             | ("hashlimit", "--hashlimit-upto" | "--hashlimit")
             | (_, "--connlimit-upto") => self.fit(Fit::Common, negated),
-            ("hashlimit", "--hashlimit-above") | (_, "--connlimit-above") => self.fit(Fit::Rare, negated),
-            ("limit", "--limit-burst") | ("connlimit", "--connlimit-mask" | "--connlimit-saddr") => Some(()),
+            ("hashlimit", "--hashlimit-above")
+            | (_, "--connlimit-above")
+            | ("recent", "--rcheck" | "--update" | "--remove") => self.fit(Fit::Rare, negated),
             ("hashlimit", option) if option.starts_with("--hashlimit-") => Some(()),
-            ("recent", "--set") if !negated => Some(()),
-            ("recent", "--rcheck" | "--update" | "--remove") => self.fit(Fit::Rare, negated),
-            (
+            ("recent", "--set") if negated => None,
+            ("limit", "--limit-burst")
+            | ("connlimit", "--connlimit-mask" | "--connlimit-saddr")
+            | ("rpfilter", "--loose" | "--validmark" | "--accept-local")
+            | (
                 "recent",
-                "--seconds" | "--hitcount" | "--name" | "--mask" | "--rsource" | "--rdest" | "--reap"
-                | "--rttl",
+                "--set" | "--seconds" | "--hitcount" | "--name" | "--mask" | "--rsource" | "--rdest"
+                | "--reap" | "--rttl",
             ) => Some(()),
             ("addrtype", "--dst-type") => self.dest_type(value, negated),
-            ("addrtype", "--src-type") if value.eq_ignore_ascii_case("LOCAL") => self.fit(Fit::No, negated),
             ("pkttype", "--pkt-type") => self.fit(Fit::when(matches!(value, "unicast" | "host")), negated),
-            // A client's packet comes back by the way that it came.
-            ("rpfilter", "--invert") => self.fit(Fit::No, negated),
-            ("rpfilter", "--loose" | "--validmark" | "--accept-local") => Some(()),
+            // A client is not the host itself, and its packet came by the way that leads back to it.
+            ("addrtype", "--src-type") if !value.eq_ignore_ascii_case("LOCAL") => None,
+            ("addrtype", "--src-type") | ("rpfilter", "--invert") => self.fit(Fit::No, negated),
             ("mark", "--mark") => {
                 let (value, mask) = value.split_once('/').map_or((value, None), |(v, m)| (v, Some(m)));
                 let mask = mask.map_or(Some(u32::MAX), hex)?;

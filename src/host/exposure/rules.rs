@@ -348,7 +348,8 @@ pub(super) fn protocol(word: &str) -> (bool, bool) {
 /// What a target that neither accepts nor drops does, by its name; absent where it is not known.
 pub(super) fn target(name: &str) -> Option<Verdict> {
     Some(match name {
-        "ACCEPT" => Verdict::Accept,
+        // What translates the source comes after everything was decided.
+        "ACCEPT" | "MASQUERADE" | "SNAT" => Verdict::Accept,
         "DROP" | "REJECT" | "TARPIT" | "CHAOS" | "DELUDE" => Verdict::Drop,
         "RETURN" => Verdict::Return,
         "MARK" | "CONNMARK" | "HMARK" => Verdict::SetsMark,
@@ -356,8 +357,6 @@ pub(super) fn target(name: &str) -> Option<Verdict> {
         "LOG" | "NFLOG" | "ULOG" | "SECMARK" | "CONNSECMARK" | "TCPMSS" | "SET" | "TRACE" | "DSCP"
         | "TOS" | "TTL" | "HL" | "CHECKSUM" | "CLASSIFY" | "AUDIT" | "RATEEST" | "TCPOPTSTRIP" | "ECN"
         | "IDLETIMER" | "LED" | "TEE" | "CT" | "ACCOUNT" => Verdict::Continue,
-        // They change the source of what leaves, after everything was decided.
-        "MASQUERADE" | "SNAT" => Verdict::Accept,
         _ => return None,
     })
 }

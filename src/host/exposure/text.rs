@@ -87,7 +87,6 @@ fn value(shown: &Value, depth: usize) -> String {
                 ("elem", _) => value(inner.get("val").unwrap_or(inner), depth),
                 ("fib", _) => format!("fib {}", string(inner, "result")),
                 ("jump" | "goto", _) => format!("{kind} {}", string(inner, "target")),
-                (_, Value::Null) => kind.clone(),
                 _ => kind.clone(),
             }
         }

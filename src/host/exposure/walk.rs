@@ -3,11 +3,11 @@
 
 use super::{
     network::Net,
-    rules::{Fit, Hook, Rule, Ruleset, SYN, Test, Verdict, state},
-    space::{Family, Spans},
+    packet::{Out, Packet, Seen},
+    rules::{Fit, Hook, Rule, Ruleset, Test, Verdict},
+    space::Spans,
     view::{At, Based, View},
 };
-use crate::model::host::Protocol;
 
 /// Chains within chains. The kernel itself ends at 16 (nft).
 const DEPTH: usize = 48;
@@ -35,29 +35,6 @@ pub(super) enum Count {
     Translated,
 }
 
-/// Where a forwarded packet leaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Out {
-    /// It does not: it is for the host.
-    Nowhere,
-    By(String),
-    Untold,
-}
-
-/// The connection that is asked about.
-#[derive(Clone, Debug)]
-pub(super) struct Packet {
-    pub(super) protocol: Protocol,
-    pub(super) dest: Option<u128>,
-    /// Whether the destination is the host itself.
-    pub(super) local: bool,
-    pub(super) port: Option<u16>,
-    pub(super) source_port: Option<u16>,
-    pub(super) established: bool,
-    pub(super) translated: bool,
-    pub(super) out: Out,
-}
-
 /// What became of a connection, by source.
 #[derive(Debug)]
 pub(super) struct Ends<'a> {
@@ -79,8 +56,7 @@ pub(super) struct Walk<'a, 'b> {
     /// Work that is left.
     pub(super) budget: &'b mut u64,
     packet: Packet,
-    marked: bool,
-    untracked: bool,
+    seen: Seen,
     /// In the chains that decide in the end: what they accept is what is told.
     deciding: bool,
     unsure: Flow,
@@ -114,8 +90,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             net,
             budget,
             packet,
-            marked: false,
-            untracked: false,
+            seen: Seen::default(),
             deciding: false,
             unsure,
             doubts: Vec::new(),
@@ -277,7 +252,10 @@ impl<'a, 'b> Walk<'a, 'b> {
         };
         for rule in &chain.rules {
             self.spend(1)?;
-            let fit = rule.tests.iter().fold(Fit::Yes, |fit, test| fit.and(self.fit(test)));
+            let fit = rule
+                .tests
+                .iter()
+                .fold(Fit::Yes, |fit, test| fit.and(self.packet.fit(test, self.view.family, self.seen)));
             if fit == Fit::No {
                 continue;
             }
@@ -352,11 +330,11 @@ impl<'a, 'b> Walk<'a, 'b> {
             Verdict::Return => effect.returned = matched,
             Verdict::Continue => effect.onward = matched,
             Verdict::SetsMark => {
-                self.marked = true;
+                self.seen.marked = true;
                 effect.onward = matched;
             }
             Verdict::Untracked => {
-                self.untracked = true;
+                self.seen.untracked = true;
                 effect.onward = matched;
             }
             Verdict::Dnat { .. } | Verdict::Redirect { .. } => {
@@ -442,59 +420,6 @@ impl<'a, 'b> Walk<'a, 'b> {
         Ok(matched)
     }
 
-    /// How a test stands to the packet, apart from where it comes from.
-    fn fit(&self, test: &Test) -> Fit {
-        let packet = &self.packet;
-        let tcp = packet.protocol == Protocol::Tcp;
-        match test {
-            Test::Protocol { tcp: of_tcp, udp } => Fit::when(if tcp { *of_tcp } else { *udp }),
-            Test::Port { ranges, negated } => port(packet.port, ranges).not_if(*negated),
-            Test::SourcePort { ranges, negated } => source_port(packet.source_port, ranges).not_if(*negated),
-            Test::AnyPort { ranges, negated } => {
-                let here = port(packet.port, ranges);
-                let there = source_port(packet.source_port, ranges);
-                (if here == Fit::No { there } else { here }).not_if(*negated)
-            }
-            Test::Source { family, .. } => Fit::when(*family == self.view.family),
-            Test::In { .. } => Fit::Yes,
-            Test::Dest { family, ranges, negated } => self.dest(*family, ranges, *negated),
-            Test::Out { names, negated } => match &packet.out {
-                Out::Nowhere => Fit::No,
-                Out::By(name) => Fit::when(names.iter().any(|iface| iface.covers(name))),
-                Out::Untold => Fit::Maybe,
-            }
-            .not_if(*negated),
-            Test::State { mask, negated } => {
-                let mut bits = if packet.established { state::ESTABLISHED } else { state::NEW };
-                if packet.translated {
-                    bits |= state::DNAT;
-                }
-                if self.untracked { Fit::Maybe } else { Fit::when(mask & bits != 0).not_if(*negated) }
-            }
-            Test::TcpFlags { .. } | Test::TcpFlagIn { .. } if !tcp => Fit::No,
-            Test::TcpFlags { .. } | Test::TcpFlagIn { .. } if packet.established => Fit::Maybe,
-            Test::TcpFlags { mask, value, negated } => Fit::when(SYN & mask == *value).not_if(*negated),
-            Test::TcpFlagIn { mask, negated } => Fit::when(SYN & mask != 0).not_if(*negated),
-            Test::DestLocal { negated } => Fit::when(packet.local).not_if(*negated),
-            Test::Mark { .. } if self.marked => Fit::Maybe,
-            Test::Mark { value, negated, .. } => Fit::when(*value == 0).not_if(*negated),
-            Test::Family(family) => Fit::when(*family == self.view.family),
-            Test::Outcome(fit) => *fit,
-        }
-    }
-
-    fn dest(&self, family: Family, ranges: &[(u128, u128)], negated: bool) -> Fit {
-        if family != self.view.family {
-            return Fit::No;
-        }
-        let fit = match self.packet.dest {
-            Some(dest) => Fit::when(ranges.iter().any(|(first, last)| (*first..=*last).contains(&dest))),
-            None if ranges.iter().any(|range| *range == (0, family.last())) => Fit::Yes,
-            None => Fit::Maybe,
-        };
-        fit.not_if(negated)
-    }
-
     fn outcome(&self) -> Outcome {
         Outcome {
             accepted: nothing(self.view),
@@ -513,24 +438,6 @@ impl<'a, 'b> Walk<'a, 'b> {
 fn spend(budget: &mut u64, work: u64) -> Result<(), TooMuch> {
     *budget = budget.checked_sub(work).ok_or(TooMuch)?;
     Ok(())
-}
-
-fn port(port: Option<u16>, ranges: &[(u16, u16)]) -> Fit {
-    port.map_or(Fit::Maybe, |port| {
-        Fit::when(ranges.iter().any(|(first, last)| (*first..=*last).contains(&port)))
-    })
-}
-
-/// A client takes a port above 1023 without asking, and any other if it likes.
-fn source_port(own: Option<u16>, ranges: &[(u16, u16)]) -> Fit {
-    if own.is_some() {
-        return port(own, ranges);
-    }
-    if ranges.iter().any(|(first, last)| *first <= 1024 && *last == u16::MAX) {
-        Fit::Yes
-    } else {
-        Fit::Chosen
-    }
 }
 
 /// No source in any class.

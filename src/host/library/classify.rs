@@ -14,6 +14,9 @@ use crate::{
     model::host::{CopyKind, CopyRole, Library, TlsLibrary},
 };
 
+/// The note of code whose version is not in the file.
+pub(super) const NO_BANNER: &str = "its code carries no banner";
+
 /// What is known of one file.
 pub(super) struct Facts<'a> {
     pub(super) path: &'a str,
@@ -114,10 +117,10 @@ impl Facts<'_> {
             return;
         }
         library.version = banner.map(|banner| banner.version.clone());
-        library.built_on = self.evidence.built_on.clone();
+        library.built_on.clone_from(&self.evidence.built_on);
         let named = half(self.path).or_else(|| self.soname().and_then(half));
         if library.role == CopyRole::Provider {
-            library.version = self.parameter.clone();
+            library.version.clone_from(&self.parameter);
             return;
         }
         if several {
@@ -125,7 +128,7 @@ impl Facts<'_> {
             notes.push(format!("banners of several versions: {}", all.join(", ")));
         }
         if library.version.is_none() && !several && library.needed.is_empty() {
-            notes.push("its code carries no banner".to_owned());
+            notes.push(NO_BANNER.to_owned());
         }
         library.features = self.symbols.features(named, library.version.as_deref());
         let there = |name| library.features.get(name) == Some(&Some(true));

@@ -93,6 +93,16 @@ pub(super) fn names() -> Option<&'static Names> {
     NAMES.get_or_init(|| Names::new(&list())).as_ref()
 }
 
+/// What a file says of a feature.
+enum Answer {
+    There,
+    /// It would show, and does not.
+    Absent,
+    Unknown,
+    /// The half that it belongs to is provably in another file.
+    Elsewhere,
+}
+
 /// The symbol tables of one file.
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
@@ -127,13 +137,18 @@ impl Symbols {
         version: Option<&str>,
     ) -> BTreeMap<String, Option<bool>> {
         let asked = FEATURES.iter().filter(|feature| feature.fits(version));
-        asked.filter_map(|feature| Some((feature.name.to_owned(), self.tell(feature, named)?))).collect()
+        let told = asked.filter_map(|feature| match self.tell(feature, named) {
+            Answer::Elsewhere => None,
+            Answer::There => Some((feature.name.to_owned(), Some(true))),
+            Answer::Absent => Some((feature.name.to_owned(), Some(false))),
+            Answer::Unknown => Some((feature.name.to_owned(), None)),
+        });
+        told.collect()
     }
 
-    /// `None`: the part that the feature belongs to is provably in another file.
-    fn tell(&self, feature: &Feature, named: Option<Half>) -> Option<Option<bool>> {
+    fn tell(&self, feature: &Feature, named: Option<Half>) -> Answer {
         if self.defines(feature.name) {
-            return Some(Some(true));
+            return Answer::There;
         }
         let own = |table: &Table| shows(table, feature.half.marker());
         let tables = [&self.full, &self.exports];
@@ -143,7 +158,7 @@ impl Symbols {
             all || public
         };
         if tables.iter().any(complete) {
-            return Some(Some(false));
+            return Answer::Absent;
         }
         let other = feature.half.other();
         let elsewhere = |table: &&Table| {
@@ -151,7 +166,7 @@ impl Symbols {
             table.whole && shown && (shows(table, other.internal()) || named == Some(other))
         };
         let elsewhere = tables.iter().any(elsewhere) && !tables.iter().any(|table| own(table));
-        if elsewhere { None } else { Some(None) }
+        if elsewhere { Answer::Elsewhere } else { Answer::Unknown }
     }
 }
 

@@ -64,7 +64,7 @@ const MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 pub(super) fn kind(folder: impl AsFd) -> FileSystem {
     let Ok(stat) = rustix::fs::fstatfs(folder) else { return FileSystem::Local };
     // The field's type differs by architecture; the numbers are of 32 bits in all.
-    let kind = (i128::from(stat.f_type) & 0xffff_ffff) as u32;
+    let kind = u32::try_from(i128::from(stat.f_type) & 0xffff_ffff).unwrap_or_default();
     if PSEUDO.contains(&kind) {
         FileSystem::Pseudo
     } else if NETWORK.contains(&kind) {

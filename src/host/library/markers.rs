@@ -82,6 +82,7 @@ const MARKERS: [(&str, Mark, bool); 20] = [
 ];
 
 /// What the bytes say.
+#[allow(clippy::struct_excessive_bools, reason = "each is a text that is there or not")]
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     /// Dated banners, with the first place of each.
@@ -228,7 +229,7 @@ impl Evidence {
                 self.no_heartbeats |= memchr::memmem::find(flags, b"-DOPENSSL_NO_HEARTBEATS").is_some();
             }
             Mark::BuiltOn => {}
-            Mark::Boring => self.boring |= source_path(bytes, hit.0) || text.ends_with(".cc"),
+            Mark::Boring => self.boring |= source_path(bytes, hit.0) || text == "ssl/ssl_lib.cc",
             Mark::Aws => self.aws |= source_path(bytes, hit.0),
             Mark::AwsVersion => self.aws_banner = self.aws_banner.take().or(banner::relative(here, "AWS-LC")),
             Mark::Libre => self.libre = self.libre.take().or(banner::relative(here, "LibreSSL")),

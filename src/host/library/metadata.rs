@@ -46,7 +46,7 @@ pub(super) fn record(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
 /// Whether a file of that name may be a library, a program, or an archive that holds one.
 pub(super) fn may_be_binary(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
-    !file.contains('.') || file.contains(".so") || file.ends_with(".a") || super::archive::by_name(file)
+    !file.contains('.') || file.contains(".so") || ending(file) == "a" || super::archive::by_name(file)
 }
 
 /// Name and version of a record of conda-meta, if it lists a file.
@@ -61,7 +61,7 @@ pub(super) fn conda(bytes: &[u8], file: &str) -> Option<(String, String)> {
 
 /// Whether a path below a dist-info is an SBOM.
 pub(super) fn is_sbom(rest: &str) -> bool {
-    rest.starts_with("sboms/") && rest.ends_with(".json")
+    rest.starts_with("sboms/") && ending(rest) == "json"
 }
 
 /// What an SBOM, CycloneDX or SPDX, says of OpenSSL: a sentence for a note.
@@ -93,6 +93,11 @@ pub(super) fn by_file_name(path: &str) -> (String, String) {
         }
         None => (cut(stem), String::new()),
     }
+}
+
+/// What stands behind the last point of a name; nothing where there is none.
+pub(super) fn ending(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
 /// Adds to a record's note.

@@ -28,6 +28,9 @@ pub use sweep::{Options, sweep};
 pub use users::Users;
 
 /// Reads bytes with one of the parsers; the first byte says which.
+///
+/// # Panics
+/// Where a parser breaks a promise of its own.
 pub fn fuzz(data: &[u8]) {
     let Some((which, data)) = data.split_first() else { return };
     match which % 8 {

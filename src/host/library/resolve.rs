@@ -7,7 +7,7 @@
 use std::{fs::File, path::Path};
 
 use super::{
-    classify::half,
+    classify::{NO_BANNER, half},
     elf::Elf,
     features::{self, Half},
     identify::identify,
@@ -110,7 +110,9 @@ pub(super) fn adopt(library: &mut Library, other: &Library) {
     let Some(version) = &other.version else { return };
     // Forks keep their banner in libcrypto alone as well.
     library.lib = other.lib;
-    library.note = None;
+    if library.note.as_deref() == Some(NO_BANNER) {
+        library.note = None;
+    }
     library.version = Some(version.clone());
     library.version_from = Some(other.path.clone());
     features::keep_fitting(&mut library.features, version);

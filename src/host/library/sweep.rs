@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs::File,
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -122,46 +122,46 @@ impl<'a> Sweep<'a> {
         let base = self.root.base().to_path_buf();
         // The root itself may be named by a link.
         match open_folder(&base, OFlags::empty()) {
-            Ok(folder) => self.folder(scope, folder, &base, None),
-            Err(error) => self.cannot(Part::Files, error.into(), &base),
+            Ok(folder) => self.folder(scope, &folder, &base, None),
+            Err(error) => self.cannot(&error.into(), &base),
         }
     }
 
     fn spawn_folder<'s>(&'s self, scope: &Scope<'s>, path: PathBuf, above: Arc<Above>) {
         scope.spawn(move |scope| match open_folder(&path, OFlags::NOFOLLOW) {
-            Ok(folder) => self.folder(scope, folder, &path, Some(above)),
-            Err(error) => self.cannot(Part::Files, error.into(), &path),
+            Ok(folder) => self.folder(scope, &folder, &path, Some(above)),
+            Err(error) => self.cannot(&error.into(), &path),
         });
     }
 
-    fn folder<'s>(&'s self, scope: &Scope<'s>, folder: OwnedFd, path: &Path, parent: Option<Arc<Above>>) {
+    fn folder<'s>(&'s self, scope: &Scope<'s>, folder: &OwnedFd, path: &Path, parent: Option<Arc<Above>>) {
         if self.out_of_time(path) {
             return;
         }
-        let identity = match rustix::fs::fstat(&folder) {
+        let identity = match rustix::fs::fstat(folder) {
             Ok(stat) => identity(&stat),
-            Err(error) => return self.cannot(Part::Files, error.into(), path),
+            Err(error) => return self.cannot(&error.into(), path),
         };
         if let Some(parent) = &parent
-            && !self.enter(&folder, path, identity, parent)
+            && !self.enter(folder, path, identity, parent)
         {
             return;
         }
         let above = Arc::new(Above { identity, parent });
-        let mut entries = match Dir::read_from(&folder) {
+        let mut entries = match Dir::read_from(folder) {
             Ok(entries) => entries,
-            Err(error) => return self.cannot(Part::Files, error.into(), path),
+            Err(error) => return self.cannot(&error.into(), path),
         };
         // A plain iterator, since an error need not be the last entry.
         while let Some(entry) = entries.read() {
             let Ok(entry) = entry else {
-                return self.cannot(Part::Files, io::ErrorKind::Other.into(), path);
+                return self.cannot(&io::ErrorKind::Other.into(), path);
             };
             let name = std::ffi::OsStr::from_bytes(entry.file_name().to_bytes());
             if name == "." || name == ".." {
                 continue;
             }
-            self.entry(scope, &folder, path.join(name), entry.file_type(), &above);
+            self.entry(scope, folder, path.join(name), entry.file_type(), &above);
         }
     }
 
@@ -182,7 +182,7 @@ impl<'a> Sweep<'a> {
         }
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            Err(error) => return self.cannot(Part::Files, error.into(), &path),
+            Err(error) => return self.cannot(&error.into(), &path),
         };
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.spawn_folder(scope, path, Arc::clone(above)),
@@ -201,7 +201,7 @@ impl<'a> Sweep<'a> {
         }
         let file = match open_file(folder, name) {
             Ok(file) => file,
-            Err(error) => return self.cannot(Part::Files, error.into(), &path),
+            Err(error) => return self.cannot(&error.into(), &path),
         };
         if size < LARGE || self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
             if size >= LARGE {
@@ -222,7 +222,7 @@ impl<'a> Sweep<'a> {
         }
         let head = match source::range(file, 0, HEAD as u64, HEAD) {
             Ok(head) => head,
-            Err(error) => return self.cannot(Part::Files, error, path),
+            Err(error) => return self.cannot(&error, path),
         };
         let binary = magic(&head) != Magic::Other;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -263,7 +263,7 @@ impl<'a> Sweep<'a> {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let _ = self.out_of_time(path);
             }
-            Err(error) => self.cannot(Part::Files, error, path),
+            Err(error) => self.cannot(&error, path),
         }
     }
 
@@ -307,8 +307,8 @@ impl<'a> Sweep<'a> {
         late
     }
 
-    fn cannot(&self, part: Part, error: io::Error, path: &Path) {
-        self.cover.gap(part, word(&error), path_text(&self.root.inside(path)));
+    fn cannot(&self, error: &io::Error, path: &Path) {
+        self.cover.gap(Part::Files, word(error), path_text(&self.root.inside(path)));
     }
 
     fn finish(self) -> Vec<Library> {
@@ -342,8 +342,6 @@ impl<'a> Sweep<'a> {
     }
 }
 
-use std::os::unix::ffi::OsStrExt as _;
-
 /// Opens a folder to list it. Reading changes no time of access where that is in our hand.
 fn open_folder(path: &Path, more: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more;
@@ -373,11 +371,10 @@ fn identity(stat: &Stat) -> Identity {
 pub(super) fn word(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission-denied",
-        io::ErrorKind::NotFound => "vanished",
+        // Gone, or a link or another kind of file stands there by now.
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "vanished",
         io::ErrorKind::TimedOut => "time-limit",
         io::ErrorKind::InvalidFilename => "path-too-long",
-        // A link or another kind of file stands there by now.
-        io::ErrorKind::NotADirectory => "vanished",
         _ => match rustix::io::Errno::from_io_error(error) {
             Some(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => "vanished",
             Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "too-many-open-files",

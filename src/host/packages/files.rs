@@ -4,7 +4,7 @@
 //! not read the database again: about 60 bytes a file, in two allocations.
 
 use super::{
-    Hit,
+    Hit, MAX_HITS,
     digest::{Algorithm, Digest},
     spell::Wanted,
 };
@@ -115,6 +115,9 @@ impl Files {
             path.extend_from_slice(name);
             let Some(asked) = wanted.paths.get(&path) else { continue };
             let Some(package) = packages.get(entry.package as usize) else { continue };
+            if hits.len() > MAX_HITS {
+                return;
+            }
             for (asked, order) in asked {
                 let digest = entry.digest.and_then(|(algorithm, start)| {
                     let len = u32::try_from(algorithm.len()).ok()?;

@@ -31,6 +31,9 @@ use crate::{
 /// The largest text database, list or log that is read whole.
 const MAX_TEXT: u64 = 256 << 20;
 
+/// Listings of the asked paths that are looked at in one lookup: a database may list one path a million times.
+const MAX_HITS: usize = 100_000;
+
 /// The package databases of one root.
 ///
 /// Holds the packages, and for rpm and apk a compact table of their files; dpkg's file lists stay on disk
@@ -97,6 +100,10 @@ impl Databases {
         self.dpkg.hits(root, &wanted, cover, &mut hits);
         self.rpm.hits(&wanted, &mut hits);
         self.apk.hits(&wanted, &mut hits);
+        if hits.len() > MAX_HITS {
+            cover.gap(Part::Packages, "too-many-owners", root.base().display());
+            hits.truncate(MAX_HITS);
+        }
         hits.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
         let mut judge = digest::Judge::new(root, cover);

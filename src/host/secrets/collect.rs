@@ -79,6 +79,11 @@ impl<'a> Collector<'a> {
                 self.missing(named);
                 return Vec::new();
             }
+            // Whether there is a file at all cannot be seen: only what is configured is worth a record.
+            Err(_) if !named.sure() => {
+                self.cover.gap(PART, "folder-unreadable", path_text(&named.path));
+                return Vec::new();
+            }
             Err(_) => return vec![self.unreadable(named, None)],
         };
         if meta.is_dir() && !named.sure() {
@@ -197,6 +202,9 @@ impl<'a> Collector<'a> {
         self.cover.gap(PART, "key-unreadable", path_text(&named.path));
         let mut key = meta.map_or_else(|| named.record(), |meta| self.record(named, meta));
         key.readable = false;
+        if !named.sure() {
+            key.note = Some("found by its place, not read: perhaps no key".to_owned());
+        }
         key
     }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     model::{
         host::{
-            Collector, CopiesAssessed, CopyKind, CopyRole, Coverage, Document, Ecosystem, Failure, FailureCode, Gap,
-            Header, HostJudged, HostState, Library, Listener, Look, OldCopy, OnDisk, OpenTo, Origin, Owner, Part,
-            Process, ProcessRole, Program, Protocol, Reach, Replaced, Runner, RunnerKind, TlsLibrary,
+            Collector, CopiesAssessed, CopyKind, CopyRole, Coverage, Document, Ecosystem, Failure,
+            FailureCode, Gap, Header, HostJudged, HostState, Library, Listener, Look, OldCopy, OnDisk,
+            OpenTo, Origin, Owner, Part, Process, ProcessRole, Program, Protocol, Reach, Replaced, Runner,
+            RunnerKind, TlsLibrary,
         },
         text::acts_on_a_terminal,
         time::Timestamp,
@@ -36,7 +37,12 @@ fn process(pid: u32, name: &str, runner: &str, library: &str) -> Process {
         uid: Some(0),
         user: None,
         started_at: None,
-        runner: Some(Runner { kind: RunnerKind::Unit, name: runner.to_owned(), engine: None, caution: false }),
+        runner: Some(Runner {
+            kind: RunnerKind::Unit,
+            name: runner.to_owned(),
+            engine: None,
+            caution: false,
+        }),
         container: None,
         own_mounts: false,
         role: ProcessRole::Server,
@@ -76,7 +82,8 @@ fn judged(name: &str) -> HostJudged {
         ecosystem: Ecosystem::Dpkg,
         intact: Some(true),
     });
-    let mut curl = Library::new("/usr/bin/curl".to_owned(), CopyKind::Disk, TlsLibrary::Openssl, CopyRole::Uses);
+    let mut curl =
+        Library::new("/usr/bin/curl".to_owned(), CopyKind::Disk, TlsLibrary::Openssl, CopyRole::Uses);
     curl.program = Some(Program {
         role: "client".to_owned(),
         what: "http client".to_owned(),
@@ -92,7 +99,11 @@ fn judged(name: &str) -> HostJudged {
         processes: vec![812],
         program: Some("nginx".to_owned()),
         tls_library: Some(true),
-        open_to: OpenTo { reach: Reach::Anyone, from: Vec::new(), because: "no packet filter in force".to_owned() },
+        open_to: OpenTo {
+            reach: Reach::Anyone,
+            from: Vec::new(),
+            because: "no packet filter in force".to_owned(),
+        },
         published: None,
         container: None,
     }];
@@ -160,7 +171,10 @@ fn every_copy_and_every_silent_host_is_a_row() {
     assert_eq!(rows[0]["build_id"], "5de9182f");
     assert_eq!(rows[3]["program"]["role"], "client");
     assert!(!rows[3].contains_key("verdict"));
-    assert_eq!((rows[4]["verdict"].as_str(), rows[4]["reason"].as_str()), (Some("unreachable"), Some("connect-timed-out")));
+    assert_eq!(
+        (rows[4]["verdict"].as_str(), rows[4]["reason"].as_str()),
+        (Some("unreachable"), Some("connect-timed-out"))
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) struct Budget {
 impl Budget {
     /// For an archive of so many bytes.
     pub(super) fn new(size: u64) -> Self {
-        let bytes = size.saturating_mul(RATIO).max(FLOOR).min(UNPACKED);
+        let bytes = size.saturating_mul(RATIO).clamp(FLOOR, UNPACKED);
         Self { bytes: Cell::new(bytes), members: Cell::new(MEMBERS), over: Cell::new(false) }
     }
 
@@ -49,13 +49,11 @@ impl Budget {
     }
 
     fn take(&self, bytes: u64) -> io::Result<()> {
-        match self.bytes.get().checked_sub(bytes) {
-            Some(left) => self.bytes.set(left),
-            None => {
-                self.over.set(true);
-                return Err(io::ErrorKind::FileTooLarge.into());
-            }
-        }
+        let Some(left) = self.bytes.get().checked_sub(bytes) else {
+            self.over.set(true);
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.bytes.set(left);
         Ok(())
     }
 }

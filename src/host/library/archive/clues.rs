@@ -98,7 +98,7 @@ impl Clues {
         let here = (folder.to_owned(), String::new());
         for ((at, info), wheel) in self.wheels.range(here..).take_while(|((at, _), _)| at == folder) {
             // Everything in a wheel is of it; in a folder of many, the list decides.
-            if outer.ends_with(".whl") || wheel.files.contains(listed) {
+            if metadata::ending(outer) == "whl" || wheel.files.contains(listed) {
                 let said_by = format!("{at}{info}/RECORD");
                 library.bundle = Some(bundle("wheel", &wheel.name, &wheel.version, said_by));
                 if let Some(sbom) = &wheel.sbom {
@@ -111,9 +111,9 @@ impl Clues {
             library.bundle = Some(bundle("npm", name, version, format!("{folder}package.json")));
             return true;
         }
-        let kind = match outer.rsplit('.').next() {
-            Some("jar" | "war" | "ear") => "jar",
-            Some("gem") => "gem",
+        let kind = match metadata::ending(outer) {
+            "jar" | "war" | "ear" => "jar",
+            "gem" => "gem",
             _ => return false,
         };
         let (name, version) = metadata::by_file_name(outer);

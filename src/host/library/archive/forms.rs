@@ -1,5 +1,7 @@
 //! Which files are archives, by their first bytes, and by name where bytes do not tell.
 
+use crate::host::library::metadata;
+
 /// How a file holds others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::host::library) enum Form {
@@ -69,7 +71,7 @@ pub(super) fn tar(head: &[u8]) -> bool {
 fn closed_stream(name: &str) -> bool {
     let Some((stem, ending)) = name.rsplit_once('.') else { return false };
     match ending {
-        "xz" | "zst" | "bz2" | "lz4" => stem.ends_with(".tar") || stem.contains(".so"),
+        "xz" | "zst" | "bz2" | "lz4" => metadata::ending(stem) == "tar" || stem.contains(".so"),
         "txz" | "tzst" | "tbz" | "tbz2" => true,
         _ => false,
     }

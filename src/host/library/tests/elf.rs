@@ -168,9 +168,9 @@ impl Elf {
             segment.resize(ph, 0);
             out[head + at * ph..head + (at + 1) * ph].copy_from_slice(&segment);
         }
-        let none = (0, 0);
+        let empty = (0, 0);
         let kinds =
-            [(0, none, 0), (2, places[0], 2), (3, places[1], 0), (11, places[2], 4), (3, places[3], 0)];
+            [(0, empty, 0), (2, places[0], 2), (3, places[1], 0), (11, places[2], 4), (3, places[3], 0)];
         for (kind, (offset, size), link) in kinds {
             let kind = if size == 0 { 0 } else { kind };
             let mut section = Vec::new();

@@ -183,6 +183,42 @@ fn every_real_subject_is_told_for_what_it_is() {
     report(&missing);
 }
 
+/// Two uploads of one version, and what their builds say: date, the first of the Build-ID and of the digest.
+const BACKPORT: [(&str, &str, &str, &str); 2] = [
+    ("libssl1.1_1.1.1w-0+deb11u1/", "Wed Sep 13 19:21:33 2023 UTC", "5de9182f", "cde898ee"),
+    ("libssl1.1_1.1.1w-0+deb11u8/", "Thu Jun 11 10:37:33 2026 UTC", "c4725ce4", "783f803e"),
+];
+
+#[test]
+fn a_backport_shows_in_everything_but_its_banner() {
+    let found = sweep(&Root::new(folder()), &Options::default(), &Cover::default());
+    let mut missing = Vec::new();
+    for (place, built_on, build_id, sha256) in BACKPORT {
+        let of = |name: &str| found.iter().find(|l| fits(&l.path, place) && l.path.ends_with(name));
+        let (Some(crypto), Some(ssl)) = (of("/libcrypto.so.1.1"), of("/libssl.so.1.1")) else {
+            missing.push(place);
+            continue;
+        };
+        assert_eq!(crypto.banner.as_deref(), Some("OpenSSL 1.1.1w  11 Sep 2023"));
+        assert_eq!((crypto.version.as_deref(), ssl.version.as_deref()), (Some("1.1.1w"), Some("1.1.1w")));
+        assert_eq!(crypto.built_on.as_deref(), Some(built_on));
+        assert!(crypto.build_id.as_ref().unwrap().starts_with(build_id), "{crypto:?}");
+        assert!(crypto.sha256.unwrap().short().starts_with(sha256), "{crypto:?}");
+    }
+    report(&missing);
+}
+
+#[test]
+fn the_fips_module_of_debian_is_a_provider() {
+    let found = sweep(&Root::new(folder()), &Options::default(), &Cover::default());
+    let Some(fips) = found.iter().find(|l| fits(&l.path, "openssl-provider-fips_*/ossl-modules/fips.so"))
+    else {
+        return report(&["openssl-provider-fips"]);
+    };
+    assert_eq!((fips.lib, fips.role, fips.banner.as_ref()), (Openssl, CopyRole::Provider, None));
+    assert!(fips.path.contains(&format!("_{}-", fips.version.as_ref().unwrap())), "{fips:?}");
+}
+
 #[test]
 fn the_shared_libssl_3_of_debian_has_the_version_of_its_libcrypto() {
     let cover = Cover::default();

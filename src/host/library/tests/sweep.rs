@@ -123,7 +123,7 @@ fn the_thing_that_brought_a_file_is_named() {
     put(root, "gems/gems/puma-5.6.4/lib/puma.so", &elf);
     put(root, "gems/specifications/puma-5.6.4.gemspec", b"");
     let (found, _) = run(root);
-    let named: Vec<(&str, Option<(&str, &str, &str)>)> = found
+    let named: Vec<_> = found
         .iter()
         .map(|library| {
             let bundle = library.bundle.as_ref();
@@ -158,7 +158,7 @@ fn what_could_not_be_seen_is_said() {
     if rustix::process::geteuid().is_root() {
         return; // Root is denied nothing.
     }
-    fs::set_permissions(root.path().join("a/tool"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(root.path().join("a/tool"), fs::Permissions::from_mode(0o000)).unwrap();
     let (found, coverage) = run(root.path());
     assert_eq!((found.len(), coverage.gaps[0].what.as_str()), (0, "permission-denied"));
 }

@@ -11,7 +11,7 @@ use crate::{
     host::{
         cover::Cover,
         packages::{
-            Hit, MAX_TEXT,
+            Hit, MAX_HITS, MAX_TEXT,
             digest::{Algorithm, Digest},
             note,
             spell::Wanted,
@@ -103,7 +103,7 @@ impl Dpkg {
                 None => Vec::new(),
             })
             .collect();
-        hits.extend(found.into_iter().flatten());
+        hits.extend(found.into_iter().flatten().take(MAX_HITS + 1));
         for (place, number) in &self.loose {
             let Some(package) = self.packages.get(*number) else { continue };
             in_digests(root, cover, &targets, place, package, hits);
@@ -164,6 +164,7 @@ fn in_list<'a>(
         .filter_map(|line| Some((line, targets.get(line)?)))
         .flat_map(|(line, targets)| targets.iter().map(move |target| (line, target)))
         .filter(|(_, target)| target.diverted.allows(&package.name))
+        .take(MAX_HITS)
         .collect();
     if listed.is_empty() {
         return Vec::new();

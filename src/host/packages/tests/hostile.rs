@@ -109,3 +109,13 @@ fn links_and_pipes_in_place_of_databases_are_gaps() {
     assert!(found.is_empty());
     assert_eq!(gaps(&cover), ["no-database", "not-a-file", "unreadable"]);
 }
+
+#[test]
+fn a_path_that_is_listed_without_end_is_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("P:a\nV:1-r0\nF:lib\n{}\n", "R:x\n".repeat(300_000));
+    put(folder.path(), "/lib/apk/db/installed", text);
+    let (root, cover) = (Root::new(folder.path()), Cover::default());
+    assert_eq!(Databases::read(&root, &cover).owner(&root, "/lib/x", &cover).unwrap().package, "a");
+    assert_eq!(gaps(&cover), ["too-many-owners"]);
+}

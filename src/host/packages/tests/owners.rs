@@ -96,11 +96,11 @@ fn a_link_belongs_to_whom_its_target_belongs_to() {
 fn diverted_files_belong_to_whose_content_lies_there() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    host(folder, &[("plain", &["/usr/lib/a.so"]), ("wrapper", &["/usr/lib/a.so"])]);
+    host(folder, &[("plain", &["/usr/lib/a.so"]), ("a-wrapper", &["/usr/lib/a.so"])]);
     put(folder, "/usr/lib/a.so", "content");
     put(folder, "/usr/lib/a.so.distrib", "changed");
-    put(folder, "/var/lib/dpkg/diversions", "/usr/lib/a.so\n/usr/lib/a.so.distrib\nwrapper\n");
-    assert_eq!(owner(folder, "/usr/lib/a.so"), is("wrapper", Some(true)));
+    put(folder, "/var/lib/dpkg/diversions", "/usr/lib/a.so\n/usr/lib/a.so.distrib\na-wrapper\n");
+    assert_eq!(owner(folder, "/usr/lib/a.so"), is("a-wrapper", Some(true)));
     assert_eq!(owner(folder, "/usr/lib/a.so.distrib"), is("plain", Some(false)));
     put(folder, "/var/lib/dpkg/diversions", "/usr/lib/a.so\n/usr/lib/a.so.distrib\n:\n");
     assert_eq!(owner(folder, "/usr/lib/a.so"), None, "the administrator's own");

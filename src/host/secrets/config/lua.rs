@@ -64,7 +64,10 @@ fn one(
             continue;
         }
         // Modules have options named `key`, too, which are secrets: only what is plainly a path is taken for one.
-        let is_path = |value: &String| !is_key || value.ends_with(".key") || value.ends_with(".pem");
+        let is_path = |value: &String| {
+            let ending = Path::new(value).extension();
+            !is_key || ending.is_some_and(|e| e == "key" || e == "pem")
+        };
         let Some(value) = said.value.filter(is_path) else {
             visit.gap("variable-path", SERVICE, at);
             continue;

@@ -95,7 +95,7 @@ fn prosody_finds_keys_by_the_name_of_their_host() {
     host.write(
         "/etc/prosody/conf.d/v.cfg.lua",
         "VirtualHost \"v\"\n  ssl = {\n    key = \"/srv/v.key\";\n    certificate = \"/srv/v.crt\";\n  }\n\
-         oauth2_registration_key = \"se/cret\"\ns3 = { key = \"sec/ret\" }\nhttps_key = base .. \"/x.key\"\nlegacy_key = \"/y\" .. base\n",
+         oauth2_registration_key = \"se/cret\"\ns3 = { key = \"sec/ret\" }\nhttps_key = base .. \"/x.key\"\nlegacy_ssl_key = \"/y\" .. base\n",
     );
     assert_eq!(
         host.seen(),

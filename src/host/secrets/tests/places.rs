@@ -97,6 +97,7 @@ fn what_is_configured_and_not_there_is_a_gap() {
 /// Whether permissions hold us back at all; root passes them.
 fn held_back(host: &Host, path: &str) -> bool {
     fs::set_permissions(host.path(path), fs::Permissions::from_mode(0o000)).unwrap();
+    // A file that cannot be opened, a folder that cannot be listed.
     fs::File::open(host.path(path)).is_err()
 }
 
@@ -111,6 +112,19 @@ fn a_key_that_may_not_be_read_keeps_its_place() {
     let (keys, coverage) = host.keys();
     assert_eq!((keys.len(), keys[0].readable, keys[0].mode.as_deref()), (1, false, Some("0000")));
     assert_eq!(coverage.gaps[0].what, "key-unreadable");
+    // A folder that may not be searched: what is configured there has a record, what only may be there has none.
+    host.pair("/root/.kube/config", "/etc/closed/k")
+        .write("/etc/vsftpd.conf", "rsa_private_key_file=/etc/closed/k\n");
+    assert!(held_back(&host, "/root/.kube") && held_back(&host, "/etc/closed"));
+    let (keys, coverage) = host.keys();
+    let seen: Vec<_> = keys.iter().map(|k| (k.path.as_str(), k.readable)).collect();
+    assert_eq!(seen, [("/etc/closed/k", false)]);
+    let gaps: Vec<_> = coverage.gaps.iter().map(|g| (g.what.as_str(), g.examples.join(" "))).collect();
+    let expected = [("folder-unreadable", "/root/.kube/config"), ("key-unreadable", "/etc/closed/k")];
+    assert_eq!(gaps, expected.map(|(what, path)| (what, path.to_owned())));
+    for folder in ["/root/.kube", "/etc/closed"] {
+        fs::set_permissions(host.path(folder), fs::Permissions::from_mode(0o700)).unwrap();
+    }
 }
 
 #[test]
