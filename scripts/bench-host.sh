@@ -86,7 +86,7 @@ tree() {
 }
 
 over_ssh() {
-  local sshd port=22022 root="$WORK/root" n
+  local sshd port=22022 n
   sshd=$(command -v sshd) || { printf 'skipped: hosts over ssh (no sshd)\n'; return; }
   mkdir -p "$WORK/ssh" /run/sshd
   ssh-keygen -q -t ed25519 -N '' -f "$WORK/ssh/host"

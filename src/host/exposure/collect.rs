@@ -32,6 +32,9 @@ pub(super) fn read(root: &Root, cover: &Cover, runner: &Runner, live: bool) -> F
         unseen(&v4, nft_gap.as_deref(), root, file("/proc/net/ip_tables_names")),
         unseen(&v6, nft_gap.as_deref(), root, file("/proc/net/ip6_tables_names")),
     ];
+    for missing in unseen.iter().flatten().filter(|why| why.ends_with("no-tool")) {
+        cover.gap(Part::Exposure, "no-tool", missing);
+    }
     let texts: Vec<Printed> = v4.texts.into_iter().chain(v6.texts).collect();
     let mut running: Vec<Ruleset> =
         texts.iter().map(|printed| iptables::read(&printed.text, printed.family, &printed.source)).collect();

@@ -1,7 +1,7 @@
 //! Containers behind the packet filter: the ports that are published for them, and whether their questions
 //! for names get out.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::atomic::Ordering};
 
 use super::{
     Filters,
@@ -47,7 +47,7 @@ pub(super) fn published(filters: &Filters) -> Vec<Listener> {
             }
         }
     }
-    let mut budget = WORK;
+    let mut budget = WORK.min(filters.left.load(Ordering::Relaxed));
     found
         .into_iter()
         .take(PUBLISHED)

@@ -200,6 +200,7 @@ pub fn fuzz(data: &[u8]) {
         }
     };
     let mut filters = Filters::new(sets, Net::default(), [None, None], true);
+    filters.left = AtomicU64::new(400_000);
     filters.facts = facts::facts(&filters);
     for port in [22, 53, 80, 443, 8080] {
         for address in

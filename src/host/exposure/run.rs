@@ -63,12 +63,14 @@ impl Ran {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Runner {
     pub(super) prefix: Vec<String>,
+    /// The only folders to look for tools in; absent: where this host has them.
+    pub(super) folders: Option<Vec<PathBuf>>,
 }
 
 impl Runner {
     /// Runs a tool until `deadline` at the latest.
     pub(super) fn run(&self, tool: &str, arguments: &[&str], left: Option<Duration>) -> Ran {
-        let Some(path) = find(tool) else {
+        let Some(path) = self.find(tool) else {
             return Ran::NoTool;
         };
         let limit = left.map_or(TIME, |left| left.min(TIME));
@@ -102,16 +104,18 @@ impl Runner {
             Err(error) => Ran::Failed(error.to_string()),
         }
     }
-}
 
-/// The path of a tool: as PATH says, with absolute folders only, then where administrators' tools lie.
-fn find(tool: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .chain(FOLDERS.iter().map(PathBuf::from))
-        .map(|folder| folder.join(tool))
-        .find(|path: &PathBuf| Path::is_file(path))
+    /// The path of a tool: as PATH says, with absolute folders only, then where administrators' tools lie.
+    fn find(&self, tool: &str) -> Option<PathBuf> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let usual = || env::split_paths(&path).chain(FOLDERS.iter().map(PathBuf::from)).collect();
+        let folders: Vec<PathBuf> = self.folders.clone().unwrap_or_else(usual);
+        folders
+            .into_iter()
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(tool))
+            .find(|path: &PathBuf| Path::is_file(path))
+    }
 }
 
 fn collect(mut child: Child, limit: Duration) -> Ran {

@@ -55,13 +55,13 @@ const CLIENT: &str = r"
 import socket, sys, threading
 out, lock = [], threading.Lock()
 def attempt(line):
-    proto, source, dest, port = line.split()
+    proto, source, own, dest, port = line.split()
     family = socket.AF_INET6 if ':' in dest else socket.AF_INET
     ok = False
     try:
         s = socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK_DGRAM)
         s.settimeout(0.9)
-        s.bind((source, 0))
+        s.bind((source, int(own)))
         s.connect((dest, int(port)))
         if proto == 'udp':
             s.send(b'ping')
@@ -96,6 +96,7 @@ pub(super) struct Lab {
     clients: [String; 2],
     container: String,
     listeners: Vec<Child>,
+    next_port: AtomicU32,
     python: &'static str,
 }
 
@@ -127,6 +128,7 @@ impl Lab {
             clients: [name("a"), name("b")],
             container: name("c"),
             listeners: Vec::new(),
+            next_port: AtomicU32::new(0),
             python,
         };
         let (s, [a, b], c) = (&lab.server, &lab.clients, &lab.container);
@@ -222,7 +224,7 @@ impl Lab {
     /// What the part says about the server.
     pub(super) fn filters(&self, root: &Root, cover: &Cover) -> Filters {
         let prefix = ["ip", "netns", "exec", &self.server].map(str::to_owned).to_vec();
-        collect::read(root, cover, &Runner { prefix }, true)
+        collect::read(root, cover, &Runner { prefix, folders: None }, true)
     }
 
     /// Tries every port from every source, at every address of the server: `(protocol, port, v6)` to the
@@ -235,17 +237,19 @@ impl Lab {
                 for port in ports {
                     for proto in ["tcp", "udp"] {
                         for dest in ["10.77.1.1", "10.77.2.1"] {
-                            writeln!(lines, "{proto} {} {dest} {port}", source.v4).unwrap();
+                            writeln!(lines, "{proto} {} {} {dest} {port}", source.v4, self.own_port())
+                                .unwrap();
                         }
                         for dest in ["fd77:1::1", "fd77:2::1"] {
-                            writeln!(lines, "{proto} {} {dest} {port}", source.v6).unwrap();
+                            writeln!(lines, "{proto} {} {} {dest} {port}", source.v6, self.own_port())
+                                .unwrap();
                         }
                     }
                 }
             }
             for line in self.attempts(ns, &lines).lines() {
                 let words: Vec<&str> = line.split(' ').collect();
-                let [proto, from, _, port, end] = words[..] else { panic!("odd line {line}") };
+                let [proto, from, _, _, port, end] = words[..] else { panic!("odd line {line}") };
                 let index = SOURCES.iter().position(|s| s.v4 == from || s.v6 == from).unwrap();
                 let protocol = if proto == "tcp" { Protocol::Tcp } else { Protocol::Udp };
                 let key = (protocol, port.parse().unwrap(), from.contains(':'));
@@ -257,8 +261,15 @@ impl Lab {
 
     /// Whether the container gets an answer on the port of DNS from a server outside.
     pub(super) fn container_resolves(&self) -> bool {
-        let seen = self.attempts(&self.container, "udp 172.17.0.2 10.77.1.2 53\n");
+        let seen =
+            self.attempts(&self.container, &format!("udp 172.17.0.2 {} 10.77.1.2 53\n", self.own_port()));
         seen.trim().ends_with("open")
+    }
+
+    /// A client's port that was not used before: a connection that the rules of an earlier set let through is
+    /// still an established one.
+    fn own_port(&self) -> u32 {
+        10_000 + self.next_port.fetch_add(1, Ordering::Relaxed) % 50_000
     }
 
     /// Tries connections, one a line, and gives each line back with how it ended.

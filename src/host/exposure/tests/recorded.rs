@@ -176,8 +176,10 @@ fn a_tool_that_is_silent_or_endless_is_stopped() {
 fn a_user_who_may_not_look_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let cover = Cover::default();
-    let runner =
-        Runner { prefix: ["setpriv", "--reuid", "65534", "--clear-groups"].map(str::to_owned).to_vec() };
+    let runner = Runner {
+        prefix: ["setpriv", "--reuid", "65534", "--clear-groups"].map(str::to_owned).to_vec(),
+        folders: None,
+    };
     let required = std::env::var_os("ALLCLEAR_REQUIRE_PEERS").is_some_and(|value| !value.is_empty());
     let able = rustix::process::geteuid().is_root()
         && runner.run("iptables-save", &[], None) != Ran::NoTool
@@ -197,4 +199,19 @@ fn a_user_who_may_not_look_is_told_so() {
         "{facts:?}"
     );
     assert!(!facts.iter().any(|fact| fact.fact == FirewallFact::NoRules), "{facts:?}");
+}
+
+#[test]
+fn without_any_tool_nothing_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let cover = Cover::default();
+    let runner = Runner { prefix: Vec::new(), folders: Some(vec![folder.path().to_path_buf()]) };
+    let filters = collect::read(&Root::new(folder.path()), &cover, &runner, true);
+    let gaps = cover.coverage().gaps;
+    assert!(gaps.iter().any(|gap| gap.what == "no-tool"), "{gaps:?}");
+    for address in ["0.0.0.0", "::", "192.0.2.1"] {
+        assert_eq!(filters.open_to(Protocol::Tcp, address.parse().unwrap(), 22).reach, Reach::Unknown);
+    }
+    assert!(filters.firewall().iter().all(|fact| fact.fact == FirewallFact::Unreadable));
+    assert_eq!(filters.firewall().len(), 2);
 }
