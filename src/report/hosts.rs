@@ -35,6 +35,10 @@ use words::{
 /// Rows of a list that are shown without `-v`.
 const FEW: usize = 12;
 
+/// Columns that a table may take: the terminal breaks a line that is too long, but a path that was cut leads
+/// nowhere.
+const WHOLE: usize = 10_000;
+
 /// Writes every host, after a line that sums them up. `whole` shows every row of every list.
 pub fn text(
     disclosure: &Disclosure,
@@ -61,16 +65,17 @@ fn headline(disclosure: &Disclosure, hosts: &[HostJudged], screen: &Screen) -> V
     let nothing = hosts.iter().filter(|h| h.state.looks().next().is_none()).count();
     let part = hosts.iter().filter(|h| h.state.looks().any(|l| !l.document.header.coverage.complete)).count();
     let ink = if bad > 0 { Ink::Bad } else { Ink::Bold };
-    let title = format!("{} on {}", disclosure.title, number(hosts.len(), "host"));
+    let title = format!("{}, on {}", disclosure.title, number(hosts.len(), "host"));
     let mut lines = vec![screen.style.paint(ink, &printable(&title)).to_string()];
     lines.push(format!(
-        "  {} of a TLS library: {bad} vulnerable, {unknown} not decided, {clean} clean. {} after a change on disk.",
+        "  {} of a TLS library: {bad} vulnerable, {unknown} not decided, {clean} clean. {} an old copy.",
         number(bad + unknown + clean, "copy"),
-        number(old, "old copy still runs"),
+        number(old, "program runs"),
     ));
     if nothing + part > 0 {
-        let text =
-            format!("  {nothing} gave nothing, {part} were seen in part: what was not seen is not clean.");
+        let text = format!(
+            "  Hosts that gave nothing: {nothing}; seen in part: {part}. What was not seen is not clean."
+        );
         lines.push(screen.style.paint(Ink::Warn, &text).to_string());
     }
     lines
@@ -164,7 +169,7 @@ impl Page<'_> {
             ]);
         }
         let mut lines = vec![self.paint(Ink::Bold, "  Copies")];
-        lines.extend(table.lines(self.screen.width.max(140), self.screen.style));
+        lines.extend(table.lines(WHOLE, self.screen.style));
         lines.extend(self.more(rows.len() - shown, "clean copies"));
         lines
     }
@@ -174,14 +179,13 @@ impl Page<'_> {
         let clients: Vec<&Library> = users.iter().copied().filter(|l| l.program.is_some()).collect();
         let mut lines = Vec::new();
         if !users.is_empty() {
-            let text = format!("  {} on disk use a library of another file", number(users.len(), "file"));
+            let text = format!("  {} the library of another file", number(users.len(), "file uses"));
             lines.push(self.paint(Ink::Bold, &text));
         }
         let shown = if self.whole { clients.len() } else { clients.len().min(FEW) };
         for client in clients.iter().take(shown) {
             let Some(program) = &client.program else { continue };
-            let text =
-                format!("{} ({}, {}): {}", client.path, program.role, program.what, program.holds.join(", "));
+            let text = format!("{} ({}) holds {}", client.path, program.role, program.holds.join(", "));
             lines.extend(self.wrapped(Ink::Plain, 4, &text));
         }
         lines.extend(self.more(clients.len() - shown, "clients"));
@@ -241,7 +245,7 @@ impl Page<'_> {
             ]);
         }
         let mut lines = vec![self.paint(Ink::Bold, "  Listens")];
-        lines.extend(table.lines(self.screen.width.max(120), self.screen.style));
+        lines.extend(table.lines(WHOLE, self.screen.style));
         lines
     }
 
@@ -250,7 +254,7 @@ impl Page<'_> {
             return Vec::new();
         }
         let columns = [
-            Column::text("KEY", 60),
+            Column::text("KEY", 100),
             Column::text("PUBLIC KEY", 12),
             Column::text("MODE", 5),
             Column::text("OWNER", 12),
@@ -273,7 +277,7 @@ impl Page<'_> {
             ]);
         }
         let mut lines = vec![self.paint(Ink::Bold, "  Private keys")];
-        lines.extend(table.lines(self.screen.width.max(120), self.screen.style));
+        lines.extend(table.lines(WHOLE, self.screen.style));
         lines.extend(self.more(document.keys.len() - shown, "keys"));
         lines
     }

@@ -279,6 +279,15 @@ fn what_is_no_evidence_is_refused_by_file_and_line_and_the_rest_is_taken() {
 }
 
 #[test]
+fn a_copy_of_this_very_program_is_no_library() {
+    let work = Work::new();
+    let root = work.path("root");
+    copy(Path::new(env!("CARGO_BIN_EXE_allclear")), &root.join("usr/bin/allclear"));
+    let ended = work.ok(&["host", "collect", "--jsonl", "--root", root.to_str().unwrap()]);
+    assert_eq!(of(&ended.rows(), "library").count(), 0, "{}", ended.out());
+}
+
+#[test]
 fn names_in_a_hostile_root_are_inert_and_traps_in_it_end() {
     let work = Work::new();
     let root = work.path("root");

@@ -27,17 +27,39 @@ const AFTER: usize = 8 << 10;
 /// Different banners kept of one file.
 const BANNERS: usize = 16;
 
+/// A text that must not stand in this very program's file, or a copy of it on disk would look like the library:
+/// every byte with its highest bit set, while it is compiled.
+macro_rules! hidden {
+    ($text:literal) => {{
+        const HIDDEN: [u8; $text.len()] = {
+            let mut bytes = [0; $text.len()];
+            let mut i = 0;
+            while i < bytes.len() {
+                bytes[i] = $text.as_bytes()[i] | 0x80;
+                i += 1;
+            }
+            bytes
+        };
+        &HIDDEN
+    }};
+}
+
+/// The text behind a hidden one.
+fn shown(hidden: &[u8]) -> String {
+    hidden.iter().map(|byte| char::from(byte & 0x7f)).collect()
+}
+
 /// What has to be in a file for the second pass. Fewer is faster; each library leaves at least one of these.
-const ANCHORS: [&str; 9] = [
-    "OpenSSL ",
-    "evp_enc.c",
-    "OPENSSLDIR: ",
-    "ssl/t1_lib.c",
-    "boringssl/",
-    "ssl_lib.cc",
-    "aws-lc/",
-    "AWS-LC ",
-    "LibreSSL ",
+const ANCHORS: [&[u8]; 9] = [
+    hidden!("OpenSSL "),
+    hidden!("evp_enc.c"),
+    hidden!("OPENSSLDIR: "),
+    hidden!("ssl/t1_lib.c"),
+    hidden!("boringssl/"),
+    hidden!("ssl_lib.cc"),
+    hidden!("aws-lc/"),
+    hidden!("AWS-LC "),
+    hidden!("LibreSSL "),
 ];
 
 /// What a marker stands for.
@@ -57,28 +79,28 @@ enum Mark {
 }
 
 /// Text, meaning, and whether a zero must follow (file names).
-const MARKERS: [(&str, Mark, bool); 20] = [
-    ("OpenSSL ", Mark::Openssl, false),
-    ("OPENSSLDIR: \"", Mark::Strong, false),
-    ("ENGINESDIR: \"", Mark::Strong, false),
-    ("MODULESDIR: \"", Mark::Strong, false),
-    ("crypto/evp/evp_enc.c", Mark::Strong, true),
+const MARKERS: [(&[u8], Mark, bool); 20] = [
+    (hidden!("OpenSSL "), Mark::Openssl, false),
+    (hidden!("OPENSSLDIR: \""), Mark::Strong, false),
+    (hidden!("ENGINESDIR: \""), Mark::Strong, false),
+    (hidden!("MODULESDIR: \""), Mark::Strong, false),
+    (hidden!("crypto/evp/evp_enc.c"), Mark::Strong, true),
     // A build inside the folder leaves the bare name.
-    ("\0evp_enc.c", Mark::Strong, true),
-    ("ssl/statem/statem_lib.c", Mark::Strong, true),
-    ("ssl/record/rec_layer_s3.c", Mark::Strong, true),
-    ("ssl/t1_lib.c", Mark::Weak, true),
-    ("\0t1_lib.c", Mark::Weak, true),
-    ("ssl/s3_both.c", Mark::Weak, true),
-    ("built on: ", Mark::BuiltOn, false),
-    ("compiler: ", Mark::Compiler, false),
-    ("boringssl/", Mark::Boring, false),
-    ("/boringssl.", Mark::Boring, false),
-    ("ssl/ssl_lib.cc", Mark::Boring, true),
-    ("aws-lc/crypto/", Mark::Aws, false),
-    ("aws-lc/ssl/", Mark::Aws, false),
-    ("AWS-LC ", Mark::AwsVersion, false),
-    ("LibreSSL ", Mark::Libre, false),
+    (hidden!("\0evp_enc.c"), Mark::Strong, true),
+    (hidden!("ssl/statem/statem_lib.c"), Mark::Strong, true),
+    (hidden!("ssl/record/rec_layer_s3.c"), Mark::Strong, true),
+    (hidden!("ssl/t1_lib.c"), Mark::Weak, true),
+    (hidden!("\0t1_lib.c"), Mark::Weak, true),
+    (hidden!("ssl/s3_both.c"), Mark::Weak, true),
+    (hidden!("built on: "), Mark::BuiltOn, false),
+    (hidden!("compiler: "), Mark::Compiler, false),
+    (hidden!("boringssl/"), Mark::Boring, false),
+    (hidden!("/boringssl."), Mark::Boring, false),
+    (hidden!("ssl/ssl_lib.cc"), Mark::Boring, true),
+    (hidden!("aws-lc/crypto/"), Mark::Aws, false),
+    (hidden!("aws-lc/ssl/"), Mark::Aws, false),
+    (hidden!("AWS-LC "), Mark::AwsVersion, false),
+    (hidden!("LibreSSL "), Mark::Libre, false),
 ];
 
 /// What the bytes say.
@@ -185,11 +207,11 @@ impl Evidence {
         let Some(search) = markers() else { return };
         let from = if first { 0 } else { BEFORE };
         let to = if last { bytes.len() } else { bytes.len().saturating_sub(AFTER) };
-        for hit in search.find_overlapping_iter(bytes) {
+        for hit in search.0.find_overlapping_iter(bytes) {
             if hit.start() < from || hit.start() >= to {
                 continue;
             }
-            if let Some((text, mark, named)) = MARKERS.get(hit.pattern().as_usize()) {
+            if let Some((text, mark, named)) = search.1.get(hit.pattern().as_usize()) {
                 if *named && bytes.get(hit.end()) != Some(&0) {
                     continue;
                 }
@@ -279,11 +301,22 @@ fn anchors() -> Option<&'static AhoCorasick> {
     static ANCHOR: OnceLock<Option<AhoCorasick>> = OnceLock::new();
     // Leftmost-first, since only that kind of search uses the vector instructions.
     ANCHOR
-        .get_or_init(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(ANCHORS).ok())
+        .get_or_init(|| {
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(ANCHORS.map(shown)).ok()
+        })
         .as_ref()
 }
 
-fn markers() -> Option<&'static AhoCorasick> {
-    static MARKER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    MARKER.get_or_init(|| AhoCorasick::new(MARKERS.map(|marker| marker.0)).ok()).as_ref()
+/// A search, and what each of its texts stands for.
+type Search = (AhoCorasick, Vec<(String, Mark, bool)>);
+
+fn markers() -> Option<&'static Search> {
+    static MARKER: OnceLock<Option<Search>> = OnceLock::new();
+    MARKER
+        .get_or_init(|| {
+            let texts: Vec<_> =
+                MARKERS.iter().map(|(text, mark, named)| (shown(text), *mark, *named)).collect();
+            Some((AhoCorasick::new(texts.iter().map(|(text, ..)| text)).ok()?, texts))
+        })
+        .as_ref()
 }

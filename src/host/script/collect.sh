@@ -295,7 +295,7 @@ look() {
 
 # What a library file says of itself: banner, and marks of its kind.
 marks() {
-  bounded grep -a -o -E 'OpenSSL [0-9]+\.[0-9]+\.[0-9]+[-+a-z0-9]*  ?(FIPS )?[0-9]{1,2} [A-Z][a-z][a-z] [0-9]{4}|LibreSSL [0-9]+\.[0-9.]+|BoringSSL|AWS-LC [0-9.]+|OPENSSLDIR: "|built on: [A-Za-z0-9: -]*' "$1" 2>/dev/null </dev/null |
+  bounded grep -a -o -E 'OpenSSL [0-9]+\.[0-9]+\.[0-9]+[-+a-z0-9]*  ?(FIPS )?[0-9]{1,2} [A-Z][a-z][a-z] [0-9]{4}|LibreSSL [0-9]+\.[0-9.]+|BoringSSL|AWS-LC [0-9.]+|OPENSSLDIR[:] "|built on: [A-Za-z0-9: -]*' "$1" 2>/dev/null </dev/null |
     awk '!told[$0]++ && told_at++ < 20'
 }
 

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     host::{CopyRole, Document, Library, Listener, Look, OldCopy, Replaced, Runner, RunnerKind, TlsLibrary},
-    verdict::Verdict,
+    verdict::{Reason, Verdict},
 };
 
 use crate::report::style::Ink;
 
-/// `1 copy`, `2 copies`, `3 hosts`, `2 old copies still run`.
+/// `1 copy`, `2 copies`, `3 hosts`, `2 programs run`.
 pub(super) fn number(n: usize, what: &str) -> String {
     let many = match what {
         "copy" => "copies".to_owned(),
-        "old copy still runs" => "old copies still run".to_owned(),
+        "program runs" => "programs run".to_owned(),
+        "file uses" => "files use".to_owned(),
         "process" => "processes".to_owned(),
         _ => format!("{what}s"),
     };
@@ -69,9 +70,15 @@ pub(super) fn old_sentence(old: &OldCopy, copy: &Library) -> String {
 
 /// What to do so that the old copy is gone.
 pub(super) fn restart_words(old: &OldCopy) -> String {
-    let needed = match old.verdict {
-        Some((v, _)) if v.is_clean() => "Not needed for this disclosure: ",
-        _ => "",
+    let clean = |verdict: Option<(Verdict, Reason)>| verdict.is_some_and(|(v, _)| v.is_clean());
+    // A restart into leaking code puts fresh keys into its memory.
+    let needed = match old.disk_verdict {
+        _ if clean(old.verdict) => "Not needed for this disclosure: ",
+        Some((Verdict::Vulnerable, _)) => {
+            "Not yet: the file on disk is vulnerable. Install the fixed version first, then "
+        }
+        Some((v, _)) if !v.is_clean() => "Make sure first that the file on disk is fixed, then ",
+        _ => "Do: ",
     };
     let Some(runner) = &old.runner else {
         return format!("{needed}restart what runs these processes");

@@ -5,6 +5,7 @@ pub mod certs;
 pub mod listen;
 pub mod peers;
 pub mod proxy;
+pub mod sshd;
 
 use std::{
     io::{Read, Write},
