@@ -90,8 +90,9 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "HOST", help_heading = "Over ssh")]
     ssh: Vec<String>,
     /// Collect every host of an inventory over ssh; without a file, every host that the incident knows
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", help_heading = "Over ssh")]
-    inventory: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Over ssh")]
+    #[expect(clippy::option_option, reason = "not given, given without a file, given with one")]
+    inventory: Option<Option<PathBuf>>,
     /// Hosts at a time
     #[arg(long, value_name = "N", default_value_t = 32, help_heading = "Over ssh")]
     parallel: usize,
@@ -261,9 +262,7 @@ impl CollectArgs {
         let mut named = self.ssh.clone();
         let mut fragile = Vec::new();
         if let Some(file) = &self.inventory {
-            let services = if file.as_os_str().is_empty() {
-                hosts::known_services(&globals.incident)?
-            } else {
+            let services = if let Some(file) = file {
                 let options = source::Options {
                     format: None,
                     strict: false,
@@ -272,6 +271,8 @@ impl CollectArgs {
                     wrap: None,
                 };
                 source::load(&[inventory_input(file)?], &[], &options)?.services
+            } else {
+                hosts::known_services(&globals.incident)?
             };
             let (all, alone) = hosts::hosts_of(&services);
             named.extend(all);

