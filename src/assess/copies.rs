@@ -127,12 +127,13 @@ mod tests {
         toml::from_str(include_str!("../../disclosures/CVE-2014-0160.toml")).unwrap()
     }
 
-    fn copy(version: &str, feature: Option<Option<bool>>) -> Library {
+    /// `feature` is none, or what its record says.
+    fn copy(version: &str, feature: &[Option<bool>]) -> Library {
         let mut copy =
             Library::new("/opt/node".to_owned(), CopyKind::Disk, TlsLibrary::Openssl, CopyRole::Embeds);
         copy.version = (!version.is_empty()).then(|| version.to_owned());
-        if let Some(value) = feature {
-            copy.features.insert("tls1_process_heartbeat".to_owned(), value);
+        for value in feature {
+            copy.features.insert("tls1_process_heartbeat".to_owned(), *value);
         }
         copy
     }
@@ -143,19 +144,19 @@ mod tests {
 
     #[test]
     fn the_same_version_is_told_apart_by_its_code() {
-        let table = [
-            ("1.0.1e", Some(Some(true)), "vulnerable feature-present"),
-            ("1.0.1e", Some(Some(false)), "not-vulnerable feature-absent"),
-            ("1.0.1e", Some(None), "inconclusive symbols-unavailable"),
-            ("1.0.1e", None, "inconclusive symbols-unavailable"),
-            ("1.0.1g", Some(Some(true)), "not-vulnerable version-not-affected"),
-            ("1.0.0m", None, "not-vulnerable version-not-affected"),
-            ("1.0.2-beta1", Some(Some(true)), "vulnerable feature-present"),
-            ("1.0.2", Some(Some(true)), "not-vulnerable version-not-affected"),
-            ("3.0.2+quic", None, "not-vulnerable version-not-affected"),
-            ("1.0.1e-fips", Some(Some(true)), "inconclusive backport-likely"),
-            ("", None, "inconclusive symbols-unavailable"),
-            ("?", None, "inconclusive symbols-unavailable"),
+        let table: [(&str, &[Option<bool>], &str); 12] = [
+            ("1.0.1e", &[Some(true)], "vulnerable feature-present"),
+            ("1.0.1e", &[Some(false)], "not-vulnerable feature-absent"),
+            ("1.0.1e", &[None], "inconclusive symbols-unavailable"),
+            ("1.0.1e", &[], "inconclusive symbols-unavailable"),
+            ("1.0.1g", &[Some(true)], "not-vulnerable version-not-affected"),
+            ("1.0.0m", &[], "not-vulnerable version-not-affected"),
+            ("1.0.2-beta1", &[Some(true)], "vulnerable feature-present"),
+            ("1.0.2", &[Some(true)], "not-vulnerable version-not-affected"),
+            ("3.0.2+quic", &[], "not-vulnerable version-not-affected"),
+            ("1.0.1e-fips", &[Some(true)], "inconclusive backport-likely"),
+            ("", &[], "inconclusive symbols-unavailable"),
+            ("?", &[], "inconclusive symbols-unavailable"),
         ];
         for (version, feature, expected) in table {
             assert_eq!(words(&copy(version, feature)), expected, "{version} {feature:?}");
@@ -164,8 +165,8 @@ mod tests {
 
     #[test]
     fn a_package_may_be_repaired_under_the_same_version_and_a_changed_file_is_not_the_packages() {
-        let mut owned = copy("1.0.1e", Some(Some(true)));
-        let mut owner = Owner {
+        let mut owned = copy("1.0.1e", &[Some(true)]);
+        let mut package = Owner {
             package: "libssl1.0.0".to_owned(),
             version: "1.0.1e-2+deb7u5".to_owned(),
             source: "openssl".to_owned(),
@@ -173,16 +174,16 @@ mod tests {
             ecosystem: Ecosystem::Dpkg,
             intact: Some(true),
         };
-        owned.owner = Some(owner.clone());
+        owned.owner = Some(package.clone());
         assert_eq!(words(&owned), "inconclusive backport-likely");
-        owner.intact = Some(false);
-        owned.owner = Some(owner);
+        package.intact = Some(false);
+        owned.owner = Some(package);
         assert_eq!(words(&owned), "vulnerable feature-present");
     }
 
     #[test]
     fn other_libraries_and_files_without_code_are_kept_apart() {
-        let mut other = copy("1.0.1e", Some(Some(true)));
+        let mut other = copy("1.0.1e", &[Some(true)]);
         for (lib, role, expected) in [
             (TlsLibrary::Boringssl, CopyRole::Embeds, "not-applicable stack-not-affected"),
             (TlsLibrary::AwsLc, CopyRole::Embeds, "not-applicable stack-not-affected"),

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Exit},
     model::host::Origin,
     pipeline::{
-        hosts::{self, Options, SshOptions},
+        hosts::{self, Extent, Options, SshOptions},
         runtime,
         source::{self, Input},
     },
@@ -173,8 +173,11 @@ impl CollectArgs {
         }
         let options = Options {
             root: std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()),
-            files_only: self.files_only,
-            no_files: self.no_files,
+            extent: match (self.files_only, self.no_files) {
+                (true, _) => Extent::FilesOnly,
+                (_, true) => Extent::NoFiles,
+                _ => Extent::Whole,
+            },
             archives: self.archives,
             one_file_system: self.one_file_system,
             limit: Some(Duration::from_secs(self.max_seconds)),

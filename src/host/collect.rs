@@ -31,15 +31,24 @@ const CONTAINERS: usize = 200;
 /// How this process yields to the host's own work.
 const NICE: i32 = 10;
 
+/// How much of a host is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Packages and files alone.
+    FilesOnly,
+    /// Everything but the search for files on disk.
+    NoFiles,
+}
+
 /// What is to be collected.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The root folder; `/` is the running host.
     pub root: PathBuf,
-    /// Packages and files alone.
-    pub files_only: bool,
-    /// Everything but the search for files on disk.
-    pub no_files: bool,
+    /// How much of the host.
+    pub extent: Extent,
     /// Files inside archives as well.
     pub archives: bool,
     /// Stay on the root's own file system.
@@ -63,15 +72,15 @@ pub fn run(options: &Options, clock: &Clock) -> Collection {
     // Refused where a limit says so; the work goes on at the usual priority then.
     let _ = rustix::process::nice(NICE);
     let root = Root::new(&options.root);
-    let live = root.is_host() && !options.files_only;
+    let live = root.is_host() && options.extent != Extent::FilesOnly;
     let cover = Cover::new(options.limit);
     let mut document = Document::new(facts::header(&root, clock));
     let seen = if live { process::look(&root, &library::identify, &cover) } else { Seen::default() };
     let (host_packages, container_packages) = read_packages(&root, &seen.containers, &cover);
     let sweep = library::Options { archives: options.archives, one_file_system: options.one_file_system };
     let (on_disk, others) = rayon::join(
-        || if options.no_files { Vec::new() } else { library::sweep(&root, &sweep, &cover) },
-        || Others::collect(&root, options.files_only, &cover),
+        || if options.extent == Extent::NoFiles { Vec::new() } else { library::sweep(&root, &sweep, &cover) },
+        || Others::collect(&root, options.extent, &cover),
     );
     document.packages = all_packages(&host_packages, &container_packages);
     document.libraries = seen.libraries;
@@ -102,8 +111,8 @@ struct Others {
 }
 
 impl Others {
-    fn collect(root: &Root, files_only: bool, cover: &Cover) -> Self {
-        if files_only {
+    fn collect(root: &Root, extent: Extent, cover: &Cover) -> Self {
+        if extent == Extent::FilesOnly {
             return Self::default();
         }
         cover.part(Part::Exposure);

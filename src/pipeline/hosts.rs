@@ -27,7 +27,11 @@ use crate::{
     store::{Reader, Store},
 };
 
-pub use crate::host::{collect::Options, script, ssh::Options as SshOptions};
+pub use crate::host::{
+    collect::{Extent, Options},
+    script,
+    ssh::Options as SshOptions,
+};
 
 /// Collects this host, or a folder that holds one's files. Writes nothing anywhere.
 pub fn here(options: &Options, clock: &Clock) -> collect::Collection {
@@ -166,12 +170,11 @@ fn read_back(evidence: &HostEvidence) -> Result<Document, Error> {
     crate::host::state::read(evidence).map_err(|e| Error::Internal(e.to_string()))
 }
 
+/// A host, what a text about it is, and the text.
+type Text<'a> = (String, Origin, &'a [u8]);
+
 /// The documents of a file, or the one text that it is: host, kind and bytes. The error begins with the line.
-fn texts<'a>(
-    input: &'a Input,
-    host: Option<&str>,
-    format: Option<Origin>,
-) -> Result<Vec<(String, Origin, &'a [u8])>, String> {
+fn texts<'a>(input: &'a Input, host: Option<&str>, format: Option<Origin>) -> Result<Vec<Text<'a>>, String> {
     if input.text.len() as u64 > pack::MAX {
         return Err(format!("1: longer than {} bytes", pack::MAX));
     }

@@ -302,7 +302,10 @@ impl Page<'_> {
         let mut table = Table::new(4, &columns);
         let shown = if self.whole { document.keys.len() } else { document.keys.len().min(FEW) };
         for key in document.keys.iter().take(shown) {
-            let made = key.created_at.or(key.modified_at).map_or_else(String::new, |t| t.date());
+            let made = key
+                .created_at
+                .or(key.modified_at)
+                .map_or_else(String::new, crate::model::time::Timestamp::date);
             let spki = key.spki_sha256.map_or_else(|| "not known".to_owned(), |s| s.short());
             let open = key.mode.as_deref().is_some_and(|m| !m.ends_with('0'));
             table.row(vec![
@@ -402,21 +405,20 @@ impl Page<'_> {
 /// One line for a host that was just collected: `web01  4 copies, 12 processes, ...`.
 pub fn collected(asked: &str, document: &Document, notes: &[String], seconds: f64) -> String {
     let coverage = &document.header.coverage;
-    let mut line = match &coverage.failed {
-        Some(failure) => format!("{asked}: gave nothing: {}: {}", failure.code, failure.message),
-        None => {
-            let copies = document.libraries.iter().filter(|l| {
-                !matches!(l.role, CopyRole::Uses | CopyRole::HeaderText) && l.kind != CopyKind::Mapped
-            });
-            let old = document.libraries.iter().filter(|l| l.replaced.is_some()).count();
-            format!(
-                "{asked}: {}, {}, {} with a TLS library, {old} old in memory, {}",
-                number(document.packages.len(), "package"),
-                number(copies.count(), "copy"),
-                number(document.processes.iter().filter(|p| !p.libraries.is_empty()).count(), "process"),
-                if coverage.complete { "seen whole" } else { "seen in part" },
-            )
-        }
+    let mut line = if let Some(failure) = &coverage.failed {
+        format!("{asked}: gave nothing: {}: {}", failure.code, failure.message)
+    } else {
+        let copies = document.libraries.iter().filter(|l| {
+            !matches!(l.role, CopyRole::Uses | CopyRole::HeaderText) && l.kind != CopyKind::Mapped
+        });
+        let old = document.libraries.iter().filter(|l| l.replaced.is_some()).count();
+        format!(
+            "{asked}: {}, {}, {} with a TLS library, {old} old in memory, {}",
+            number(document.packages.len(), "package"),
+            number(copies.count(), "copy"),
+            number(document.processes.iter().filter(|p| !p.libraries.is_empty()).count(), "process"),
+            if coverage.complete { "seen whole" } else { "seen in part" },
+        )
     };
     if seconds > 0.0 {
         let _ = write!(line, ", {seconds:.1} s");

@@ -135,7 +135,7 @@ async fn one(host: String, options: &Options, programs: &[Program]) -> Collected
         }
     };
     // A limit beyond what a clock can hold is none; an hour is longer than any host takes.
-    let deadline = began.checked_add(options.host_limit).unwrap_or(began + Duration::from_hours(1));
+    let deadline = began.checked_add(options.host_limit).unwrap_or(began + Duration::from_secs(3600));
     let mut talk = session::talk(&target, options, programs, false, deadline).await;
     let mut notes = Vec::new();
     if talk.ending == Ending::Unwritten {

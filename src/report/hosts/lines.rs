@@ -87,7 +87,7 @@ pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write)
                     run_by: library
                         .processes
                         .iter()
-                        .filter_map(|pid| Some(run_by(processes.get(pid)?)))
+                        .filter_map(|pid| processes.get(pid).copied().map(run_by))
                         .collect(),
                     library,
                 };
@@ -99,7 +99,7 @@ pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write)
     Ok(())
 }
 
-fn run_by<'a>(process: &&'a Process) -> RunBy<'a> {
+fn run_by(process: &Process) -> RunBy<'_> {
     RunBy {
         pid: process.pid,
         name: &process.name,

@@ -49,7 +49,7 @@ fn which(program: &str) -> Option<PathBuf> {
 }
 
 /// Says that a peer is missing, past the capture of test output, and fails where it must not be.
-fn missing(name: &str) {
+pub fn missing(name: &str) {
     static SKIPPED: AtomicU32 = AtomicU32::new(0);
     let set = |variable: &str, value: &str| std::env::var(variable).is_ok_and(|v| v == value);
     assert!(
