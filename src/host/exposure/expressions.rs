@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{
-    nft::{Sets, string},
+    nft::Sets,
     rules::{Fit, Iface, Ports, Test, protocol, state, tcp_flag},
     space::{Family, network, number},
+    text::string,
 };
 
 /// Elements of one set that are read.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     expressions,
     rules::{Base, Chain, Fit, Hook, Rule, Ruleset, Table, Test, Verdict, quote, target},
-    text,
+    text::{self, string},
 };
 
 /// Alternatives of all rules together.
@@ -50,10 +50,6 @@ pub(super) fn read(json: &[u8], source: &str) -> Result<Ruleset, String> {
         }
     }
     Ok(reader.set)
-}
-
-pub(super) fn string<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn key<'a>(value: &'a Value, table: &str) -> (&'a str, &'a str) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{nft::string, rules::quote};
+use super::rules::quote;
 
 /// Elements of a set that are shown.
 const SHOWN: usize = 6;
@@ -91,4 +91,8 @@ fn value(shown: &Value, depth: usize) -> String {
             }
         }
     }
+}
+
+pub(super) fn string<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
 }

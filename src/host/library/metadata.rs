@@ -46,7 +46,7 @@ pub(super) fn record(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
 /// Whether a file of that name may be a library, a program, or an archive that holds one.
 pub(super) fn may_be_binary(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
-    !file.contains('.') || file.contains(".so") || ending(file) == "a" || super::archive::by_name(file)
+    !file.contains('.') || file.contains(".so") || ending(file) == "a" || by_name(file)
 }
 
 /// Name and version of a record of conda-meta, if it lists a file.
@@ -115,4 +115,25 @@ fn text(value: &Value) -> Option<String> {
 
 fn cut(text: &str) -> String {
     text.chars().take(TEXT).collect()
+}
+
+/// Whether a name is that of an archive.
+pub(super) fn by_name(name: &str) -> bool {
+    NAMES.iter().any(|ending| name.ends_with(ending)) || closed_stream(name)
+}
+
+/// Names of archives, for files too small to be looked into otherwise.
+const NAMES: [&str; 22] = [
+    ".tar", ".tgz", ".gz", ".zip", ".whl", ".jar", ".war", ".ear", ".egg", ".gem", ".nupkg", ".crate",
+    ".apk", ".aar", ".conda", ".deb", ".rpm", ".7z", ".rar", ".txz", ".tbz2", ".snap",
+];
+
+/// Whether a compressed stream's name says that it holds an archive or a library.
+pub(super) fn closed_stream(name: &str) -> bool {
+    let Some((stem, last)) = name.rsplit_once('.') else { return false };
+    match last {
+        "xz" | "zst" | "bz2" | "lz4" => ending(stem) == "tar" || stem.contains(".so"),
+        "txz" | "tzst" | "tbz" | "tbz2" => true,
+        _ => false,
+    }
 }

@@ -134,3 +134,19 @@ impl<S: Source + ?Sized> Seek for Cursor<'_, S> {
         Ok(self.at)
     }
 }
+
+/// The fixed word for an error.
+pub(super) fn word(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission-denied",
+        // Gone, or a link or another kind of file stands there by now.
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "vanished",
+        io::ErrorKind::TimedOut => "time-limit",
+        io::ErrorKind::InvalidFilename => "path-too-long",
+        _ => match rustix::io::Errno::from_io_error(error) {
+            Some(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => "vanished",
+            Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "too-many-open-files",
+            _ => "unreadable",
+        },
+    }
+}

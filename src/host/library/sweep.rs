@@ -23,6 +23,7 @@ use super::{
     archive, bundle,
     file_systems::{self, FileSystem},
     identify::{Examiner, HEAD, Magic, magic, modified_at},
+    metadata,
     resolve::resolve,
     source,
 };
@@ -195,7 +196,7 @@ impl<'a> Sweep<'a> {
         self.files_seen.fetch_add(1, Ordering::Relaxed);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let Some(name) = path.file_name() else { return };
-        let archive = self.options.archives && archive::by_name(&name.to_string_lossy());
+        let archive = self.options.archives && metadata::by_name(&name.to_string_lossy());
         if size < SMALLEST && !archive || self.own == Some(identity(stat)) {
             return;
         }
@@ -308,7 +309,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn cannot(&self, error: &io::Error, path: &Path) {
-        self.cover.gap(Part::Files, word(error), path_text(&self.root.inside(path)));
+        self.cover.gap(Part::Files, source::word(error), path_text(&self.root.inside(path)));
     }
 
     fn finish(self) -> Vec<Library> {
@@ -365,22 +366,6 @@ fn identity(stat: &Stat) -> Identity {
     // The kernel's types differ by architecture.
     #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
     (stat.st_dev as u64, stat.st_ino as u64)
-}
-
-/// The fixed word for an error.
-pub(super) fn word(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "permission-denied",
-        // Gone, or a link or another kind of file stands there by now.
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "vanished",
-        io::ErrorKind::TimedOut => "time-limit",
-        io::ErrorKind::InvalidFilename => "path-too-long",
-        _ => match rustix::io::Errno::from_io_error(error) {
-            Some(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => "vanished",
-            Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "too-many-open-files",
-            _ => "unreadable",
-        },
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

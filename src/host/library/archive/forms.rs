@@ -12,12 +12,6 @@ pub(in crate::host::library) enum Form {
     Closed,
 }
 
-/// Names of archives, for files too small to be looked into otherwise.
-const NAMES: [&str; 22] = [
-    ".tar", ".tgz", ".gz", ".zip", ".whl", ".jar", ".war", ".ear", ".egg", ".gem", ".nupkg", ".crate",
-    ".apk", ".aar", ".conda", ".deb", ".rpm", ".7z", ".rar", ".txz", ".tbz2", ".snap",
-];
-
 /// First bytes of formats that hold files in a way that is not read here.
 const CLOSED: [&[u8]; 7] = [
     b"7z\xbc\xaf\x27\x1c",
@@ -32,11 +26,6 @@ const CLOSED: [&[u8]; 7] = [
 /// First bytes of compressed streams that are not read here. What is in one is told by its name alone.
 const STREAMS: [&[u8]; 4] = [b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18"];
 
-/// Whether a name is that of an archive.
-pub(in crate::host::library) fn by_name(name: &str) -> bool {
-    NAMES.iter().any(|ending| name.ends_with(ending)) || closed_stream(name)
-}
-
 /// What a file is, if an archive.
 pub(in crate::host::library) fn form(head: &[u8], name: &str) -> Option<Form> {
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
@@ -46,7 +35,7 @@ pub(in crate::host::library) fn form(head: &[u8], name: &str) -> Option<Form> {
     } else if tar(head) {
         Some(Form::Tar)
     } else if CLOSED.iter().any(|magic| head.starts_with(magic))
-        || (STREAMS.iter().any(|magic| head.starts_with(magic)) && closed_stream(name))
+        || (STREAMS.iter().any(|magic| head.starts_with(magic)) && metadata::closed_stream(name))
     {
         Some(Form::Closed)
     } else {
@@ -65,14 +54,4 @@ pub(super) fn tar(head: &[u8]) -> bool {
     let text = std::str::from_utf8(field).unwrap_or_default();
     let said = u32::from_str_radix(text.trim_matches(['\0', ' ']), 8);
     block.first() != Some(&0) && said == Ok(sum - own + 8 * u32::from(b' '))
-}
-
-/// Whether a compressed stream's name says that it holds an archive or a library.
-fn closed_stream(name: &str) -> bool {
-    let Some((stem, ending)) = name.rsplit_once('.') else { return false };
-    match ending {
-        "xz" | "zst" | "bz2" | "lz4" => metadata::ending(stem) == "tar" || stem.contains(".so"),
-        "txz" | "tzst" | "tbz" | "tbz2" => true,
-        _ => false,
-    }
 }

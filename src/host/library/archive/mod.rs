@@ -18,12 +18,15 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
-pub(super) use self::forms::{Form, by_name, form};
+use self::forms::{Form, form};
 use self::{
     budget::{Budget, Counted},
     clues::Clues,
 };
-use super::{identify::HEAD, source::Cursor, sweep::word};
+use super::{
+    identify::HEAD,
+    source::{Cursor, word},
+};
 use crate::{
     host::{cover::Cover, library::resolve::adopt},
     model::host::{Library, Part},
