@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    host::{CopiesAssessed, CopyKind, CopyRole, Document, Library, OldCopy, Process, Runner, TlsLibrary},
+    host::{
+        CopiesAssessed, CopyKind, CopyRole, Document, Library, OldCopy, Package, Process, Runner, TlsLibrary,
+    },
     verdict::{Disclosure, Reason, Verdict},
     version::OpensslVersion,
 };
@@ -21,7 +23,9 @@ pub fn judge_copies(document: &Document, disclosure: &Disclosure) -> CopiesAsses
     let processes: BTreeMap<u32, &Process> = document.processes.iter().map(|p| (p.pid, p)).collect();
     let mut old = Vec::new();
     for (i, copy) in document.libraries.iter().enumerate() {
-        let Some(replaced) = copy.replaced else { continue };
+        if copy.replaced.is_none() && !copy.deleted {
+            continue;
+        }
         let disk = match on_disk.get(&(&copy.container, copy.path.as_str())) {
             Some(at) => verdicts.get(*at).copied().flatten(),
             None => on_disk_now(copy).and_then(|disk| judge_copy(&disk, disclosure)),
@@ -33,14 +37,33 @@ pub fn judge_copies(document: &Document, disclosure: &Disclosure) -> CopiesAsses
                 processes: pids,
                 container: copy.container.clone(),
                 library: i,
-                replaced,
+                replaced: copy.replaced,
                 verdict: verdicts.get(i).copied().flatten(),
                 disk_verdict: disk,
             });
         }
     }
     old.sort_by_key(|o| (urgency(o.verdict), o.program.clone(), o.processes.clone(), o.library));
-    CopiesAssessed { verdicts, old }
+    let packages = document.packages.iter().map(|package| judge_package(package, disclosure)).collect();
+    CopiesAssessed { verdicts, packages, old }
+}
+
+/// Judges a package of OpenSSL by its upstream version: out of range, it cannot have the hole; in range, its
+/// distribution may have repaired it under that version. Nothing for other packages.
+fn judge_package(package: &Package, disclosure: &Disclosure) -> Option<(Verdict, Reason)> {
+    if !package.openssl {
+        return None;
+    }
+    let version = package.version.split_once(':').map_or(package.version.as_str(), |(_, rest)| rest);
+    let upstream = version.split(['-', '+', '~']).next().unwrap_or(version);
+    Some(match upstream.parse::<OpensslVersion>() {
+        Ok(_) if disclosure.openssl.is_empty() => (Verdict::Inconclusive, Reason::BranchNotAnalysed),
+        Err(_) => (Verdict::Inconclusive, Reason::BranchNotAnalysed),
+        Ok(v) if disclosure.openssl.iter().any(|range| range.holds(&v)) => {
+            (Verdict::Inconclusive, Reason::BackportLikely)
+        }
+        Ok(_) => (Verdict::NotVulnerable, Reason::VersionNotAffected),
+    })
 }
 
 /// The file on disk under a mapped copy's name, as far as the mapped copy's record tells of it: where files
@@ -49,6 +72,7 @@ fn on_disk_now(copy: &Library) -> Option<Library> {
     let disk = copy.on_disk.as_ref()?;
     let mut now = Library::new(copy.path.clone(), CopyKind::Disk, copy.lib, copy.role);
     now.version.clone_from(&disk.version);
+    now.features.clone_from(&disk.features);
     Some(now)
 }
 
@@ -179,6 +203,27 @@ mod tests {
         package.intact = Some(false);
         owned.owner = Some(package);
         assert_eq!(words(&owned), "vulnerable feature-present");
+    }
+
+    #[test]
+    fn a_package_in_range_is_not_decided_and_one_outside_is_clean() {
+        let mut package: Package = serde_json::from_str(
+            r#"{"name":"libssl","version":"","source":"openssl","ecosystem":"dpkg","openssl":true}"#,
+        )
+        .unwrap();
+        for (version, expected) in [
+            ("1.0.1e-2+deb7u4", (Verdict::Inconclusive, Reason::BackportLikely)),
+            ("0:1.0.1e-15.el6", (Verdict::Inconclusive, Reason::BackportLikely)),
+            ("1.0.1f-r0", (Verdict::Inconclusive, Reason::BackportLikely)),
+            ("1.0.1k-3+deb8u2", (Verdict::NotVulnerable, Reason::VersionNotAffected)),
+            ("1:3.0.7-24.el9", (Verdict::NotVulnerable, Reason::VersionNotAffected)),
+            ("odd", (Verdict::Inconclusive, Reason::BranchNotAnalysed)),
+        ] {
+            version.clone_into(&mut package.version);
+            assert_eq!(judge_package(&package, &heartbleed()), Some(expected), "{version}");
+        }
+        package.openssl = false;
+        assert_eq!(judge_package(&package, &heartbleed()), None);
     }
 
     #[test]

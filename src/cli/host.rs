@@ -57,6 +57,7 @@ enum Sub {
 /// incident file; `allclear host show` judges it.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
+#[command(group = clap::ArgGroup::new("remote").args(["ssh", "inventory"]).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub(crate) struct CollectArgs {
     /// The root folder: a mounted image, an unpacked container; processes are not looked at then
@@ -97,13 +98,13 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "N", default_value_t = 32, help_heading = "Over ssh")]
     parallel: usize,
     /// Become root with `sudo -n` where that is allowed
-    #[arg(long, help_heading = "Over ssh")]
+    #[arg(long, requires = "remote", help_heading = "Over ssh")]
     sudo: bool,
     /// The configuration of ssh (`ssh -F`), if not the user's own
-    #[arg(long, value_name = "FILE", help_heading = "Over ssh")]
+    #[arg(long, value_name = "FILE", requires = "remote", help_heading = "Over ssh")]
     ssh_config: Option<PathBuf>,
     /// The program to send, one for each architecture; the static one of scripts/build-static.sh runs anywhere
-    #[arg(long, value_name = "FILE", help_heading = "Over ssh")]
+    #[arg(long, value_name = "FILE", requires = "remote", help_heading = "Over ssh")]
     binary: Vec<PathBuf>,
     /// How long to wait for a host to answer, seconds
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Over ssh")]
@@ -122,9 +123,13 @@ pub(crate) struct ImportArgs {
     /// Files, folders of files, or `-` for standard input; gzip is understood
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The host that the output of a tool is about [default: the file's name without its endings]
+    /// The host that the one file is about [default: what a document says; for a tool's output the file's name
+    /// without its endings]
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
+    /// Name hosts after their files, as Ansible's playbook does, and not as they call themselves
+    #[arg(long, conflicts_with = "host")]
+    by_file_name: bool,
     /// What the files are, where it should not be told by content
     #[arg(long = "format", value_name = "NAME", value_parser = words!(Origin))]
     format: Option<Origin>,
@@ -196,12 +201,12 @@ impl CollectArgs {
     }
 
     fn over_ssh(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
-        let (all, fragile) = self.hosts(globals)?;
+        let (all, fragile) = self.hosts(globals, console)?;
         if all.is_empty() && fragile.is_empty() {
             return Err(Error::Input("there is no host to collect".to_owned()));
         }
         let binaries = if self.binary.is_empty() { own_programs() } else { self.binary.clone() };
-        if let Some(missing) = self.binary.iter().find(|b| !b.is_file()) {
+        if let Some(missing) = self.binary.iter().chain(&self.ssh_config).find(|b| !b.is_file()) {
             return Err(Error::Input(format!("{} is not a file", missing.display())));
         }
         let options = SshOptions {
@@ -261,7 +266,7 @@ impl CollectArgs {
     }
 
     /// The hosts to collect, and those that must be left alone.
-    fn hosts(&self, globals: &Globals) -> Result<(Vec<String>, Vec<String>), Error> {
+    fn hosts(&self, globals: &Globals, console: &mut Console) -> Result<(Vec<String>, Vec<String>), Error> {
         let mut named = self.ssh.clone();
         let mut fragile = Vec::new();
         if let Some(file) = &self.inventory {
@@ -273,11 +278,16 @@ impl CollectArgs {
                     allow_huge: false,
                     wrap: None,
                 };
-                source::load(&[inventory_input(file)?], &[], &options)?.services
+                let loaded = source::load(&[inventory_input(file)?], &[], &options)?;
+                super::inventory::report_faults(&loaded, console);
+                loaded.services
             } else {
-                hosts::known_services(&globals.incident)?
+                let (services, hosts) = hosts::known(&globals.incident)?;
+                named.extend(hosts);
+                services
             };
             let (all, alone) = hosts::hosts_of(&services);
+            named.retain(|host| !alone.contains(host));
             named.extend(all);
             fragile = alone;
         }
@@ -344,14 +354,13 @@ impl ImportArgs {
         if self.strict && !bad.is_empty() {
             return Err(Error::Input(bad.join("\n")));
         }
-        let imported = hosts::import(
-            &globals.incident,
-            &inputs,
-            self.host.as_deref(),
-            self.format,
-            self.strict,
-            &Clock::System,
-        )?;
+        let name = match (&self.host, self.by_file_name) {
+            (Some(host), _) => hosts::Name::Given(host),
+            (None, true) => hosts::Name::File,
+            (None, false) => hosts::Name::Said,
+        };
+        let imported =
+            hosts::import(&globals.incident, &inputs, name, self.format, self.strict, &Clock::System)?;
         bad.extend(imported.bad);
         for line in &bad {
             console.warn(line);
@@ -373,6 +382,13 @@ impl ImportArgs {
 
 impl ShowArgs {
     fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+        if !globals.incident.exists() {
+            return Err(Error::Input(format!(
+                "no incident file at {}: `allclear host collect --ssh HOST` makes one, and so does `allclear host import \
+                 FILE` with what `allclear host collect > FILE` wrote",
+                globals.incident.display()
+            )));
+        }
         let mut judged = hosts::judged(&globals.incident, globals.disclosure.first().map(String::as_str))?;
         if !self.hosts.is_empty() {
             if let Some(unknown) =

@@ -6,7 +6,8 @@ use super::{Console, Globals};
 use crate::{
     clock::Clock,
     error::{Error, Exit},
-    pipeline::judged,
+    model::text::printable,
+    pipeline::{hosts, judged},
     report,
 };
 
@@ -32,6 +33,15 @@ impl StatusArgs {
                 }
             })
             .map_err(Error::stdout)?;
+        if !self.json {
+            let hosts =
+                hosts::judged(&globals.incident, globals.disclosure.first().map(String::as_str))?.hosts;
+            if !hosts.is_empty() {
+                let line =
+                    format!("Host evidence: {}; see allclear host show", report::hosts::summary(&hosts));
+                writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
+            }
+        }
         Ok(Exit::Done)
     }
 }

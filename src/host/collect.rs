@@ -82,6 +82,9 @@ pub fn run(options: &Options, clock: &Clock) -> Collection {
         || if options.extent == Extent::NoFiles { Vec::new() } else { library::sweep(&root, &sweep, &cover) },
         || Others::collect(&root, options.extent, &cover),
     );
+    if options.extent == Extent::NoFiles {
+        cover.gap(Part::Files, "not-asked", "--no-files");
+    }
     document.packages = all_packages(&host_packages, &container_packages);
     document.libraries = seen.libraries;
     document.libraries.extend(on_disk);

@@ -118,20 +118,33 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     if text.starts_with(&[0x1f, 0x8b]) { pack::gunzip(&text) } else { Ok(text) }
 }
 
-/// Takes texts in: documents, and the output of other tools, about `host` or else the file's own name.
-/// The incident file is made where there is none.
+/// What the hosts of texts are called.
+#[derive(Clone, Copy, Debug)]
+pub enum Name<'a> {
+    /// As a document says; for a tool's output, which does not, as the file is called.
+    Said,
+    /// As the file is called.
+    File,
+    /// This; there can be one text only.
+    Given(&'a str),
+}
+
+/// Takes texts in: documents, and the output of other tools. The incident file is made where there is none.
 pub fn import(
     incident: &Path,
     inputs: &[Input],
-    host: Option<&str>,
+    name: Name<'_>,
     format: Option<Origin>,
     strict: bool,
     clock: &Clock,
 ) -> Result<Imported, Error> {
+    if matches!(name, Name::Given(_)) && inputs.len() > 1 {
+        return Err(Error::Usage(format!("--host names one host, and there are {} files", inputs.len())));
+    }
     let mut imported = Imported::default();
     let mut evidence = Vec::new();
     for input in inputs {
-        match texts(input, host, format) {
+        match texts(input, name, format) {
             Ok(texts) => {
                 for (name, origin, text) in texts {
                     evidence.push(packed(&name, origin, &input.name, clock.now(), text)?);
@@ -174,7 +187,7 @@ fn read_back(evidence: &HostEvidence) -> Result<Document, Error> {
 type Text<'a> = (String, Origin, &'a [u8]);
 
 /// The documents of a file, or the one text that it is: host, kind and bytes. The error begins with the line.
-fn texts<'a>(input: &'a Input, host: Option<&str>, format: Option<Origin>) -> Result<Vec<Text<'a>>, String> {
+fn texts<'a>(input: &'a Input, name: Name<'_>, format: Option<Origin>) -> Result<Vec<Text<'a>>, String> {
     if input.text.len() as u64 > pack::MAX {
         return Err(format!("1: longer than {} bytes", pack::MAX));
     }
@@ -186,15 +199,23 @@ fn texts<'a>(input: &'a Input, host: Option<&str>, format: Option<Origin>) -> Re
         format!("1: neither a host document nor the output of a known tool ({})", known.join(", "))
     })?;
     if origin != Origin::Document {
-        let name = host.map_or_else(|| stem(&input.name), str::to_owned);
-        return Ok(vec![(name, origin, &input.text)]);
+        let host = if let Name::Given(host) = name { host.to_owned() } else { stem(&input.name) };
+        return Ok(vec![(host, origin, &input.text)]);
     }
     let parts = document::split(&input.text);
+    if parts.len() > 1 && !matches!(name, Name::Said) {
+        return Err(format!("1: it holds {} documents, which cannot all have one name", parts.len()));
+    }
     parts
         .into_iter()
         .map(|text| {
             let document = document::read(text).map_err(|e| e.to_string().replacen("line ", "", 1))?;
-            Ok((host.map_or(document.header.host, str::to_owned), Origin::Document, text))
+            let host = match name {
+                Name::Said => document.header.host,
+                Name::File => stem(&input.name),
+                Name::Given(host) => host.to_owned(),
+            };
+            Ok((host, Origin::Document, text))
         })
         .collect()
 }
@@ -203,7 +224,8 @@ fn texts<'a>(input: &'a Input, host: Option<&str>, format: Option<Origin>) -> Re
 fn stem(name: &str) -> String {
     let file =
         Path::new(name).file_name().map_or_else(|| name.to_owned(), |f| f.to_string_lossy().into_owned());
-    let without = [".txt", ".out", ".log", ".gz", ".dpkg", ".rpm", ".apk", ".lsof", ".needrestart"];
+    let without =
+        [".jsonl", ".json", ".txt", ".out", ".log", ".gz", ".dpkg", ".rpm", ".apk", ".lsof", ".needrestart"];
     let mut stem = file.as_str();
     while let Some(shorter) = without.iter().find_map(|end| stem.strip_suffix(end)).filter(|s| !s.is_empty())
     {
@@ -247,9 +269,14 @@ pub fn hosts_of(services: &[Service]) -> (Vec<String>, Vec<String>) {
     all.partition(|name| !fragile.contains(name))
 }
 
-/// The services that the incident file knows.
-pub fn known_services(incident: &Path) -> Result<Vec<Service>, Error> {
-    Ok(Reader::open(incident)?.services()?)
+/// The services that the incident file knows, and the hosts that it has evidence of.
+pub fn known(incident: &Path) -> Result<(Vec<Service>, Vec<String>), Error> {
+    let reader = Reader::open(incident)?;
+    let mut hosts = BTreeSet::new();
+    reader.for_each_host(|evidence| {
+        hosts.insert(evidence.host);
+    })?;
+    Ok((reader.services()?, hosts.into_iter().collect()))
 }
 
 /// Collects hosts over ssh. Every host gives one text, whatever happens to it; `each` gets it once it is

@@ -11,8 +11,8 @@ use std::{
 
 use crate::model::{
     host::{
-        CopiesAssessed, CopyKind, CopyRole, Document, HostJudged, Library, Listener, Look, Origin, Package,
-        Process, ProcessRole, Reach,
+        CopiesAssessed, CopyRole, Document, HostJudged, Library, Listener, Look, Origin, Package, Process,
+        ProcessRole, Reach,
     },
     text::printable,
     verdict::{Disclosure, Reason, Verdict},
@@ -23,9 +23,11 @@ use super::{
     table::{self, Column, Table},
 };
 
+mod head;
 mod lines;
 mod words;
 
+pub use head::summary;
 pub use lines::{SCHEMA, jsonl};
 
 use words::{
@@ -48,38 +50,14 @@ pub fn text(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut lines = headline(disclosure, hosts, screen);
-    for host in hosts {
+    let mut lines = head::lines(disclosure, hosts, screen);
+    let mut ordered: Vec<&HostJudged> = hosts.iter().collect();
+    ordered.sort_by_key(|host| head::rank(host));
+    for host in ordered {
         lines.push(String::new());
         lines.extend(Page { host, whole, screen }.lines());
     }
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
-}
-
-fn headline(disclosure: &Disclosure, hosts: &[HostJudged], screen: &Screen) -> Vec<String> {
-    let copies = || hosts.iter().flat_map(|h| h.assessed.iter().flat_map(|a| a.verdicts.iter().flatten()));
-    let count = |wanted: fn(Verdict) -> bool| copies().filter(|(v, _)| wanted(*v)).count();
-    let bad = count(|v| v == Verdict::Vulnerable);
-    let unknown = count(|v| !v.is_decided());
-    let clean = count(Verdict::is_clean);
-    let old: usize = hosts.iter().map(|h| h.assessed.iter().map(|a| a.old.len()).sum::<usize>()).sum();
-    let nothing = hosts.iter().filter(|h| h.state.looks().next().is_none()).count();
-    let part = hosts.iter().filter(|h| h.state.looks().any(|l| !l.document.header.coverage.complete)).count();
-    let ink = if bad > 0 { Ink::Bad } else { Ink::Bold };
-    let title = format!("{}, on {}", disclosure.title, number(hosts.len(), "host"));
-    let mut lines = vec![screen.style.paint(ink, &printable(&title)).to_string()];
-    lines.push(format!(
-        "  {} of a TLS library: {bad} vulnerable, {unknown} not decided, {clean} clean. {} an old copy.",
-        number(bad + unknown + clean, "copy"),
-        number(old, "program runs"),
-    ));
-    if nothing + part > 0 {
-        let text = format!(
-            "  Hosts that gave nothing: {nothing}; seen in part: {part}. What was not seen is not clean."
-        );
-        lines.push(screen.style.paint(Ink::Warn, &text).to_string());
-    }
-    lines
 }
 
 /// One host on a terminal.
@@ -111,7 +89,8 @@ impl Page<'_> {
         let mut lines = vec![self.paint(Ink::Dim, &format!("  {}", provenance(look)))];
         lines.extend(self.old(document, assessed));
         lines.extend(self.asked_for(look));
-        lines.extend(self.packages(document));
+        lines.extend(self.running(document, assessed));
+        lines.extend(self.packages(document, assessed));
         lines.extend(self.copies(document, assessed));
         lines.extend(self.users(document));
         lines.extend(self.listeners(document));
@@ -127,11 +106,56 @@ impl Page<'_> {
             return Vec::new();
         }
         let mut lines = vec![self.paint(Ink::Bold, "  Runs an old copy")];
-        for old in &assessed.old {
+        // Those that are clean for this disclosure come last and are many after any upgrade.
+        let open =
+            assessed.old.iter().take_while(|old| !old.verdict.is_some_and(|(v, _)| v.is_clean())).count();
+        let shown = if self.whole { assessed.old.len() } else { assessed.old.len().min(open + 2) };
+        for (i, old) in assessed.old.iter().take(shown).enumerate() {
             let Some(copy) = document.libraries.get(old.library) else { continue };
             let ink = old.verdict.map_or(Ink::Warn, |(v, _)| verdict_ink(v));
             lines.extend(self.wrapped(ink, 4, &old_sentence(old, copy)));
-            lines.extend(self.wrapped(Ink::Plain, 6, &restart_words(old)));
+            let words = restart_words(old);
+            // libssl and libcrypto of one process need the same, said once.
+            let again = assessed.old.get(i + 1).is_some_and(|next| {
+                next.processes == old.processes && next.runner == old.runner && restart_words(next) == words
+            });
+            if !again || i + 1 == shown {
+                lines.extend(self.wrapped(Ink::Plain, 6, &words));
+            }
+        }
+        lines.extend(self.more(assessed.old.len() - shown, "that are clean for this disclosure"));
+        lines
+    }
+
+    /// What runs a vulnerable copy that is the file on disk as well: it is repaired there first.
+    fn running(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (copy, verdict) in document.libraries.iter().zip(&assessed.verdicts) {
+            let vulnerable = verdict.is_some_and(|(v, _)| v == Verdict::Vulnerable);
+            if !vulnerable || copy.processes.is_empty() || copy.replaced.is_some() || copy.deleted {
+                continue;
+            }
+            let of = |pid: &u32| document.processes.iter().find(|p| p.pid == *pid);
+            let mut runners: Vec<String> = copy
+                .processes
+                .iter()
+                .filter_map(of)
+                .map(|p| p.runner.as_ref().map_or_else(|| format!("restart {}", p.name), runner_words))
+                .collect();
+            runners.sort();
+            runners.dedup();
+            let pids: Vec<String> = copy.processes.iter().map(u32::to_string).collect();
+            let text = format!(
+                "pid {} runs {} from {}. Install or build a fixed version first, then: {}",
+                pids.join(", "),
+                named(copy),
+                copy.path,
+                runners.join("; ")
+            );
+            lines.extend(self.wrapped(Ink::Bad, 4, &text));
+        }
+        if !lines.is_empty() {
+            lines.insert(0, self.paint(Ink::Bold, "  Runs a vulnerable copy"));
         }
         lines
     }
@@ -150,13 +174,15 @@ impl Page<'_> {
     }
 
     /// OpenSSL's packages; those of one source and version together.
-    fn packages(&self, document: &Document) -> Vec<String> {
-        let mut builds: BTreeMap<(Option<&str>, &str), Vec<&Package>> = BTreeMap::new();
-        for package in document.packages.iter().filter(|p| p.openssl) {
-            builds.entry((package.container.as_deref(), &package.version)).or_default().push(package);
+    fn packages(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
+        let mut builds: BTreeMap<(Option<&str>, &str), (Vec<&Package>, (Verdict, Reason))> = BTreeMap::new();
+        for (package, verdict) in document.packages.iter().zip(&assessed.packages) {
+            let Some(verdict) = verdict else { continue };
+            let build = builds.entry((package.container.as_deref(), &package.version));
+            build.or_insert_with(|| (Vec::new(), *verdict)).0.push(package);
         }
         let mut lines = Vec::new();
-        for ((container, version), packages) in builds {
+        for ((container, version), (packages, (verdict, reason))) in builds {
             let mut names: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
             names.dedup();
             let since = packages.iter().filter_map(|p| p.installed_at).max();
@@ -164,9 +190,12 @@ impl Page<'_> {
             let before = packages.iter().find_map(|p| p.upgraded_from.as_deref());
             let before = before.map_or_else(String::new, |old| format!(", before {old}"));
             let inside = container.map_or_else(String::new, |c| format!(" in container {c}"));
-            let text =
-                format!("Packages of OpenSSL{inside}: {version} ({}){since}{before}", names.join(", "));
-            lines.extend(self.wrapped(Ink::Plain, 2, &text));
+            let text = format!(
+                "Packages of OpenSSL{inside}: {version} ({}){since}{before}: {verdict}, {reason}",
+                names.join(", ")
+            );
+            let ink = if verdict.is_clean() { Ink::Plain } else { Ink::Warn };
+            lines.extend(self.wrapped(ink, 2, &text));
         }
         lines
     }
@@ -177,10 +206,12 @@ impl Page<'_> {
             .iter()
             .zip(&assessed.verdicts)
             .filter_map(|(copy, verdict)| Some((copy, (*verdict)?)))
-            .filter(|(copy, _)| copy.replaced.is_none())
+            .filter(|(copy, _)| copy.replaced.is_none() && !copy.deleted)
             .collect();
         if rows.is_empty() {
-            return vec!["  No copy of a TLS library was seen.".to_owned()];
+            let mut lines = vec!["  No copy of a TLS library was seen.".to_owned()];
+            lines.extend(self.closed(document));
+            return lines;
         }
         rows.sort_by_key(|(copy, (verdict, _))| (urgency(*verdict), copy.kind, &copy.path));
         let clean = rows.iter().filter(|(_, (v, _))| v.is_clean()).count();
@@ -209,7 +240,18 @@ impl Page<'_> {
         let mut lines = vec![self.paint(Ink::Bold, "  Copies")];
         lines.extend(table.lines(WHOLE, self.screen.style));
         lines.extend(self.more(rows.len() - shown, "clean copies"));
+        lines.extend(self.closed(document));
         lines
+    }
+
+    /// Archives may hold copies; they are opened on request.
+    fn closed(&self, document: &Document) -> Option<String> {
+        let closed = document.header.coverage.counts.get("archives_not_opened").copied().unwrap_or(0);
+        let text = format!(
+            "    {} not opened: --archives looks into them",
+            number(closed.try_into().unwrap_or(usize::MAX), "archive was")
+        );
+        (closed > 0).then(|| self.paint(Ink::Warn, &text))
     }
 
     fn users(&self, document: &Document) -> Vec<String> {
@@ -408,10 +450,9 @@ pub fn collected(asked: &str, document: &Document, notes: &[String], seconds: f6
     let mut line = if let Some(failure) = &coverage.failed {
         format!("{asked}: gave nothing: {}: {}", failure.code, failure.message)
     } else {
-        let copies = document.libraries.iter().filter(|l| {
-            !matches!(l.role, CopyRole::Uses | CopyRole::HeaderText) && l.kind != CopyKind::Mapped
-        });
-        let old = document.libraries.iter().filter(|l| l.replaced.is_some()).count();
+        let is_copy = |l: &&Library| !matches!(l.role, CopyRole::Uses | CopyRole::HeaderText);
+        let copies = document.libraries.iter().filter(is_copy);
+        let old = document.libraries.iter().filter(|l| l.replaced.is_some() || l.deleted).count();
         format!(
             "{asked}: {}, {}, {} with a TLS library, {old} old in memory, {}",
             number(document.packages.len(), "package"),

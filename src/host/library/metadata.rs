@@ -117,6 +117,12 @@ fn cut(text: &str) -> String {
     text.chars().take(TEXT).collect()
 }
 
+/// Whether a name is that of an archive in which libraries travel: not of any compressed file, as every manual
+/// page is one.
+pub(super) fn may_hold_libraries(name: &str) -> bool {
+    by_name(name) && (ending(name) != "gz" || name.ends_with(".tar.gz"))
+}
+
 /// Whether a name is that of an archive.
 pub(super) fn by_name(name: &str) -> bool {
     NAMES.iter().any(|ending| name.ends_with(ending)) || closed_stream(name)

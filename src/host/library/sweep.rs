@@ -89,6 +89,8 @@ struct Sweep<'a> {
     files_read: AtomicU64,
     bytes_read: AtomicU64,
     late: AtomicU64,
+    /// Archives that were left closed.
+    closed: AtomicU64,
 }
 
 /// The folders above a folder.
@@ -116,6 +118,7 @@ impl<'a> Sweep<'a> {
             files_read: AtomicU64::default(),
             bytes_read: AtomicU64::default(),
             late: AtomicU64::default(),
+            closed: AtomicU64::default(),
         }
     }
 
@@ -196,7 +199,11 @@ impl<'a> Sweep<'a> {
         self.files_seen.fetch_add(1, Ordering::Relaxed);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let Some(name) = path.file_name() else { return };
-        let archive = self.options.archives && metadata::by_name(&name.to_string_lossy());
+        let text = name.to_string_lossy();
+        if !self.options.archives && metadata::may_hold_libraries(&text) {
+            self.closed.fetch_add(1, Ordering::Relaxed);
+        }
+        let archive = self.options.archives && metadata::by_name(&text);
         if size < SMALLEST && !archive || self.own == Some(identity(stat)) {
             return;
         }
@@ -317,6 +324,7 @@ impl<'a> Sweep<'a> {
             ("files_seen", &self.files_seen),
             ("files_read", &self.files_read),
             ("bytes_read", &self.bytes_read),
+            ("archives_not_opened", &self.closed),
         ] {
             self.cover.count(name, count.load(Ordering::Relaxed));
         }

@@ -234,6 +234,7 @@ fn on_disk(mapped: Option<&Library>, disk: Option<&Library>) -> OnDisk {
         version: disk.version.clone(),
         built_on: disk.built_on.clone(),
         build_id: disk.build_id.clone(),
+        features: disk.features.clone(),
         same: ids.or(sums),
     }
 }

@@ -417,6 +417,7 @@ header() {
         if (line[13] == 0) gap("packages", "no-database", 1)
         gap("updates", "not-collected", 1)
         if (line[12] > 0) gap("processes", "maps-unreadable", line[12])
+        gap("processes", "linked-in-not-looked-for", 1, "programs that hold the library themselves")
         if (line[15] != "") gap("processes", "processes-hidden", 1, line[15])
         if (line[14] != "") gap("processes", "time-limit", 1, line[14])
         gap("files", "not-collected", 1, "/")

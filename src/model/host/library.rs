@@ -115,6 +115,9 @@ pub struct OnDisk {
     /// Its Build-ID, lower-case hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
+    /// Its features, as in a record of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub features: BTreeMap<String, Option<bool>>,
     /// Whether its code is the very same as the mapped one's, by Build-ID or content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub same: Option<bool>,

@@ -61,8 +61,8 @@ pub struct OldCopy {
     pub container: Option<String>,
     /// The library, by its place in the document's list.
     pub library: usize,
-    /// How its file changed.
-    pub replaced: Replaced,
+    /// How its file changed; absent where no more is known than that it is not the file on disk any more.
+    pub replaced: Option<Replaced>,
     /// What the copy in memory means for the disclosure.
     pub verdict: Option<(Verdict, Reason)>,
     /// What the file on disk now means for it, where there is one.
@@ -74,6 +74,8 @@ pub struct OldCopy {
 pub struct CopiesAssessed {
     /// For each library of the document, in its order; nothing where it holds no code.
     pub verdicts: Vec<Option<(Verdict, Reason)>>,
+    /// For each package of the document, in its order; nothing where it is not of OpenSSL.
+    pub packages: Vec<Option<(Verdict, Reason)>>,
     /// What runs with an old copy, worst first.
     pub old: Vec<OldCopy>,
 }

@@ -8,7 +8,8 @@ use std::{
 use serde::Serialize;
 
 use crate::model::{
-    host::{HostJudged, Library, Process, ProcessRole, Runner},
+    host::{HostJudged, Library, Package, Process, ProcessRole, Runner},
+    time::Timestamp,
     verdict::{Disclosure, Reason, Verdict},
 };
 
@@ -56,10 +57,36 @@ struct Silent<'a> {
     whole: bool,
 }
 
-/// Writes one object for each copy and each client, with its verdict; and one for a host that gave nothing.
+/// What one look at a host came to: a host without any copy has a row as well.
+#[derive(Serialize)]
+struct Seen<'a> {
+    schema: &'static str,
+    host: &'a str,
+    source: &'a str,
+    disclosure: &'a str,
+    at: Timestamp,
+    whole: bool,
+    copies: usize,
+    packages: usize,
+}
+
+#[derive(Serialize)]
+struct PackageRow<'a> {
+    schema: &'static str,
+    host: &'a str,
+    source: &'a str,
+    disclosure: &'a str,
+    verdict: Verdict,
+    reason: Reason,
+    whole: bool,
+    package: &'a Package,
+}
+
+/// Writes, for each look at a host, one object that sums it up and one for each package of OpenSSL, each copy and
+/// each client, with its verdict; and one for a host that gave nothing when it was asked last.
 pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write) -> io::Result<()> {
     for host in hosts {
-        if let Some((_, failure)) = host.state.failed.as_ref().filter(|_| host.state.latest.is_none()) {
+        if let Some((_, failure)) = &host.state.failed {
             let silent = Silent {
                 schema: SCHEMA,
                 host: &host.state.host,
@@ -75,6 +102,33 @@ pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write)
         for (look, assessed) in host.state.looks().zip(&host.assessed) {
             let processes: BTreeMap<u32, &Process> =
                 look.document.processes.iter().map(|p| (p.pid, p)).collect();
+            let seen = Seen {
+                schema: SCHEMA,
+                host: &host.state.host,
+                source: &look.source,
+                disclosure: &disclosure.id,
+                at: look.document.header.at,
+                whole: look.document.header.coverage.complete,
+                copies: assessed.verdicts.iter().flatten().count(),
+                packages: assessed.packages.iter().flatten().count(),
+            };
+            json::write(&seen, out)?;
+            writeln!(out)?;
+            for (package, verdict) in look.document.packages.iter().zip(&assessed.packages) {
+                let Some((verdict, reason)) = *verdict else { continue };
+                let row = PackageRow {
+                    schema: SCHEMA,
+                    host: &host.state.host,
+                    source: &look.source,
+                    disclosure: &disclosure.id,
+                    verdict,
+                    reason,
+                    whole: look.document.header.coverage.complete,
+                    package,
+                };
+                json::write(&row, out)?;
+                writeln!(out)?;
+            }
             for (library, verdict) in look.document.libraries.iter().zip(&assessed.verdicts) {
                 let copy = Copy {
                     schema: SCHEMA,

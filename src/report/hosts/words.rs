@@ -9,11 +9,12 @@ use crate::model::{
 
 use crate::report::style::Ink;
 
-/// `1 copy`, `2 copies`, `3 hosts`, `2 programs run`.
+/// `1 copy`, `2 copies`, `3 hosts`, `2 copies run`.
 pub(super) fn number(n: usize, what: &str) -> String {
     let many = match what {
         "copy" => "copies".to_owned(),
-        "program runs" => "programs run".to_owned(),
+        "copy runs" => "copies run".to_owned(),
+        "archive was" => "archives were".to_owned(),
         "file uses" => "files use".to_owned(),
         "process" => "processes".to_owned(),
         _ => format!("{what}s"),
@@ -50,12 +51,13 @@ pub(super) fn old_sentence(old: &OldCopy, copy: &Library) -> String {
     let id = copy.build_id.as_deref().map_or_else(String::new, |id| format!(", Build-ID {id}"));
     let disk = copy.on_disk.as_ref();
     let now = match (old.replaced, disk.and_then(|d| d.version.as_deref())) {
-        (Replaced::Removed, _) => "its file was removed since".to_owned(),
-        (Replaced::Overwritten, _) => {
+        (Some(Replaced::Removed), _) => "its file was removed since".to_owned(),
+        (Some(Replaced::Overwritten), _) => {
             "its file was overwritten since it started: what it runs is not certain".to_owned()
         }
-        (Replaced::Renamed, Some(version)) => format!("replaced on disk by {version} since"),
-        (Replaced::Renamed, None) => "replaced on disk since".to_owned(),
+        (None, _) => "it is not the file on disk any more".to_owned(),
+        (Some(Replaced::Renamed), Some(version)) => format!("replaced on disk by {version} since"),
+        (Some(Replaced::Renamed), None) => "replaced on disk since".to_owned(),
     };
     let disk_id =
         disk.and_then(|d| d.build_id.as_deref()).map_or_else(String::new, |id| format!(" (Build-ID {id})"));
@@ -101,7 +103,7 @@ pub(super) fn runner_words(runner: &Runner) -> String {
             )
         }
         RunnerKind::Vm => format!("restart the virtual machine {name}, or migrate it away and back"),
-        RunnerKind::InitScript => format!("/etc/init.d/{name} restart"),
+        RunnerKind::InitScript => format!("/etc/init.d/{name} restart, if that is what started it"),
         RunnerKind::Process => format!("stop and start {name} by hand: no unit runs it"),
     }
 }

@@ -111,13 +111,14 @@ fn judged(name: &str) -> HostJudged {
     let clean = Some((Verdict::NotVulnerable, Reason::VersionNotAffected));
     let assessed = CopiesAssessed {
         verdicts: vec![vulnerable, clean, vulnerable, None],
+        packages: Vec::new(),
         old: vec![OldCopy {
             runner: document.processes[0].runner.clone(),
             program: "nginx".to_owned(),
             processes: vec![812, 813],
             container: None,
             library: 0,
-            replaced: Replaced::Renamed,
+            replaced: Some(Replaced::Renamed),
             verdict: vulnerable,
             disk_verdict: clean,
         }],
@@ -155,7 +156,7 @@ fn a_host_is_read_in_one_look() {
 fn what_was_not_seen_is_never_shown_as_clean() {
     let text = shown(&[silent("web02")]);
     assert!(text.contains("nothing is known of what it runs"), "{text}");
-    assert!(text.contains("gave nothing: 1"), "{text}");
+    assert!(text.contains("when last asked: 1"), "{text}");
     let text = shown(&[judged("web01")]);
     assert!(text.contains("maps-unreadable (12)") && text.contains("not clean"), "{text}");
 }
@@ -166,13 +167,14 @@ fn every_copy_and_every_silent_host_is_a_row() {
     hosts::jsonl(&disclosure(), &[judged("web01"), silent("web02")], &mut out).unwrap();
     let rows: Vec<BTreeMap<String, serde_json::Value>> =
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(rows.len(), 5);
-    assert_eq!(rows[0]["run_by"][1]["pid"], 813);
-    assert_eq!(rows[0]["build_id"], "5de9182f");
-    assert_eq!(rows[3]["program"]["role"], "client");
-    assert!(!rows[3].contains_key("verdict"));
+    assert_eq!(rows.len(), 6);
+    assert_eq!((rows[0]["copies"].as_u64(), &rows[0]["whole"]), (Some(3), &false.into()));
+    assert_eq!(rows[1]["run_by"][1]["pid"], 813);
+    assert_eq!(rows[1]["build_id"], "5de9182f");
+    assert_eq!(rows[4]["program"]["role"], "client");
+    assert!(!rows[4].contains_key("verdict"));
     assert_eq!(
-        (rows[4]["verdict"].as_str(), rows[4]["reason"].as_str()),
+        (rows[5]["verdict"].as_str(), rows[5]["reason"].as_str()),
         (Some("unreachable"), Some("connect-timed-out"))
     );
 }
