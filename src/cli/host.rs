@@ -220,8 +220,9 @@ impl CollectArgs {
             arguments: self.remote_arguments(),
             max_bytes: 64 << 20,
         };
-        let mut output = self.output.as_deref().map(create).transpose()?;
-        let jsonl = output.is_none() && (self.jsonl || !std::io::stdout().is_terminal());
+        // Made with the first document: what is there from before is not lost to a run that gives none.
+        let mut output: Option<BufWriter<File>> = None;
+        let jsonl = self.output.is_none() && (self.jsonl || !std::io::stdout().is_terminal());
         let mut stop = super::sweep::stop_signal()?;
         let stopped = stop.clone();
         let mut counts = (0_usize, 0_usize);
@@ -230,6 +231,9 @@ impl CollectArgs {
             console.note(&line);
             counts.0 += 1;
             counts.1 += usize::from(asked.document.header.coverage.failed.is_some());
+            if let (None, Some(path)) = (&output, &self.output) {
+                output = Some(create(path)?);
+            }
             match (&mut output, jsonl) {
                 (Some(file), _) => file.write_all(&asked.text).map_err(Error::stdout),
                 (None, true) => console.out.write_all(&asked.text).map_err(Error::stdout),

@@ -1,7 +1,7 @@
 //! Host evidence: collected here or over ssh, taken in from files, kept in the incident file, judged.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs,
     future::Future,
     io::{Read as _, Write},
@@ -89,7 +89,7 @@ pub fn inputs(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
             }
             continue;
         }
-        for file in files(path) {
+        for file in files(path, &mut bad) {
             let name = file.display().to_string();
             match read(&file) {
                 Ok(text) => found.push(Input { name, text }),
@@ -100,22 +100,25 @@ pub fn inputs(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
     (found, bad)
 }
 
-/// The file itself, or the files of a folder in order, hidden ones left out.
-fn files(path: &Path) -> Vec<PathBuf> {
+/// The file itself, or the files of a folder in order; what else is in it is told.
+fn files(path: &Path, bad: &mut Vec<String>) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(path) else {
         return vec![path.to_path_buf()];
     };
-    let mut all: Vec<PathBuf> = entries
-        .filter_map(|e| Some(e.ok()?.path()))
-        .filter(|p| p.is_file() && !p.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')))
-        .collect();
+    let mut all: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     all.sort();
-    all
+    let (files, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|p| p.is_file() && !p.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')));
+    bad.extend(others.iter().map(|p| format!("{}: no plain file; name it to have it read", p.display())));
+    files
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let text = crate::host::root::read_bounded(&mut fs::File::open(path)?, pack::MAX)?;
-    if text.starts_with(&[0x1f, 0x8b]) { pack::gunzip(&text) } else { Ok(text) }
+    let text = if text.starts_with(&[0x1f, 0x8b]) { pack::gunzip(&text)? } else { text };
+    // The mark that some editors put in front.
+    Ok(text.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(text))
 }
 
 /// What the hosts of texts are called.
@@ -157,13 +160,15 @@ pub fn import(
         return Ok(imported);
     }
     let mut store = Store::create_or_open(incident, clock.now(), None)?;
-    let mut known = BTreeSet::new();
+    // The newest text of each kind: one that was there before and came back says something new.
+    let mut known = BTreeMap::new();
     store.reader()?.for_each_host(|e| {
-        known.insert((e.host.to_lowercase(), e.sha256));
+        known.insert((e.host.to_lowercase(), e.origin), e.sha256);
     })?;
     let mut new = Vec::new();
     for piece in evidence {
-        let is_known = !known.insert((piece.host.to_lowercase(), piece.sha256));
+        let before = known.insert((piece.host.to_lowercase(), piece.origin), piece.sha256);
+        let is_known = before == Some(piece.sha256);
         imported.taken.push(Taken {
             host: piece.host.clone(),
             origin: piece.origin,
@@ -292,9 +297,20 @@ pub async fn over_ssh(
 ) -> Result<(), Error> {
     let mut store = Store::create_or_open(incident, clock.now(), None)?;
     let mut result = Ok(());
+    let failed = tokio::sync::Notify::new();
     let mut take = |collected: ssh::Collected| {
         if result.is_ok() {
             result = keep(&mut store, collected, clock).and_then(&mut each);
+        }
+        if result.is_err() {
+            // What cannot be kept is not asked for.
+            failed.notify_one();
+        }
+    };
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            () = failed.notified() => {}
         }
     };
     for host in fragile {
@@ -330,6 +346,11 @@ fn keep(store: &mut Store, collected: ssh::Collected, clock: &Clock) -> Result<A
     let evidence = packed(name, Origin::Document, &format!("ssh {host}"), clock.now(), &text)?;
     store.append_hosts(std::slice::from_ref(&evidence))?;
     let document = read_back(&evidence)?;
+    let mut notes = notes;
+    let own_name = &document.header.host;
+    if document.header.coverage.failed.is_none() && !own_name.eq_ignore_ascii_case(name) {
+        notes.push(format!("calls itself {own_name}"));
+    }
     Ok(Asked { host, text, document, notes, seconds })
 }
 

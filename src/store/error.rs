@@ -67,7 +67,7 @@ pub enum Error {
     },
     /// The disk or the quota is used up. What was committed before is safe.
     #[error(
-        "no space left to write {}: nothing that was recorded before is lost; make room, then run again with --resume",
+        "no space left to write {}: nothing that was recorded before is lost; make room, then run it again (a sweep with --resume)",
         shown(path)
     )]
     DiskFull {

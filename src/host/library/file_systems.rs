@@ -9,8 +9,6 @@ pub(super) enum FileSystem {
     Local,
     /// Made up by the kernel: no file in it is one.
     Pseudo,
-    /// In memory, and gone after a restart.
-    Memory,
     /// On another host, or behind a program that may hang; also automounts, which entering would set off.
     Network,
 }
@@ -57,9 +55,6 @@ const NETWORK: [u32; 13] = [
     0x0000_0187, // autofs
 ];
 
-/// tmpfs and ramfs.
-const MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
-
 /// What kind of file system an open folder lies on; one that does not tell is local.
 pub(super) fn kind(folder: impl AsFd) -> FileSystem {
     let Ok(stat) = rustix::fs::fstatfs(folder) else { return FileSystem::Local };
@@ -69,8 +64,6 @@ pub(super) fn kind(folder: impl AsFd) -> FileSystem {
         FileSystem::Pseudo
     } else if NETWORK.contains(&kind) {
         FileSystem::Network
-    } else if MEMORY.contains(&kind) {
-        FileSystem::Memory
     } else {
         FileSystem::Local
     }

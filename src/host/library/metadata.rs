@@ -117,6 +117,11 @@ fn cut(text: &str) -> String {
     text.chars().take(TEXT).collect()
 }
 
+/// Whether a name is that of a zip file of some kind.
+pub(super) fn zip_by_name(name: &str) -> bool {
+    matches!(ending(name), "zip" | "whl" | "jar" | "war" | "ear" | "egg" | "pyz" | "pex" | "nupkg" | "aar")
+}
+
 /// Whether a name is that of an archive in which libraries travel: not of any compressed file, as every manual
 /// page is one.
 pub(super) fn may_hold_libraries(name: &str) -> bool {
@@ -129,9 +134,9 @@ pub(super) fn by_name(name: &str) -> bool {
 }
 
 /// Names of archives, for files too small to be looked into otherwise.
-const NAMES: [&str; 22] = [
-    ".tar", ".tgz", ".gz", ".zip", ".whl", ".jar", ".war", ".ear", ".egg", ".gem", ".nupkg", ".crate",
-    ".apk", ".aar", ".conda", ".deb", ".rpm", ".7z", ".rar", ".txz", ".tbz2", ".snap",
+const NAMES: [&str; 24] = [
+    ".pyz", ".pex", ".tar", ".tgz", ".gz", ".zip", ".whl", ".jar", ".war", ".ear", ".egg", ".gem", ".nupkg",
+    ".crate", ".apk", ".aar", ".conda", ".deb", ".rpm", ".7z", ".rar", ".txz", ".tbz2", ".snap",
 ];
 
 /// Whether a compressed stream's name says that it holds an archive or a library.

@@ -23,7 +23,7 @@ const CLOSED: [&[u8]; 7] = [
     b"070701",
 ];
 
-/// First bytes of compressed streams that are not read here. What is in one is told by its name alone.
+/// First bytes of compressed streams that are not read here. Those of kernel modules are no loss.
 const STREAMS: [&[u8]; 4] = [b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18"];
 
 /// What a file is, if an archive.
@@ -35,11 +35,16 @@ pub(in crate::host::library) fn form(head: &[u8], name: &str) -> Option<Form> {
     } else if tar(head) {
         Some(Form::Tar)
     } else if CLOSED.iter().any(|magic| head.starts_with(magic))
-        || (STREAMS.iter().any(|magic| head.starts_with(magic)) && metadata::closed_stream(name))
+        || (STREAMS.iter().any(|magic| head.starts_with(magic)) && !name.contains(".ko."))
     {
         Some(Form::Closed)
-    } else {
+    } else if head.starts_with(b"\x7fELF") || head.is_empty() {
         None
+    } else if metadata::zip_by_name(name) {
+        // A program may stand before it (`#!`), since a zip is read from its end.
+        Some(Form::Zip)
+    } else {
+        metadata::may_hold_libraries(name).then_some(Form::Closed)
     }
 }
 

@@ -13,6 +13,8 @@ impl Unpacker<'_> {
     /// Looks at each regular member.
     pub(super) fn tar(&mut self, stream: &mut dyn Read, path: &str, depth: usize) {
         let mut archive = tar::Archive::new(stream);
+        // One archive may stand behind another, as `tar -i` reads them.
+        archive.set_ignore_zeros(true);
         let entries = match archive.entries() {
             Ok(entries) => entries.raw(true),
             Err(error) => return self.broken(&error, path),
@@ -32,6 +34,9 @@ impl Unpacker<'_> {
                 if let Err(error) = Read::take(&mut entry, NAME).read_to_end(&mut text) {
                     return self.broken(&error, path);
                 }
+                if memchr::memmem::find(&text, b"GNU.sparse.").is_some() {
+                    self.gap("sparse-member", path);
+                }
                 let name = if kind.is_gnu_longname() { gnu_name(&text) } else { pax_name(&text) };
                 long = name.or(long);
                 continue;
@@ -44,6 +49,8 @@ impl Unpacker<'_> {
             if matches!(kind, tar::EntryType::Regular | tar::EntryType::Continuous) {
                 let name = name.trim_start_matches("./");
                 self.stream(&mut entry, &format!("{path}!{name}"), Some(size), depth + 1);
+            } else if size > 0 && !kind.is_dir() && !kind.is_symlink() && !kind.is_hard_link() {
+                self.gap("member-of-another-kind", &format!("{path}!{name}"));
             }
         }
     }

@@ -192,3 +192,25 @@ fn archives_are_left_alone_unless_asked_for() {
     assert_eq!(sweep(&Root::new(folder.path()), &Options::default(), &cover), []);
     assert!(cover.coverage().complete);
 }
+
+#[test]
+fn what_an_archive_hides_is_a_gap_and_never_nothing() {
+    // A program in front of a zip, as executable jars and zipapps have it, is no obstacle.
+    let mut jar = b"#!/bin/sh\nexec java -jar \"$0\"\n".to_vec();
+    jar.extend(zip_of(&[("lib/tool", &program())]));
+    // One tar behind another, as `tar -i` reads them.
+    let two = [tar_of(&[("a", b"text")]), tar_of(&[("b/tool", &program())])].concat();
+    let (found, coverage) = sweep_of(&[("app.jar", &jar), ("two.tar", &two)]);
+    assert_eq!(paths(&found), ["/app.jar!lib/tool", "/two.tar!b/tool"], "{coverage:?}");
+    // What is called an archive and is none, and compressed files by whatever name, are told.
+    for (name, bytes) in [
+        ("odd.jar", b"no zip at all, whatever it is called".as_slice()),
+        ("node.tar.xz", b"\xfd7zXZ\0 and so on"),
+        ("odd.tar", b"neither of the two"),
+    ] {
+        let (found, coverage) = sweep_of(&[(name, bytes)]);
+        assert!(found.is_empty() && !coverage.complete, "{name}: {coverage:?}");
+    }
+    let (_, coverage) = sweep_of(&[("node", &[b"BZh91AY".as_slice(), &[b'x'; 20_000]].concat())]);
+    assert!(!coverage.complete, "{coverage:?}");
+}

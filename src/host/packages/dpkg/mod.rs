@@ -67,6 +67,9 @@ impl Dpkg {
             match root.read(&place, MAX_TEXT) {
                 Ok(bytes) => {
                     self.present = true;
+                    if bytes.is_empty() && place == STATUS {
+                        cover.gap(Part::Packages, "bad-database", format_args!("{place} is empty"));
+                    }
                     // The journal holds whole newer records, for when dpkg was cut off.
                     for stanza in stanza::read(&bytes, &place, stanza::Kind::Status, cover) {
                         stanzas.insert((stanza.name.clone(), stanza.arch.clone()), stanza);

@@ -28,8 +28,9 @@ pub(super) fn records(
     cover: &Cover,
     take: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
+    // A database without a package has a head all the same.
     if file.size() == 0 {
-        return Ok(());
+        return Err("bad-database");
     }
     let mut walk = Walk::open(file).ok_or("bad-database")?;
     let mut page = vec![0; walk.page_size];

@@ -23,8 +23,9 @@ pub(super) fn records(
     cover: &Cover,
     take: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
+    // A database without a package has a head all the same.
     if file.size() == 0 {
-        return Ok(());
+        return Err("bad-database");
     }
     let mut head = [0; 32];
     if !file.fill(0, &mut head) || head.get(..8) != Some(b"RpmP\0\0\0\0") {
