@@ -224,7 +224,7 @@ mod tests {
         header.coverage.failed = Some(Failure { code: FailureCode::Refused, message: "x".to_owned() });
         let failed = packed(Document::new(header), at);
         let good = evidence(6, "m", "", true, &["/a"]);
-        assert!(states(&[failed.clone()])[0].failed.is_some());
+        assert!(states(std::slice::from_ref(&failed))[0].failed.is_some());
         let found = states(&[failed.clone(), good.clone()]);
         assert_eq!((found.len(), &found[0].failed), (1, &None));
         // The old evidence stays, with the failure beside it.

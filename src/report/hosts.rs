@@ -60,6 +60,9 @@ pub fn text(
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
+/// Packages of one build, and what they mean.
+type Build<'a> = (Vec<&'a Package>, (Verdict, Reason));
+
 /// One host on a terminal.
 struct Page<'a> {
     host: &'a HostJudged,
@@ -175,7 +178,7 @@ impl Page<'_> {
 
     /// OpenSSL's packages; those of one source and version together.
     fn packages(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
-        let mut builds: BTreeMap<(Option<&str>, &str), (Vec<&Package>, (Verdict, Reason))> = BTreeMap::new();
+        let mut builds: BTreeMap<(Option<&str>, &str), Build<'_>> = BTreeMap::new();
         for (package, verdict) in document.packages.iter().zip(&assessed.packages) {
             let Some(verdict) = verdict else { continue };
             let build = builds.entry((package.container.as_deref(), &package.version));
@@ -209,7 +212,8 @@ impl Page<'_> {
             .filter(|(copy, _)| copy.replaced.is_none() && !copy.deleted)
             .collect();
         if rows.is_empty() {
-            let mut lines = vec!["  No copy of a TLS library was seen.".to_owned()];
+            let other = if assessed.old.is_empty() { "" } else { "other " };
+            let mut lines = vec![format!("  No {other}copy of a TLS library was seen.")];
             lines.extend(self.closed(document));
             return lines;
         }

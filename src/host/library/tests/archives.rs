@@ -211,6 +211,6 @@ fn what_an_archive_hides_is_a_gap_and_never_nothing() {
         let (found, coverage) = sweep_of(&[(name, bytes)]);
         assert!(found.is_empty() && !coverage.complete, "{name}: {coverage:?}");
     }
-    let (_, coverage) = sweep_of(&[("node", &[b"BZh91AY".as_slice(), &[b'x'; 20_000]].concat())]);
+    let (_, coverage) = sweep_of(&[("node", &[b"BZh91AY".to_vec(), vec![b'x'; 20_000]].concat())]);
     assert!(!coverage.complete, "{coverage:?}");
 }
