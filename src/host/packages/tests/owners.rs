@@ -1,6 +1,6 @@
 //! Whose a file is: against dpkg on a real host, and on systems that are merged, unmerged, diverted.
 
-use std::{collections::BTreeMap, os::unix::fs::symlink, path::Path, process::Command, time::Instant};
+use std::{collections::BTreeMap, os::unix::fs::symlink, path::Path, process::Command};
 
 use super::{gaps, peer, put, skipped};
 use crate::host::{cover::Cover, packages::Databases, root::Root};
@@ -190,69 +190,4 @@ fn the_owners_on_this_host_are_those_that_dpkg_tells() {
         "{intact} of {} are as their packages brought them",
         owners.len()
     );
-}
-
-#[test]
-#[ignore = "a measurement: run it alone, in release mode"]
-#[expect(clippy::print_stderr, reason = "it is there to print")]
-fn how_long_it_takes_on_this_host() {
-    let memory = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        status
-            .lines()
-            .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let (root, cover) = (Root::host(), Cover::default());
-    eprintln!("before: {}", memory());
-    let start = Instant::now();
-    let databases = Databases::read(&root, &cover);
-    eprintln!("read {} packages: {:?}; {}", databases.len(), start.elapsed(), memory());
-    let mut paths = libraries();
-    paths.truncate(200);
-    for _ in 0..3 {
-        let start = Instant::now();
-        let owners = databases.owners(&root, &paths, &cover);
-        eprintln!("{} of {} paths owned: {:?}; {}", owners.len(), paths.len(), start.elapsed(), memory());
-    }
-    let start = Instant::now();
-    let gone: Vec<String> = paths.iter().map(|path| format!("{path}.gone")).collect();
-    assert!(databases.owners(&root, &gone, &cover).is_empty());
-    eprintln!("without digests: {:?}; {}", start.elapsed(), memory());
-}
-
-#[test]
-#[ignore = "a measurement: run it alone, in release mode"]
-#[expect(clippy::print_stderr, reason = "it is there to print")]
-fn how_long_a_large_rpm_database_takes() {
-    let base = tempfile::tempdir().unwrap();
-    put(base.path(), "/var/lib/rpm/x", "");
-    let records: Vec<Vec<u8>> = (0..1500).map(large_record).collect();
-    let open = super::build::sqlite(&base.path().join("var/lib/rpm/rpmdb.sqlite"), &records);
-    let bytes: usize = records.iter().map(Vec::len).sum();
-    let (root, cover) = (Root::new(base.path()), Cover::default());
-    let start = Instant::now();
-    let databases = Databases::read(&root, &cover);
-    eprintln!("read {} packages, {bytes} bytes: {:?}", databases.len(), start.elapsed());
-    let paths: Vec<String> = (0..200).map(|n| format!("/usr/lib64/package{n}/file{n:090}.so")).collect();
-    let start = Instant::now();
-    let owners = databases.owners(&root, &paths, &cover);
-    eprintln!("{} owners: {:?}", owners.len(), start.elapsed());
-    let memory = std::fs::read_to_string("/proc/self/statm").unwrap();
-    eprintln!("pages of memory: {memory}");
-    assert_eq!((databases.len(), owners.len()), (1500, 100));
-    drop(open);
-}
-
-/// A package of 100 files with names of 97 bytes.
-fn large_record(number: usize) -> Vec<u8> {
-    use super::build::{Value, header, package};
-    let mut tags = package(&format!("package{number}"), "1", "/usr/x", "");
-    tags.retain(|(tag, _)| ![1029, 1035, 1116, 1117, 1118].contains(tag));
-    tags.push((1035, Value::Texts(vec!["00".repeat(32); 100])));
-    tags.push((1116, Value::Numbers(vec![0; 100])));
-    tags.push((1117, Value::Texts((0..100).map(|n| format!("file{n:090}.so")).collect())));
-    tags.push((1118, Value::Texts(vec![format!("/usr/lib64/package{number}/")])));
-    header(&tags)
 }
