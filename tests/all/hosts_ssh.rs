@@ -40,6 +40,7 @@ fn documents(rows: &[Value]) -> Vec<Vec<&Value>> {
 
 #[test]
 fn three_hosts_one_down_and_one_without_sudo_are_collected_in_one_command() {
+    let _alone = sshd::alone();
     let Some(network) = Network::new(3) else { return };
     let mut client = Client::new();
     let good = Sshd::start(&client, &Setup { network: Some(network.host(1)), ..Setup::default() });

@@ -68,6 +68,16 @@ pub struct Client {
     known: String,
 }
 
+/// Tests that look for what was left in the folders that all share run one at a time, also where each is a
+/// process of its own. Held until the value is dropped.
+pub fn alone() -> fs::File {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = fs::File::create(folder.join("ssh-tests.lock")).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
 /// Whether servers can be run here. Says what is missing, and fails where it must not be missing.
 pub fn available() -> bool {
     let missing: Vec<&str> =

@@ -82,18 +82,12 @@ fn nothing_is_left(homes: &[&Path]) {
     }
 }
 
-/// The tests look at the same folders, so only one runs at a time.
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 #[test]
 fn every_host_gives_one_answer_and_failures_have_their_names() {
     if !sshd::available() || cfg!(not(target_arch = "x86_64")) {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::new();
     let good = Sshd::start(&client, &Setup::default());
@@ -155,7 +149,7 @@ fn a_program_that_cannot_run_is_replaced_by_the_shell_collector() {
     if !sshd::available() {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::new();
     let server = Sshd::start(&client, &Setup::default());
@@ -193,7 +187,7 @@ fn without_a_folder_that_runs_programs_the_shell_collector_is_used() {
     if !sshd::namespaces() {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::new();
     let noexec = |places: &[&str]| Setup {
@@ -219,7 +213,7 @@ fn a_user_without_rights_collects_and_says_whether_sudo_helped() {
     if !sshd::namespaces() || !sshd::sudo() {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let mut client = Client::new();
     let bashrc = "echo 'Welcome to the noisy host'; printf '{\"schema\":\"no\"'; echo oops >&2\n";
     let setup = Setup { user: true, bashrc: Some(bashrc.into()), ..Setup::default() };
@@ -255,7 +249,7 @@ fn nothing_stays_behind_when_a_collection_is_stopped_or_too_slow() {
     if !sshd::namespaces() || !sshd::sudo() || cfg!(not(target_arch = "x86_64")) {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::new();
     let user = Sshd::start(&client, &Setup { user: true, sudo: true, ..Setup::default() });
@@ -298,7 +292,7 @@ fn the_far_end_cleans_up_when_the_client_is_killed() {
     if !sshd::available() || cfg!(not(target_arch = "x86_64")) {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::new();
     let server = Sshd::start(&client, &Setup::default());
@@ -340,7 +334,7 @@ fn the_far_end_cleans_up_when_the_client_is_killed() {
 #[test]
 fn the_far_end_runs_under_every_usual_shell() {
     let folder = tempfile::tempdir().unwrap();
-    let _alone = alone();
+    let _alone = sshd::alone();
     let client = Client::new();
     let program = write(folder.path(), "program", sshd::program(DOCUMENT.as_bytes(), Then::Exit(0)));
     let mut seen = 0;
@@ -376,7 +370,7 @@ fn many_hosts_and_any_login_shell() {
     if !sshd::available() || cfg!(not(target_arch = "x86_64")) {
         return;
     }
-    let _alone = alone();
+    let _alone = sshd::alone();
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::new();
     let mut servers = Vec::new();
