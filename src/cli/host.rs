@@ -16,8 +16,7 @@ use crate::{
     model::host::Origin,
     pipeline::{
         hosts::{self, Extent, Options, SshOptions},
-        runtime,
-        source::{self, Input},
+        runtime, source,
     },
     report,
 };
@@ -282,7 +281,8 @@ impl CollectArgs {
                     allow_huge: false,
                     wrap: None,
                 };
-                let loaded = source::load(&[inventory_input(file)?], &[], &options)?;
+                let loaded =
+                    source::load(&super::inventory::inputs(std::slice::from_ref(file))?, &[], &options)?;
                 super::inventory::report_faults(&loaded, console);
                 loaded.services
             } else {
@@ -312,16 +312,6 @@ impl CollectArgs {
         arguments.extend(["--max-seconds".to_owned(), self.max_seconds.to_string()]);
         arguments
     }
-}
-
-fn inventory_input(path: &Path) -> Result<Input, Error> {
-    if path != Path::new("-") {
-        return Ok(Input::Path(path.to_path_buf()));
-    }
-    let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text)
-        .map_err(|e| Error::Input(format!("standard input cannot be read: {e}")))?;
-    Ok(Input::Text { name: "-".to_owned(), text })
 }
 
 /// The programs that can be sent: static ones beside this one, and this one.

@@ -101,7 +101,8 @@ impl Files {
     }
 }
 
-fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
+/// The files as they are named; `-` is read here.
+pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
     paths
         .iter()
         .map(|path| {

@@ -11,7 +11,6 @@ use std::{
 use crate::{
     assess,
     clock::Clock,
-    disclosure,
     error::Error,
     host::{collect, document, import, pack, ssh, state::Hosts},
     model::{
@@ -377,7 +376,15 @@ pub fn judged(incident: &Path, disclosure: Option<&str>) -> Result<Judged, Error
     let reader = Reader::open(incident)?;
     judged::sound_chain(&reader, incident)?;
     let first = reader.incident()?.disclosures.first().cloned();
-    let disclosure = disclosure::find(disclosure.or(first.as_deref()).unwrap_or("heartbleed"))?;
+    judge_all(&reader, incident, judged::disclosure_of(disclosure, first.as_deref())?)
+}
+
+/// The hosts of an incident that was read and found sound just now: the chain is not gone over again.
+pub fn beside(incident: &Path, judged: &judged::Judged) -> Result<Judged, Error> {
+    judge_all(&Reader::open(incident)?, incident, judged.assessment.disclosure.clone())
+}
+
+fn judge_all(reader: &Reader, incident: &Path, disclosure: Disclosure) -> Result<Judged, Error> {
     let mut hosts = Hosts::default();
     let mut broken = None;
     reader.for_each_host(|evidence| {
@@ -394,7 +401,7 @@ pub fn judged(incident: &Path, disclosure: Option<&str>) -> Result<Judged, Error
 
 /// Judges one collected document, without an incident file.
 pub fn judged_here(collection: collect::Collection, disclosure: Option<&str>) -> Result<Judged, Error> {
-    let disclosure = disclosure::find(disclosure.unwrap_or("heartbleed"))?;
+    let disclosure = judged::disclosure_of(disclosure, None)?;
     let document = document::complete(collection.document, collection.ms);
     let look =
         Look { at: document.header.at, origin: Origin::Document, source: "this host".to_owned(), document };

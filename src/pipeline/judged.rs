@@ -86,7 +86,12 @@ pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, 
 
 fn chosen_disclosure(evidence: &Evidence, choice: &Choice) -> Result<Disclosure, Error> {
     let first = evidence.incident.disclosures.first().map(String::as_str);
-    Ok(disclosure::find(choice.disclosure.as_deref().or(first).unwrap_or("heartbleed"))?)
+    disclosure_of(choice.disclosure.as_deref(), first)
+}
+
+/// The disclosure that was asked for, else the one that the incident began with, else the first of all.
+pub(super) fn disclosure_of(asked: Option<&str>, first: Option<&str>) -> Result<Disclosure, Error> {
+    Ok(disclosure::find(asked.or(first).unwrap_or("heartbleed"))?)
 }
 
 fn policy(evidence: &Evidence, choice: &Choice) -> Result<Policy, Error> {
