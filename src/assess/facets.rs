@@ -11,6 +11,7 @@ use crate::model::{
 };
 
 use super::{
+    beside,
     claims::Standing,
     history::{Class, Endpoint, Picture, Track, is_after},
     index::{Index, Moment},
@@ -176,6 +177,10 @@ impl<'e> View<'_, 'e> {
     }
 
     fn patched(&self, picture: &Picture, presumed: bool) -> Mark {
+        let owed = self.track.last_bad.is_some() || presumed;
+        if let Some(mark) = beside::installed(self.track, self.said).filter(|_| owed) {
+            return mark;
+        }
         if let Some(bad) = picture.bad_at {
             return self.while_bad(FacetKind::Patched, bad);
         }
@@ -214,6 +219,7 @@ impl<'e> View<'_, 'e> {
         let never_bad = self.track.last_bad.is_none();
         if !picture.is_closed() {
             return Mark::new(match (never_bad, self.is_excused()) {
+                _ if picture.unknown_unrestarted > 0 => FacetValue::Open,
                 (true, true) => FacetValue::NotApplicable,
                 (true, false) => FacetValue::Unknown,
                 (false, _) => FacetValue::Open,
@@ -222,7 +228,7 @@ impl<'e> View<'_, 'e> {
         if never_bad && picture.applicable == 0 {
             return Mark::new(FacetValue::NotApplicable);
         }
-        let grade = if self.track.clean_sweeps(self.said) >= 2 { Grade::E3 } else { Grade::E2 };
+        let grade = beside::closed_grade(self.track, self.said);
         let since = self.endpoints().filter_map(|e| e.clean_since).max();
         Mark::at(FacetValue::Done, grade, since)
     }
@@ -235,6 +241,9 @@ impl<'e> View<'_, 'e> {
 
     fn key_view(&self, presumed: bool) -> KeyView {
         let mut view = KeyView::default();
+        if !self.index.owes_keys {
+            return view;
+        }
         for key in self.track.keys.keys() {
             let risk = self.keys.at_risk_from(self.index, *key, self.by);
             if let Some(from) = risk {
@@ -350,7 +359,8 @@ impl<'e> View<'_, 'e> {
     /// moment at which each of the five others was done.
     fn verified(&self, marks: &Marks) -> Mark {
         let unknown = !marks.picture.is_closed();
-        if unknown || !marks.five().iter().all(|(_, mark)| mark.is_settled()) {
+        let disputed = beside::conflicts(self.track, self.said).next().is_some();
+        if unknown || disputed || !marks.five().iter().all(|(_, mark)| mark.is_settled()) {
             return Mark::new(FacetValue::Open);
         }
         // An address that a person's word removed is confirmed to be gone by a later sweep without it.
@@ -358,10 +368,13 @@ impl<'e> View<'_, 'e> {
         let removed = all.filter_map(|e| self.track.gone_by_word(e, self.said)).max();
         let wait = i64::from(self.index.policy.confirm_after_hours).saturating_mul(3600);
         let mut at = None;
-        for endpoint in self.endpoints() {
+        let speaks = |e: &&Endpoint<'e>| self.track.class(e, self.said) != Class::Deferred;
+        for endpoint in self.endpoints().filter(speaks) {
             let look = endpoint.last.moment;
+            // A host's documents are not parts of a sweep: a later one confirms like a later sweep.
+            let later = |done: Moment| look.sweep > done.sweep || endpoint.last.host.is_some();
             let confirms = |done: Option<Moment>| {
-                done.is_none_or(|done| look.sweep > done.sweep && look.at > done.at.plus_seconds(wait))
+                done.is_none_or(|done| later(done) && look.at > done.at.plus_seconds(wait))
             };
             if !confirms(removed) || !marks.five().iter().all(|(_, mark)| confirms(mark.at)) {
                 return Mark::new(FacetValue::Open);

@@ -26,7 +26,11 @@ pub(super) struct Endpoint<'e> {
     /// Its own last look.
     pub(super) last: &'e Look<'e>,
     pub(super) last_answer: Option<Moment>,
+    /// Its last look that ended in a verdict.
+    last_decided: Option<Moment>,
     pub(super) last_bad: Option<Moment>,
+    /// For a host: since when what is installed there has been fixed.
+    pub(super) fixed_since: Option<Moment>,
     /// The keys at its first bad look.
     first_bad_keys: Option<&'e [u32]>,
     /// The first clean look since the last bad one at this address.
@@ -48,6 +52,9 @@ pub(super) enum Class {
     Bad,
     Clean,
     Unknown,
+    /// Other evidence speaks for its address: the network for a host, or a host where the network cannot tell. What
+    /// it serves still counts.
+    Deferred,
     /// The name no longer leads there, or a person said so: it holds nothing up.
     Left,
 }
@@ -80,6 +87,8 @@ pub(super) struct Track<'e> {
     pub(super) certificate: Option<&'e Certificate>,
     /// A vulnerable look that showed no key at all, ever.
     pub(super) bad_without_key: bool,
+    /// Whether any host said something of it.
+    has_hosts: bool,
 }
 
 impl<'e> Track<'e> {
@@ -102,6 +111,7 @@ impl<'e> Track<'e> {
             certificates: BTreeMap::new(),
             certificate: None,
             bad_without_key: false,
+            has_hosts: false,
         }
     }
 
@@ -150,6 +160,7 @@ impl<'e> Track<'e> {
         let moment = look.moment;
         self.first_seen.get_or_insert(moment);
         self.last_seen = Some(moment);
+        self.has_hosts |= look.host.is_some();
         if look.answered() {
             self.last_answer = Some(moment);
         }
@@ -183,7 +194,14 @@ impl<'e> Track<'e> {
             endpoint.take(index, look);
             endpoint.weigh(index, keys, last_bad, look);
         }
-        self.bad_without_key = self.endpoints.iter().any(|e| e.last_bad.is_some() && e.key_look.is_none());
+        self.bad_without_key = self.endpoints.iter().any(|e| e.last_bad.is_some() && !self.has_keys(e));
+    }
+
+    /// Whether keys were seen at an endpoint, or for a host at its address.
+    fn has_keys(&self, endpoint: &Endpoint<'e>) -> bool {
+        let mut beside = self.endpoints.iter().filter(|e| e.address == endpoint.address);
+        endpoint.key_look.is_some()
+            || (endpoint.last.host.is_some() && beside.any(|e| e.key_look.is_some()))
     }
 
     /// A bad look undoes what was counted as clean at its address, and every new key of the service:
@@ -210,7 +228,9 @@ impl<'e> Track<'e> {
                 first: look.moment,
                 last: look,
                 last_answer: None,
+                last_decided: None,
                 last_bad: None,
+                fixed_since: None,
                 first_bad_keys: None,
                 clean_since: None,
                 clean_sweeps: 0,
@@ -256,6 +276,49 @@ impl<'e> Track<'e> {
     /// What an endpoint counts as. An address that is no longer found keeps a bad last look, and an
     /// unknown one where it was ever bad; a clean one holds nothing up.
     pub(super) fn class(&self, endpoint: &Endpoint<'e>, said: &Standing<'e>) -> Class {
+        match self.own_class(endpoint, said) {
+            own if !self.has_hosts => own,
+            Class::Left => Class::Left,
+            own if endpoint.last.host.is_some() => self.class_of_host(endpoint, own),
+            Class::Unknown if self.is_spoken_for(endpoint) => Class::Deferred,
+            own => own,
+        }
+    }
+
+    /// A host counts for itself only where no look of the network at its address has a verdict that stands, and
+    /// none had one later; and where it disputes an older clean look, nobody is believed.
+    fn class_of_host(&self, host: &Endpoint<'e>, own: Class) -> Class {
+        match self.network_at(host.address) {
+            Some(look) if host.last.disputes && host.last.moment > look.moment => Class::Unknown,
+            Some(_) => Class::Deferred,
+            None => {
+                let looks = self.endpoints.iter().filter(|e| e.last.host.is_none() && e.address == host.address);
+                let decided = looks.filter_map(|e| e.last_decided).max();
+                if decided.is_some_and(|at| at > host.last.moment) { Class::Deferred } else { own }
+            }
+        }
+    }
+
+    /// The latest look of the network at an address that has a verdict and still stands.
+    pub(super) fn network_at(&self, address: Option<IpAddr>) -> Option<&'e Look<'e>> {
+        let here = self.endpoints.iter().filter(|e| e.last.host.is_none() && e.address == address);
+        let looks = here.filter(|e| !self.has_left(e)).map(|e| self.standing_look(e));
+        looks.filter(|l| l.finding.verdict.is_decided()).max_by_key(|l| l.moment)
+    }
+
+    /// Whether a host speaks for an endpoint of which the network could not tell, and has not told since. A host that
+    /// cannot tell either speaks for it where nothing can be seen from the network at all.
+    fn is_spoken_for(&self, endpoint: &Endpoint<'e>) -> bool {
+        let blind = endpoint.last.finding.reason == Reason::BranchNotAnalysed;
+        self.endpoints.iter().filter(|e| e.address == endpoint.address).any(|e| {
+            e.last.host.is_some()
+                && e.last.finding.verdict != Verdict::Unreachable
+                && (blind || e.last.finding.verdict.is_decided())
+                && endpoint.last_decided.is_none_or(|at| e.last.moment > at)
+        })
+    }
+
+    fn own_class(&self, endpoint: &Endpoint<'e>, said: &Standing<'e>) -> Class {
         let verdict = self.standing_look(endpoint).finding.verdict;
         let left = self.has_left(endpoint);
         if self.gone_by_word(endpoint, said).is_some() {
@@ -315,6 +378,15 @@ impl<'e> Endpoint<'e> {
         self.last = look;
         if look.answered() {
             self.last_answer = Some(look.moment);
+        }
+        if look.finding.verdict.is_decided() {
+            self.last_decided = Some(look.moment);
+        }
+        let disk = look.host.and_then(|host| host.disk.as_ref());
+        if disk.is_some_and(|found| found.verdict.is_clean()) {
+            self.fixed_since.get_or_insert(look.moment);
+        } else {
+            self.fixed_since = None;
         }
         if look.finding.verdict == Verdict::Vulnerable {
             self.last_bad = Some(look.moment);
@@ -390,6 +462,10 @@ pub(super) struct Picture {
     pub(super) clean: u32,
     pub(super) unknown: u32,
     pub(super) left: u32,
+    /// Those of the bad ones where the fixed version is installed and the old one still runs.
+    pub(super) bad_unrestarted: u32,
+    /// Those of the unknown ones where the fixed version is installed and something older still runs.
+    pub(super) unknown_unrestarted: u32,
     /// The latest and the earliest of the bad looks that stand.
     pub(super) bad_at: Option<Moment>,
     /// Clean endpoints where the question arises.
@@ -403,16 +479,22 @@ pub(super) struct Picture {
 
 impl Picture {
     fn add(&mut self, class: Class, look: &Look<'_>) {
+        let unrestarted = u32::from(look.host.is_some_and(|host| host.is_unrestarted()));
         match class {
             Class::Bad => {
                 self.bad += 1;
+                self.bad_unrestarted += unrestarted;
                 self.bad_at = self.bad_at.max(Some(look.moment));
             }
             Class::Clean => {
                 self.clean += 1;
                 self.applicable += u32::from(look.finding.verdict != Verdict::NotApplicable);
             }
-            Class::Unknown => self.unknown += 1,
+            Class::Unknown => {
+                self.unknown += 1;
+                self.unknown_unrestarted += unrestarted;
+            }
+            Class::Deferred => return,
             Class::Left => self.left += 1,
         }
         let found = (look.finding.verdict, look.finding.reason);

@@ -13,15 +13,19 @@ use rayon::prelude::*;
 
 use crate::model::{
     claim::{Claim, Subject},
+    disclosure::{Disclosure, Owed},
     ids::{Spki, SweepId},
     observation::{Certificate, Contact, Observation},
     policy::Policy,
     sweep::{Evidence, SweepState},
     time::Timestamp,
-    verdict::{Disclosure, Reason, Verdict},
+    verdict::{Reason, Verdict},
 };
 
-use super::verdict::{Finding, rule};
+use super::{
+    join::HostLook,
+    verdict::{Finding, rule},
+};
 
 /// A number that stands for "none", where an `Option` would double the size.
 pub(super) const NONE: u32 = u32::MAX;
@@ -48,6 +52,11 @@ pub(super) struct Look<'e> {
     pub(super) seen: &'e Observation,
     pub(super) finding: Finding,
     pub(super) moment: Moment,
+    /// For a host's word on the service: the whole of it.
+    pub(super) host: Option<&'e HostLook>,
+    /// For a host's word that the hole is there, against a clean look of the network that is older: neither is
+    /// believed.
+    pub(super) disputes: bool,
     /// The service's number; `NONE` where the row is not among the services.
     pub(super) service: u32,
     /// The number of the address and port.
@@ -89,6 +98,10 @@ pub(super) struct Index<'e> {
     pub(super) evidence: &'e Evidence,
     pub(super) disclosure: &'e Disclosure,
     pub(super) policy: &'e Policy,
+    /// Whether keys were in reach of what this disclosure leaks.
+    pub(super) owes_keys: bool,
+    /// Whether secrets were.
+    pub(super) owes_secrets: bool,
     /// Every look, by service, then by moment.
     pub(super) looks: Vec<Look<'e>>,
     /// The looks of each service.
@@ -118,6 +131,7 @@ impl<'e> Index<'e> {
         evidence: &'e Evidence,
         disclosure: &'e Disclosure,
         policy: &'e Policy,
+        hosts: &'e [HostLook],
         last: Option<SweepId>,
     ) -> Self {
         let rows: HashMap<&str, u32> = numbered(evidence.services.iter().map(|s| s.row_id.as_str()));
@@ -127,6 +141,8 @@ impl<'e> Index<'e> {
             evidence,
             disclosure,
             policy,
+            owes_keys: is_owed(disclosure.rotate.keys, policy),
+            owes_secrets: is_owed(disclosure.rotate.secrets, policy),
             looks: Vec::new(),
             of_service: Vec::new(),
             claims: vec![Vec::new(); evidence.services.len()],
@@ -139,7 +155,7 @@ impl<'e> Index<'e> {
             unfinished: Vec::new(),
             key_numbers: Vec::new(),
         };
-        index.take_observations(&rows, known);
+        index.take_observations(&rows, hosts, known);
         index.take_claims(&rows, &secrets, last);
         index.take_secrets(&rows);
         let swept = evidence.sweeps.iter().map(|s| s.id).filter(|id| known(*id));
@@ -151,14 +167,22 @@ impl<'e> Index<'e> {
         index
     }
 
-    fn take_observations(&mut self, rows: &HashMap<&str, u32>, known: impl Fn(SweepId) -> bool + Sync) {
+    fn take_observations(
+        &mut self,
+        rows: &HashMap<&str, u32>,
+        hosts: &'e [HostLook],
+        known: impl Fn(SweepId) -> bool + Sync,
+    ) {
         let rule = rule(self.disclosure);
-        let mut found: Vec<(&Observation, Finding)> =
-            self.evidence.observations.par_iter().filter(|o| known(o.sweep)).map(|o| (o, rule(o))).collect();
+        let mut found: Vec<(&Observation, Finding, Option<&HostLook>)> = (self.evidence.observations.par_iter())
+            .filter(|o| known(o.sweep))
+            .map(|o| (o, rule(o), None))
+            .collect();
+        found.extend(hosts.iter().map(|host| (&host.seen, host.finding, Some(host))));
         let mut keys: HashMap<Spki, u32> = HashMap::new();
         let mut places: HashMap<(IpAddr, u16), u32> = HashMap::new();
         self.looks.reserve(found.len());
-        for (seen, finding) in found.drain(..) {
+        for (seen, finding, host) in found.drain(..) {
             let first_key = count(self.key_numbers.len());
             for spki in seen.keys() {
                 let next = count(self.spkis.len());
@@ -176,6 +200,8 @@ impl<'e> Index<'e> {
                 seen,
                 finding,
                 moment,
+                host,
+                disputes: false,
                 service: rows.get(seen.row_id.as_str()).copied().unwrap_or(NONE),
                 place: seen.address.map_or(NONE, |a| *places.entry((a, seen.port)).or_insert(next)),
                 first_key,
@@ -194,6 +220,29 @@ impl<'e> Index<'e> {
             start = end;
         }
         self.doubt_plain_text();
+        if !hosts.is_empty() {
+            self.doubt_hosts();
+        }
+    }
+
+    /// The network outranks a host. Where it was clean at an address and a host says later that the hole is there,
+    /// neither counts until the next look of the network: a filter may have eaten the probe, or the package's record
+    /// may not fit this build.
+    fn doubt_hosts(&mut self) {
+        for range in &self.of_service {
+            let Some(looks) = self.looks.get_mut(range.clone()) else { continue };
+            let mut clean: BTreeMap<Option<IpAddr>, bool> = BTreeMap::new();
+            for look in looks {
+                if look.host.is_none() {
+                    clean.insert(look.seen.address, look.finding.verdict.is_clean());
+                } else if look.finding.verdict == Verdict::Vulnerable
+                    && clean.get(&look.seen.address).copied().unwrap_or(false)
+                {
+                    look.disputes = true;
+                    look.finding.verdict = Verdict::Inconclusive;
+                }
+            }
+        }
     }
 
     /// An endpoint that spoke TLS and answers in plain text now has not been shown to be closed: an error
@@ -300,6 +349,14 @@ impl<'e> Index<'e> {
     /// Whether a sweep is known to have been cut off: what it did not see it may just not have got to.
     pub(super) fn is_unfinished(&self, sweep: u32) -> bool {
         self.unfinished.binary_search(&sweep).is_ok()
+    }
+}
+
+fn is_owed(owed: Owed, policy: &Policy) -> bool {
+    match owed {
+        Owed::Yes => true,
+        Owed::ByPolicy => policy.rotate_by_policy,
+        Owed::No => false,
     }
 }
 

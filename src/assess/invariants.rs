@@ -7,6 +7,7 @@ use std::{net::IpAddr, net::Ipv4Addr, sync::Arc};
 use crate::model::{
     assessment::{Assessment, ServiceAssessment},
     claim::{Claim, Justification, Statement, Subject},
+    disclosure::{Disclosure, Owed},
     facet::{FacetKind, FacetValue, State},
     ids::{RowId, Sha256, SweepId},
     observation::{
@@ -18,7 +19,7 @@ use crate::model::{
     service::{Declared, Service},
     sweep::{Evidence, Incident},
     time::Timestamp,
-    verdict::{Disclosure, Verdict},
+    verdict::Verdict,
     wrap::{Transport, Wrap},
 };
 
@@ -93,6 +94,7 @@ impl History {
                 sweeps: Vec::new(),
                 observations: Vec::new(),
                 claims: Vec::new(),
+                hosts: Vec::new(),
             },
             now: Timestamp::from_seconds(DISCLOSED + 24 * HOUR),
             sweep: 0,
@@ -173,18 +175,11 @@ impl History {
 
 /// The disclosure of made-up histories.
 pub(super) fn heartbleed() -> Disclosure {
-    Disclosure {
-        id: Arc::from("CVE-2014-0160"),
-        aliases: vec!["heartbleed".into()],
-        title: "Heartbleed".into(),
-        disclosed_at: Timestamp::from_seconds(DISCLOSED),
-        leaks: "memory".into(),
-        first_words: Vec::new(),
-        links: Vec::new(),
-        openssl: Vec::new(),
-        feature: None,
-        never_in: Vec::new(),
-    }
+    let mut heartbleed =
+        Disclosure::named("CVE-2014-0160", "Heartbleed", Timestamp::from_seconds(DISCLOSED));
+    heartbleed.rotate.keys = Owed::Yes;
+    heartbleed.rotate.secrets = Owed::Yes;
+    heartbleed
 }
 
 /// A certificate on a key. The name of the key says how old it is: one that begins with `old` was

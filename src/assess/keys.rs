@@ -62,8 +62,12 @@ impl<'e> Keys<'e> {
         bad_places.sort_unstable();
         let mut keys =
             Self { all: sighted(index), carried: carried(index), bad_places, presumed_services: Vec::new() };
-        keys.expose(index);
-        keys.presume(index);
+        if index.owes_keys {
+            keys.expose(index);
+        }
+        if index.owes_keys || index.owes_secrets {
+            keys.presume(index);
+        }
         keys
     }
 
@@ -295,7 +299,8 @@ fn presumed(index: &Index<'_>, service: usize) -> Option<(Moment, Vec<u32>)> {
         return None;
     }
     let looks = index.service_looks(service);
-    let decisive = |l: &&Look<'_>| l.finding.verdict.is_clean() || l.finding.verdict == Verdict::Vulnerable;
+    // A host shows no certificate, so only looks of the network can be dated.
+    let decisive = |l: &&Look<'_>| l.host.is_none() && l.finding.verdict.is_decided();
     let first = looks.iter().find(decisive)?.moment.sweep;
     let early = looks.partition_point(|l| l.moment.sweep <= first);
     let (early, later) = looks.split_at_checked(early)?;

@@ -20,18 +20,24 @@
 //! - `verified` needs a look at every endpoint in a later sweep than the moment each other facet came to
 //!   be done; for what a person attests that is when it was recorded, so that no claim alone, however
 //!   dated, verifies anything.
+//! - A **host's document** is a look beside those of the network, at the address that leads to the host. Where the
+//!   network has a verdict that stands, that one counts; a host that says later that the hole is there makes the
+//!   address unknown until the next look of the network, and what contradicts stands in the entry (`beside.rs`).
+//!   Where the network cannot tell, the host decides. "Later" for hosts is a later document.
 //! - `regressed` needs an earlier sweep at whose end every endpoint was clean, or every key at risk left.
 //!
 //! The order of states, and the three words on it, stand in `state.rs`.
 
+mod beside;
 mod claims;
-mod copies;
 mod facets;
 mod gate;
 mod heartbleed;
 mod history;
+mod hosts;
 mod index;
 mod invariants;
+mod join;
 mod keys;
 mod next;
 mod regressions;
@@ -44,16 +50,16 @@ use rayon::prelude::*;
 
 use crate::model::{
     assessment::{Assessment, Coverage, ServiceAssessment},
+    disclosure::Disclosure,
     facet::State,
     ids::SweepId,
     policy::Policy,
     sweep::Evidence,
     time::Timestamp,
-    verdict::Disclosure,
 };
 
-pub use copies::{judge_copies, judge_copy};
 pub use gate::{changes, gate};
+pub use hosts::{BuildIds, Judge, judge_copies};
 pub use invariants::fuzz;
 pub use verdict::judge;
 
@@ -87,7 +93,8 @@ fn run(
     now: Timestamp,
     last: Option<SweepId>,
 ) -> Assessment {
-    let index = Index::new(evidence, disclosure, policy, last);
+    let hosts = join::join(evidence, disclosure, last);
+    let index = Index::new(evidence, disclosure, policy, &hosts, last);
     let keys = keys::Keys::new(&index);
     let services = evidence.services.len();
     let (lines, served): (Vec<secrets::Line>, Vec<Vec<keys::KeyPlace>>) =

@@ -5,6 +5,7 @@
 
 use crate::model::{
     facet::{FacetKind, FacetValue, State},
+    host::{Act, ActKind},
     ids::RowId,
     service::TlsStack,
     verdict::Reason,
@@ -13,6 +14,7 @@ use crate::model::{
 use super::{
     facets::View,
     history::{Class, Endpoint},
+    join::HostLook,
     state::Headline,
 };
 
@@ -38,7 +40,7 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
             "Said to be gone, and it still answers: switch it off, or withdraw the claim.".to_owned()
         }
         State::Unknown => unknown(view, headline),
-        State::PatchedNotRestarted => "Restart everything that still maps the old library.".to_owned(),
+        State::PatchedNotRestarted => unrestarted(view),
         State::RekeyedTooEarly => {
             "The new key was made while the service still leaked: make another one, and serve it on every address."
                 .to_owned()
@@ -61,6 +63,32 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
             "It is gone; its old certificates and linked secrets are still to be revoked and rotated.".to_owned()
         }
     }
+}
+
+/// What has to be restarted, as the hosts say.
+fn unrestarted(view: &View<'_, '_>) -> String {
+    let hosts = view.track.endpoints.iter().filter_map(|e| e.last.host).filter(|h| h.is_unrestarted());
+    let acts = hosts_to_act(hosts, |act| act.kind == ActKind::Restart);
+    if acts.is_empty() {
+        return "Fixed on disk, and the old library is still mapped: restart everything that maps it.".to_owned();
+    }
+    format!("Fixed on disk, and the old code still runs: {acts}")
+}
+
+/// Sentences for work on hosts, each with its host; at most [`NAMED`] of them.
+fn hosts_to_act<'h>(hosts: impl Iterator<Item = &'h HostLook>, wanted: impl Fn(&Act) -> bool) -> String {
+    let mut all: Vec<String> = hosts
+        .flat_map(|host| host.acts.iter().map(move |act| (host, act)))
+        .filter(|(_, act)| wanted(act))
+        .map(|(host, act)| format!("on {}: {}", host.host, act.sentence()))
+        .collect();
+    all.dedup();
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all.join(" ")
 }
 
 fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
@@ -87,6 +115,11 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
         return format!(
             "{again}{where_} when last seen; said to be patched since: restart it, then sweep again."
         );
+    }
+    let hosts = bad.iter().filter_map(|e| e.last.host);
+    let acts = hosts_to_act(hosts, |act| act.kind != ActKind::FindOut);
+    if !acts.is_empty() {
+        return format!("{again}{where_}; {acts} Then collect the host again.");
     }
     format!("{again}{where_}: {}", fix(stack(view)))
 }
@@ -123,10 +156,22 @@ const fn fix(stack: TlsStack) -> &'static str {
 }
 
 fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
+    if view.track.endpoints.iter().any(|e| e.last.disputes && view.track.class(e, view.said) == Class::Unknown) {
+        return "Clean by the network, and a host says later that the hole is there: sweep it again, from inside as well, and find the copy that the host names.".to_owned();
+    }
     let Some((_, reason)) = headline.marks.picture.worst else {
         return "Never looked at: sweep it.".to_owned();
     };
     let text = match reason {
+        Reason::BranchNotAnalysed if from_network(view) => {
+            "The network cannot tell for this disclosure: collect its host (`allclear host collect --ssh HOST`), or attest what is known."
+        }
+        Reason::BranchNotAnalysed => {
+            "Nobody analysed the version that runs there: upgrade to a supported branch, or attest what its maker says."
+        }
+        Reason::BackportLikely | Reason::RowUnconfirmed | Reason::SymbolsUnavailable | Reason::PackageFixed => {
+            "Its host could not settle it: see `allclear host show` for what was compared, take in the distribution's record (`allclear disclosure import FILE`), or attest what is known."
+        }
         Reason::DnsFailed => {
             "Its name has no address: correct the inventory, or attest that it is decommissioned."
         }
@@ -149,6 +194,11 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
         _ => "No verdict could be had: sweep it again, with longer limits or from another place.",
     };
     text.to_owned()
+}
+
+/// Whether what could not tell was the network, and no host was asked.
+fn from_network(view: &View<'_, '_>) -> bool {
+    !view.track.endpoints.iter().any(|e| e.last.host.is_some())
 }
 
 /// Nothing was contacted and nothing is wrong with the inventory, so neither is blamed.

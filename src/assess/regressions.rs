@@ -1,5 +1,4 @@
-//! What went backwards, by code (REMEDIATION 1.5). R5 and R10 need evidence that a sweep does not
-//! bring; the rest is read off here. A code stands for as long as what it names is so.
+//! What went backwards, by code (REMEDIATION 1.5). R5 needs evidence that nothing brings yet; the rest is read off here. A code stands for as long as what it names is so.
 
 use crate::model::{
     facet::{FacetKind, Regression, State},
@@ -7,6 +6,7 @@ use crate::model::{
 };
 
 use super::{
+    beside,
     facets::View,
     index::Moment,
     state::{Headline, Memory},
@@ -25,6 +25,7 @@ pub(super) fn codes(view: &View<'_, '_>, headline: &Headline, memory: &Memory) -
         (Regression::R7, !finished && has_new_address(view, memory)),
         (Regression::R8, headline.state == State::Stale),
         (Regression::R9, !finished && view.said.expired(view.now).is_some()),
+        (Regression::R10, host_denies(view)),
     ];
     table.into_iter().filter(|(_, holds)| *holds).map(|(code, _)| code).collect()
 }
@@ -60,6 +61,12 @@ fn is_mixed(view: &View<'_, '_>, headline: &Headline) -> bool {
     let picture = &headline.marks.picture;
     let earlier = |bad: Moment| view.track.uniform_in.is_some_and(|sweep| sweep < bad.sweep);
     picture.clean > 0 && picture.bad_at.is_some_and(earlier)
+}
+
+/// R10: clean by the network, and a host says later that the hole is there.
+fn host_denies(view: &View<'_, '_>) -> bool {
+    let mut all = beside::conflicts(view.track, view.said);
+    all.any(|(network, own, _)| network.finding.verdict.is_clean() && own.moment > network.moment)
 }
 
 /// R6: said to be revoked, and still shown at a later look.

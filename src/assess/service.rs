@@ -13,6 +13,7 @@ use crate::model::{
 };
 
 use super::{
+    beside,
     claims::{Standing, short},
     facets::{Mark, Marks, View},
     history::{Class, Endpoint, Track, replay},
@@ -84,6 +85,7 @@ impl<'e> Fleet<'_, 'e> {
         let declared = index.evidence.services.get(view.service);
         let sharing = self.sharing(view);
         let endpoints = endpoints(view);
+        let hosts = beside::views(track, said);
         let worst = marks.picture.worst.or(marks.picture.worst_left);
         let decided = |e: &&EndpointAssessment| e.verdict.is_decided();
         let linked = index.secrets_of.get(view.service).map_or(&[][..], Vec::as_slice);
@@ -119,6 +121,10 @@ impl<'e> Fleet<'_, 'e> {
             claim: said.last(),
             waiver: standing_waiver(view).map(|said| short(said.claim)),
             justification: said.not_affected().map(|(why, _)| why),
+            conflicts: beside::entries(track, said),
+            linkage: beside::linkage(&hosts, declared),
+            version: beside::version(&hosts),
+            hosts,
         }
     }
 
@@ -198,7 +204,8 @@ fn endpoints(view: &View<'_, '_>) -> Vec<EndpointAssessment> {
         let keys = endpoint.key_look.map_or(&[][..], |l| view.index.keys(l));
         keys.iter().filter_map(|k| view.index.spkis.get(*k as usize).copied()).collect()
     };
-    let known = view.track.endpoints.iter();
+    // A host is no endpoint: what it says has a list of its own.
+    let known = view.track.endpoints.iter().filter(|e| e.last.host.is_none());
     let known = known.map(|e| entry(view.track.standing_look(e), e.address, spkis(e)));
     let nameless = view.track.nameless().map(|look| entry(look, None, Vec::new()));
     let mut all: Vec<_> = known.chain(nameless).collect();
@@ -280,7 +287,7 @@ fn notes(view: &View<'_, '_>, headline: &Headline, sharing: usize) -> Vec<String
 }
 
 fn note_looks(view: &View<'_, '_>, notes: &mut Vec<String>) {
-    for endpoint in &view.track.endpoints {
+    for endpoint in view.track.endpoints.iter().filter(|e| e.last.host.is_none()) {
         let look = view.track.standing_look(endpoint);
         let address = endpoint.address.map_or_else(|| "the service".to_owned(), |a| a.to_string());
         let found = &look.finding;

@@ -4,7 +4,8 @@
 //! over everything from `unknown` on: a waiver never hides `regressed`, `contradicted` or `exposed`,
 //! since an observation beats a claim, and hides anything less. `not-affected` is tested before
 //! `awaiting-verification`, since a service where the question never arose would wait there for ever.
-//! `patched-not-restarted` needs host evidence and does not come out of sweeps alone.
+//! `patched-not-restarted` needs host evidence and does not come out of sweeps alone: an endpoint whose host has the
+//! fixed version on disk and something else in its processes counts as neither exposed nor unknown.
 
 use crate::model::{
     facet::{FacetKind, FacetValue, State},
@@ -44,7 +45,7 @@ fn red(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
         Some(State::Regressed)
     } else if is_contradicted(view, marks) {
         Some(State::Contradicted)
-    } else if marks.picture.bad > 0 {
+    } else if marks.picture.bad > marks.picture.bad_unrestarted {
         Some(State::Exposed)
     } else {
         None
@@ -55,7 +56,10 @@ fn red(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
 fn is_contradicted(view: &View<'_, '_>, marks: &Marks) -> bool {
     let bad = marks.picture.bad_at;
     let denied = |at: Moment| bad.is_some_and(|bad| bad > at);
-    let fixed = [FacetKind::Patched, FacetKind::Restarted];
+    // Where the fixed version is on disk, who said that it is installed was right.
+    let unrestarted = marks.picture.bad == marks.picture.bad_unrestarted;
+    let fixed = [FacetKind::Restarted, FacetKind::Patched];
+    let fixed = if unrestarted { &fixed[..1] } else { &fixed[..] };
     let repaired = fixed.iter().any(|facet| view.said.done(*facet).any(|said| denied(said.moment)));
     let excused = view.said.not_affected().is_some_and(|(_, at)| denied(at));
     let gone = view.said.gone().is_some_and(|at| view.track.last_answer > Some(at) && !marks.picture.gone);
@@ -78,6 +82,10 @@ fn set_aside(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
         None
     } else if view.is_excused() && !marks.keys.serves_risky {
         Some(State::NotAffected)
+    } else if marks.picture.unknown > marks.picture.unknown_unrestarted {
+        Some(State::Unknown)
+    } else if marks.picture.bad_unrestarted + marks.picture.unknown_unrestarted > 0 {
+        Some(State::PatchedNotRestarted)
     } else {
         Some(State::Unknown)
     }
@@ -87,7 +95,8 @@ fn set_aside(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
 /// turn that into an end.
 fn is_unhealed(view: &View<'_, '_>) -> bool {
     let unhealed = |e: &Endpoint<'_>| e.last_bad.is_some() && e.clean_since.is_none();
-    view.track.endpoints.iter().any(|e| unhealed(e) && view.track.class(e, view.said) != Class::Left)
+    let counts = |e| !matches!(view.track.class(e, view.said), Class::Left | Class::Deferred);
+    view.track.endpoints.iter().any(|e| unhealed(e) && counts(e))
 }
 
 /// Clean now, and something is owed.

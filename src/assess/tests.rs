@@ -3,8 +3,10 @@
 //! The language: `s2` goes on to sweep 2; `a@2 bad K1+E1` is a look at service `a`, second address, that
 //! saw keys K1 and E1 (`K1?`: other keys were not asked for; `K1/2`: its second certificate; keys that
 //! begin with `old` have certificates older than the disclosure); `a says patched ref`; `a waives all
-//! 5h`; `secret x says old-refused ref`; `wait 5h`.
+//! 5h`; `secret x says old-refused ref`; `wait 5h`; `host h@2 1.0.1e 1.0.1g` is a document of host `h`, which has the
+//! second address: what listens on port 443 runs the first version, and the second one lies on disk.
 
+mod beside;
 mod keys;
 mod people;
 mod states;
@@ -44,6 +46,9 @@ fn tell_on(mut history: History, text: &str) -> History {
     for step in text.split(';').map(str::trim).filter(|s| !s.is_empty()) {
         let words: Vec<&str> = step.split_whitespace().collect();
         match words.as_slice() {
+            ["host", place, runs, disk @ ..] => {
+                beside::collected(&mut history, place, runs, disk.first().copied());
+            }
             ["wait", hours] => history.now = history.now.plus_seconds(hours_of(hours)),
             ["secret", id, "says", state, rest @ ..] => {
                 let state = state.parse().expect(step);

@@ -4,8 +4,9 @@
 //! here knows about other observations, claims or time: what a service owes is for the other files.
 
 use crate::model::{
+    disclosure::Disclosure,
     observation::{Contact, Observation},
-    verdict::{Disclosure, Grade, Judgement, Reason, Verdict},
+    verdict::{Grade, Judgement, Reason, Verdict},
 };
 
 use super::heartbleed;

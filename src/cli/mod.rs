@@ -27,10 +27,12 @@ macro_rules! words {
     };
 }
 
+mod assess;
 mod attest;
 mod checklist;
 mod completions;
 mod console;
+mod disclosure;
 mod drill;
 mod export;
 mod host;
@@ -51,6 +53,7 @@ Examples:
   allclear checklist --owner team-web       what one owner has to do, in order
   allclear verify --service web01:443       sweep again, exit 0 when the gate holds
   allclear host collect                     which OpenSSL this host has, on disk and running
+  allclear assess --disclosure CVE-2026-84782   where do we run it? from stored evidence, no traffic
   allclear export tracker -o tracker.csv    one row a service for the spreadsheet
 
 Exit codes: 0 done, 1 open findings, 2 usage, 3 coverage incomplete, 4 regression, 5 bad input,
@@ -106,6 +109,7 @@ pub(crate) struct Globals {
 enum Command {
     Drill(drill::DrillArgs),
     Sweep(Box<sweep::SweepArgs>),
+    Assess(assess::AssessArgs),
     Status(status::StatusArgs),
     Verify(Box<verify::VerifyArgs>),
     Checklist(checklist::ChecklistArgs),
@@ -114,6 +118,7 @@ enum Command {
     Waive(waive::WaiveArgs),
     Host(host::HostArgs),
     Inventory(inventory::InventoryArgs),
+    Disclosure(disclosure::DisclosureArgs),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -148,6 +153,7 @@ impl Cli {
         match &self.command {
             Command::Drill(args) => args.run(g, console),
             Command::Sweep(args) => args.run(g, console),
+            Command::Assess(args) => args.run(g, console),
             Command::Status(args) => args.run(g, console),
             Command::Verify(args) => args.run(g, console),
             Command::Checklist(args) => args.run(g, console),
@@ -156,6 +162,7 @@ impl Cli {
             Command::Waive(args) => args.run(g, console),
             Command::Host(args) => args.run(g, console),
             Command::Inventory(args) => args.run(g, console),
+            Command::Disclosure(args) => args.run(g, console),
             Command::Completions(args) => args.run(console),
             Command::Man(args) => args.run(console),
         }

@@ -34,7 +34,7 @@ impl StatusArgs {
             })
             .map_err(Error::stdout)?;
         if !self.json {
-            let hosts = hosts::beside(&globals.incident, &judged)?.hosts;
+            let hosts = hosts::beside(&judged).hosts;
             if !hosts.is_empty() {
                 let line =
                     format!("Host evidence: {}; see allclear host show", report::hosts::summary(&hosts));

@@ -202,7 +202,7 @@ impl SweepArgs {
             Some(path) => Some((path.display().to_string(), read(path)?)),
             None => None,
         };
-        settings.set_disclosures(&globals.disclosure)?;
+        settings.set_disclosures(&globals.disclosure, &globals.incident)?;
         Ok(settings)
     }
 

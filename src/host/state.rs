@@ -2,7 +2,7 @@
 //!
 //! Nothing is merged into one document: which tool saw what stays visible.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{document, import, pack};
 use crate::model::{
@@ -41,7 +41,13 @@ pub struct Hosts {
 impl Hosts {
     /// Takes one piece of evidence; the newest of each kind counts.
     pub fn add(&mut self, evidence: &HostEvidence) -> Result<(), pack::Error> {
-        let document = read(evidence)?;
+        let document = Arc::new(read(evidence)?);
+        self.take(evidence, document);
+        Ok(())
+    }
+
+    /// The same, where the document was read already.
+    pub fn take(&mut self, evidence: &HostEvidence, document: Arc<Document>) {
         let states = self.by_name.entry(evidence.host.to_lowercase()).or_default();
         if let Some(failure) = &document.header.coverage.failed {
             if states.is_empty() {
@@ -51,7 +57,7 @@ impl Hosts {
             for state in states {
                 state.failed = Some((evidence.at, failure.clone()));
             }
-            return Ok(());
+            return;
         }
         let look =
             Look { at: evidence.at, origin: evidence.origin, source: evidence.source.clone(), document };
@@ -59,7 +65,7 @@ impl Hosts {
             let state = first(states, |_| true, &evidence.host);
             state.others.retain(|other| other.origin != evidence.origin);
             state.others.push(look);
-            return Ok(());
+            return;
         }
         let state = first(states, |state| is_same_machine(state, &look.document), &evidence.host);
         state.failed = None;
@@ -68,7 +74,6 @@ impl Hosts {
         if states.iter().any(|s| s.latest.is_some()) {
             states.retain(|s| s.looks().next().is_some());
         }
-        Ok(())
     }
 
     /// Every host, by name.
@@ -133,7 +138,7 @@ fn take(state: &mut HostState, look: Look) {
 
 /// What an earlier document says of files alone.
 fn files_of(mut look: Look) -> Look {
-    let document = &mut look.document;
+    let document = Arc::make_mut(&mut look.document);
     document.libraries.retain(|l| matches!(l.kind, CopyKind::Disk | CopyKind::Archive));
     document.packages.clear();
     document.processes.clear();

@@ -5,12 +5,15 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     claim::Justification,
+    disclosure::{Disclosure, DisclosureId},
     facet::{Facets, Regression, State},
     ids::{RowId, Sha256, Spki, SweepId},
+    joined::{Conflict, Graded, HostView},
     observation::Certificate,
     policy::Policy,
+    service::TlsStack,
     time::Timestamp,
-    verdict::{Disclosure, DisclosureId, Reason, Verdict},
+    verdict::{Reason, Verdict},
     vocabulary,
 };
 
@@ -117,6 +120,14 @@ pub struct ServiceAssessment {
     pub waiver: Option<StandingClaim>,
     /// A justification of not being affected.
     pub justification: Option<Justification>,
+    /// What hosts say of it, each at its last word, by host and address.
+    pub hosts: Vec<HostView>,
+    /// Where network and host say opposite things.
+    pub conflicts: Vec<Conflict>,
+    /// How it comes by its TLS code, by the best evidence there is.
+    pub linkage: Option<Graded<TlsStack>>,
+    /// The version that decided, and what it was compared with, by the best evidence there is.
+    pub version: Option<Graded<String>>,
 }
 
 impl ServiceAssessment {

@@ -6,9 +6,11 @@
 pub mod assessment;
 pub mod checklist;
 pub mod claim;
+pub mod disclosure;
 pub mod facet;
 pub mod host;
 pub mod ids;
+pub mod joined;
 pub mod loading;
 pub mod observation;
 pub mod policy;

@@ -110,6 +110,9 @@ pub struct Policy {
     pub stale_after_days: u32,
     /// How many unreachable sweeps in a row prove a decommissioning. Default 2.
     pub decommission_sweeps: u32,
+    /// Whether keys and secrets are owed for disclosures that leave it to policy (a leak that needs a man in the
+    /// middle, a few bytes of memory). Default no.
+    pub rotate_by_policy: bool,
 }
 
 impl Policy {
@@ -119,12 +122,13 @@ impl Policy {
             FacetKind::ALL.iter().map(|kind| format!("{kind} {}", self.minimum_grades.of(*kind))).collect();
         format!(
             "presumption {}; minimum grades {}; confirming sweep {} h after everything is done; stale after {} days; \
-             {} unreachable sweeps prove a decommissioning",
+             {} unreachable sweeps prove a decommissioning; rotation that is left to policy is {}owed",
             self.presume,
             grades.join(", "),
             self.confirm_after_hours,
             self.stale_after_days,
-            self.decommission_sweeps
+            self.decommission_sweeps,
+            if self.rotate_by_policy { "" } else { "not " }
         )
     }
 }
@@ -138,6 +142,7 @@ impl Default for Policy {
             confirm_after_hours: 0,
             stale_after_days: 30,
             decommission_sweeps: 2,
+            rotate_by_policy: false,
         }
     }
 }

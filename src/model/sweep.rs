@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     claim::Claim,
+    host::Document,
     ids::{Sha256, SweepId},
     observation::Observation,
     secret::Secret,
@@ -87,4 +88,18 @@ pub struct Evidence {
     pub observations: Vec<Observation>,
     /// Every claim, in the order it was recorded.
     pub claims: Vec<Claim>,
+    /// Every document that hosts gave, in the order it was recorded. Packages that no disclosure is about may be
+    /// left out.
+    pub hosts: Vec<HostDocument>,
+}
+
+/// One document of one host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostDocument {
+    /// The host's name, as it was asked or named.
+    pub host: String,
+    /// When it was so: by the host's clock, but not later than we had it.
+    pub at: Timestamp,
+    /// What it says.
+    pub document: Arc<Document>,
 }

@@ -1,10 +1,8 @@
 //! What an observation means for a disclosure: six verdicts, a closed list of reasons, grades of evidence.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::{host::TlsLibrary, time::Timestamp, version::OpensslVersion, vocabulary};
+use super::{disclosure::DisclosureId, vocabulary};
 
 vocabulary! {
     /// The six verdicts. Only the second and third are clean: unknown is never clean.
@@ -134,54 +132,6 @@ vocabulary! {
         E3 = "E3",
         /// Host and network agree.
         E4 = "E4",
-    }
-}
-
-/// A disclosure's id, such as `CVE-2014-0160`.
-pub type DisclosureId = Arc<str>;
-
-/// What assessment has to know about a disclosure. The catalogue's file holds more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Disclosure {
-    /// The primary id.
-    pub id: DisclosureId,
-    /// Other names it goes by, in lower case.
-    pub aliases: Vec<String>,
-    /// A title for people.
-    pub title: String,
-    /// When it became public.
-    pub disclosed_at: Timestamp,
-    /// What it leaks, for people.
-    pub leaks: String,
-    /// What the engineer on call must be told before anything else.
-    pub first_words: Vec<String>,
-    /// Links for people.
-    pub links: Vec<String>,
-    /// Releases of OpenSSL with the hole. Everything outside of them was analysed and has it not.
-    #[serde(default)]
-    pub openssl: Vec<OpensslRange>,
-    /// The function without which the code is not in a build, where there is such a one: its symbol.
-    #[serde(default)]
-    pub feature: Option<String>,
-    /// Other libraries that cannot have it.
-    #[serde(default)]
-    pub never_in: Vec<TlsLibrary>,
-}
-
-/// A run of OpenSSL releases with a hole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpensslRange {
-    /// The first one that has it.
-    pub from: OpensslVersion,
-    /// The first one after it that has it no more.
-    pub before: OpensslVersion,
-}
-
-impl OpensslRange {
-    /// Whether a release is in the run.
-    pub fn holds(&self, version: &OpensslVersion) -> bool {
-        *version >= self.from && *version < self.before
     }
 }
 

@@ -6,23 +6,28 @@ use std::{
     future::Future,
     io::{Read as _, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use rayon::prelude::*;
+
 use crate::{
-    assess,
+    assess::{BuildIds, Judge},
     clock::Clock,
+    disclosure::Catalogue,
     error::Error,
     host::{collect, document, import, pack, ssh, state::Hosts},
     model::{
+        disclosure::Disclosure,
         host::{
             Collector, Document, Failure, FailureCode, Header, HostEvidence, HostJudged, HostState, Look,
-            Origin,
+            Origin, Package,
         },
         service::Service,
+        sweep::HostDocument,
         time::Timestamp,
-        verdict::Disclosure,
     },
-    pipeline::judged,
+    pipeline::{catalogue, judged},
     store::{Reader, Store},
 };
 
@@ -366,9 +371,66 @@ fn failed(host: &str, by: Collector, failure: Failure, at: Timestamp) -> Result<
 #[derive(Debug)]
 pub struct Judged {
     /// The disclosure.
-    pub disclosure: Disclosure,
+    pub disclosure: Arc<Disclosure>,
     /// The hosts, by name.
     pub hosts: Vec<HostJudged>,
+}
+
+/// All that hosts gave, read.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Every document, in the order it was recorded.
+    pub documents: Vec<HostDocument>,
+    /// The hosts as they stand, by name.
+    pub states: Vec<HostState>,
+}
+
+/// Texts that are read at the same time.
+const TOGETHER: usize = 64;
+
+/// Reads every document of the incident file. Of packages only those stay that `keep` asks for: thousands of hosts
+/// have millions of others.
+pub(super) fn gather(
+    reader: &Reader,
+    incident: &Path,
+    keep: impl Fn(&Package) -> bool + Sync,
+) -> Result<Gathered, Error> {
+    let mut gathered = Gathered::default();
+    let mut hosts = Hosts::default();
+    let mut waiting: Vec<HostEvidence> = Vec::with_capacity(TOGETHER);
+    let mut broken = None;
+    let mut read_all = |waiting: &mut Vec<HostEvidence>| {
+        let documents: Vec<_> = waiting.par_iter().map(crate::host::state::read).collect();
+        for (evidence, document) in waiting.drain(..).zip(documents) {
+            let mut document = match document {
+                Ok(document) => document,
+                Err(error) => {
+                    broken.get_or_insert(error.to_string());
+                    continue;
+                }
+            };
+            document.packages.retain(|p| keep(p));
+            let document = Arc::new(document);
+            gathered.documents.push(HostDocument {
+                host: evidence.host.clone(),
+                at: document.header.at.min(evidence.at),
+                document: document.clone(),
+            });
+            hosts.take(&evidence, document);
+        }
+    };
+    reader.for_each_host(|evidence| {
+        waiting.push(evidence);
+        if waiting.len() == TOGETHER {
+            read_all(&mut waiting);
+        }
+    })?;
+    read_all(&mut waiting);
+    if let Some(what) = broken {
+        return Err(Error::Tampered { path: incident.to_path_buf(), what });
+    }
+    gathered.states = hosts.into_states();
+    Ok(gathered)
 }
 
 /// Reads all host evidence of the incident file and judges it. Contacts nothing.
@@ -376,42 +438,42 @@ pub fn judged(incident: &Path, disclosure: Option<&str>) -> Result<Judged, Error
     let reader = Reader::open(incident)?;
     judged::sound_chain(&reader, incident)?;
     let first = reader.incident()?.disclosures.first().cloned();
-    judge_all(&reader, incident, judged::disclosure_of(disclosure, first.as_deref())?)
+    let catalogue = catalogue::of_reader(&reader)?;
+    let disclosure = catalogue::chosen(&catalogue, disclosure, first.as_deref())?;
+    let gathered = gather(&reader, incident, |_| true)?;
+    Ok(judge_all(&gathered.documents, &gathered.states, disclosure))
 }
 
-/// The hosts of an incident that was read and found sound just now: the chain is not gone over again.
-pub fn beside(incident: &Path, judged: &judged::Judged) -> Result<Judged, Error> {
-    judge_all(&Reader::open(incident)?, incident, judged.assessment.disclosure.clone())
+/// The hosts of an incident that was read just now.
+pub fn beside(judged: &judged::Judged) -> Judged {
+    judge_all(&judged.evidence.hosts, &judged.hosts, Arc::new(judged.assessment.disclosure.clone()))
 }
 
-fn judge_all(reader: &Reader, incident: &Path, disclosure: Disclosure) -> Result<Judged, Error> {
-    let mut hosts = Hosts::default();
-    let mut broken = None;
-    reader.for_each_host(|evidence| {
-        if let Err(error) = hosts.add(&evidence) {
-            broken.get_or_insert(error.to_string());
-        }
-    })?;
-    if let Some(what) = broken {
-        return Err(Error::Tampered { path: incident.to_path_buf(), what });
+/// Judges hosts as they stand. What older documents tell of builds helps to know the newer ones.
+pub fn judge_all(documents: &[HostDocument], states: &[HostState], disclosure: Arc<Disclosure>) -> Judged {
+    let mut builds = BuildIds::default();
+    for host in documents {
+        builds.learn(&host.document);
     }
-    let hosts = hosts.into_states().into_iter().map(|state| judge(state, &disclosure)).collect();
-    Ok(Judged { disclosure, hosts })
+    let judge = Judge::new(&disclosure);
+    let hosts = states
+        .par_iter()
+        .map(|state| HostJudged {
+            assessed: state.looks().map(|look| judge.document(&look.document, &builds)).collect(),
+            state: state.clone(),
+        })
+        .collect();
+    Judged { disclosure, hosts }
 }
 
 /// Judges one collected document, without an incident file.
 pub fn judged_here(collection: collect::Collection, disclosure: Option<&str>) -> Result<Judged, Error> {
-    let disclosure = judged::disclosure_of(disclosure, None)?;
-    let document = document::complete(collection.document, collection.ms);
+    let disclosure = catalogue::chosen(&Catalogue::built_in()?, disclosure, None)?;
+    let document = Arc::new(document::complete(collection.document, collection.ms));
     let look =
         Look { at: document.header.at, origin: Origin::Document, source: "this host".to_owned(), document };
     let host = look.document.header.host.clone();
+    let told = HostDocument { host: host.clone(), at: look.at, document: look.document.clone() };
     let state = HostState { host, latest: Some(look), failed: None, others: Vec::new() };
-    let hosts = vec![judge(state, &disclosure)];
-    Ok(Judged { disclosure, hosts })
-}
-
-fn judge(state: HostState, disclosure: &Disclosure) -> HostJudged {
-    let assessed = state.looks().map(|look| assess::judge_copies(&look.document, disclosure)).collect();
-    HostJudged { state, assessed }
+    Ok(judge_all(&[told], &[state], disclosure))
 }

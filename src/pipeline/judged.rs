@@ -7,19 +7,21 @@ use std::{
 };
 
 use crate::{
-    assess, disclosure,
+    assess,
+    disclosure::Catalogue,
     error::Error,
     model::{
         assessment::{Assessment, Change, ServiceAssessment},
         checklist::Line,
+        disclosure::Disclosure,
+        host::HostState,
         ids::{RowId, SweepId},
         observation::Observation,
         policy::Policy,
         sweep::Evidence,
         time::Timestamp,
-        verdict::Disclosure,
     },
-    pipeline::source::settings_of,
+    pipeline::{catalogue, hosts, source::settings_of},
     remediate,
     report::{self, View},
     store::Reader,
@@ -32,6 +34,8 @@ pub struct Judged {
     pub evidence: Evidence,
     /// What follows from it.
     pub assessment: Assessment,
+    /// The hosts as they stand, by name.
+    pub hosts: Vec<HostState>,
 }
 
 /// What decides how evidence is judged.
@@ -44,13 +48,28 @@ pub struct Choice {
 }
 
 /// Reads the incident file.
-pub fn evidence(incident: &Path) -> Result<Evidence, Error> {
+pub fn evidence(incident: &Path) -> Result<Read, Error> {
     let reader = Reader::open(incident)?;
     let mut evidence = reader.evidence()?;
     sound(&reader, &evidence, incident)?;
     let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets);
     evidence.secrets.extend(implied);
-    Ok(evidence)
+    let catalogue = catalogue::of_reader(&reader)?;
+    let about = catalogue::Packages::of(&catalogue);
+    let gathered = hosts::gather(&reader, incident, |package| about.holds(package))?;
+    evidence.hosts = gathered.documents;
+    Ok(Read { evidence, hosts: gathered.states, catalogue })
+}
+
+/// An incident file, read.
+#[derive(Debug)]
+pub struct Read {
+    /// Everything that it holds.
+    pub evidence: Evidence,
+    /// The hosts as they stand, by name.
+    pub hosts: Vec<HostState>,
+    /// The built-in disclosures, and those that were taken in.
+    pub catalogue: Catalogue,
 }
 
 /// Whether the evidence is what was recorded. Nothing is concluded from a file that somebody edited: a row
@@ -77,21 +96,17 @@ pub(super) fn sound_chain(reader: &Reader, incident: &Path) -> Result<(), Error>
 
 /// Reads the incident file and judges it.
 pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, Error> {
-    let evidence = evidence(incident)?;
-    let disclosure = chosen_disclosure(&evidence, choice)?;
-    let policy = policy(&evidence, choice)?;
-    let assessment = assess::assess(&evidence, &disclosure, &policy, now);
-    Ok(Judged { evidence, assessment })
+    let read = evidence(incident)?;
+    let first = read.evidence.incident.disclosures.first().map(String::as_str);
+    let disclosure = catalogue::chosen(&read.catalogue, choice.disclosure.as_deref(), first)?;
+    let policy = policy(&read.evidence, choice)?;
+    let assessment = assess::assess(&read.evidence, &disclosure, &policy, now);
+    Ok(Judged { evidence: read.evidence, assessment, hosts: read.hosts })
 }
 
-fn chosen_disclosure(evidence: &Evidence, choice: &Choice) -> Result<Disclosure, Error> {
-    let first = evidence.incident.disclosures.first().map(String::as_str);
-    disclosure_of(choice.disclosure.as_deref(), first)
-}
-
-/// The disclosure that was asked for, else the one that the incident began with, else the first of all.
-pub(super) fn disclosure_of(asked: Option<&str>, first: Option<&str>) -> Result<Disclosure, Error> {
-    Ok(disclosure::find(asked.or(first).unwrap_or("heartbleed"))?)
+/// Judges what was read against one more disclosure.
+pub fn against(read: &Read, disclosure: &Disclosure, choice: &Choice, now: Timestamp) -> Result<Assessment, Error> {
+    Ok(assess::assess(&read.evidence, disclosure, &policy(&read.evidence, choice)?, now))
 }
 
 fn policy(evidence: &Evidence, choice: &Choice) -> Result<Policy, Error> {

@@ -3,6 +3,8 @@
 //! The only module that knows every stage. It decides order and hands values on; it has no opinion
 //! of its own on what evidence means, how a probe speaks or how a report looks.
 
+pub mod assessing;
+pub mod catalogue;
 pub mod claims;
 pub mod hosts;
 pub mod judged;

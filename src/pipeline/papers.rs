@@ -82,6 +82,8 @@ fn context(judged: &Judged, which: Which<'_>, lines: &[Line]) -> Result<Context,
         policy: assessment.policy.summary(),
         chain_head: evidence.incident.chain_head.to_string(),
         first_words: d.first_words.clone(),
+        preconditions: d.preconditions.clone(),
+        rotate: d.rotate.steps.clone(),
         tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),
         nothing_owed,
     })

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     io::Write,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,9 +15,10 @@ use crate::{
     assess,
     error::Error,
     model::{
+        disclosure::Disclosure,
         observation::Observation,
         sweep::SweepState,
-        verdict::{Disclosure, Reason, Verdict},
+        verdict::{Reason, Verdict},
     },
     report,
     store::Store,
@@ -69,7 +71,7 @@ pub struct Recorder<'a, 's> {
     /// The incident file.
     pub store: &'a mut Store,
     /// What observations are judged against.
-    pub disclosures: &'a [Disclosure],
+    pub disclosures: &'a [Arc<Disclosure>],
     /// Where JSON lines go, if they are wanted.
     pub jsonl: Option<&'s mut (dyn Write + Send)>,
     /// Who is told.

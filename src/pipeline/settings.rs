@@ -1,15 +1,15 @@
 //! The settings of one sweep: what was typed, made whole with its defaults (DESIGN: `sweep` options).
 //! Stored with the sweep, so that `--resume` goes on under the same rules.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::probe::Depth;
 use crate::{
-    disclosure,
     error::Error,
     model::{policy::Policy, wrap::Wrap},
+    pipeline::catalogue,
 };
 
 /// Everything that a sweep needs to know besides its services.
@@ -61,10 +61,11 @@ pub enum Resolve {
 }
 
 impl Settings {
-    /// Takes disclosures by id or alias; none given keeps what is set.
-    pub fn set_disclosures(&mut self, names: &[String]) -> Result<(), Error> {
+    /// Takes disclosures by id or alias, from the catalogue as an incident has it; none given keeps what is set.
+    pub fn set_disclosures(&mut self, names: &[String], incident: &Path) -> Result<(), Error> {
         if !names.is_empty() {
-            let found = names.iter().map(|name| disclosure::find(name));
+            let catalogue = catalogue::of(incident)?;
+            let found = names.iter().map(|name| catalogue.find(name));
             self.disclosures = found.map(|d| d.map(|d| d.id.to_string())).collect::<Result<_, _>>()?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, ops::ControlFlow, path::Path, sync::Arc, time::
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    catalogue,
     plan::{self, Fate, Planned, Planner},
     record::{Counts, Progress, Recorder, state_of},
     runtime,
@@ -25,10 +26,11 @@ use crate::{
     error::Error,
     inventory::resolve::Resolver,
     model::{
+        disclosure::Disclosure,
         ids::SweepId,
         observation::{Contact, Observation, Skip},
         service::Service,
-        verdict::{Disclosure, Reason},
+        verdict::Reason,
     },
     probe::{
         self, Context, Job,
@@ -66,11 +68,6 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
-/// The disclosures that a sweep's settings name.
-pub fn disclosures(settings: &Settings) -> Result<Vec<Disclosure>, Error> {
-    settings.disclosures.iter().map(|id| disclosure::find(id).map_err(Error::from)).collect()
-}
-
 /// The planner for a sweep that stands in the incident file.
 pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
     let mut services = Vec::new();
@@ -99,8 +96,10 @@ pub fn run(
     clock: &Clock,
     sinks: Sinks<'_>,
 ) -> Result<Outcome, Error> {
-    let disclosures = disclosures(&prepared.settings)?;
     let reader = Reader::open(incident)?;
+    let catalogue = catalogue::of_reader(&reader)?;
+    let disclosures: Vec<Arc<Disclosure>> =
+        prepared.settings.disclosures.iter().map(|id| catalogue.find(id)).collect::<Result<_, _>>()?;
     let planner = planner(&reader, prepared)?;
     let runtime = runtime::start()?;
     let (rows_in, rows_out) = mpsc::channel(ROWS);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     draft::Drafts,
     fleet::{COMMAND, Fleet, has_history, waived},
-    unknown::{self, Advice},
+    unknown::{self, Advice, Decides},
     words::{shell, ticks, verify},
 };
 use crate::model::{
@@ -74,7 +74,7 @@ fn question(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) ->
         } else {
             format!(" (at {})", ticks(&places))
         },
-        advice: unknown::advice(service, reason),
+        advice: unknown::advice(service, judged, reason, fleet.assessment.disclosure.probe.kind),
         state: judged.state,
         line_state: LineState::Open,
         seen: None,
@@ -107,7 +107,7 @@ fn line(fleet: &Fleet<'_>, question: Question, id: String, rows: Vec<RowId>) -> 
         "Find out whether they are affected"
     };
     let mut line = fleet.line(id, Tier::A, "A0", title, rows);
-    let Advice { why, steps, looks } = question.advice;
+    let Advice { why, steps, by } = question.advice;
     line.why = if line.services.len() == 1 {
         format!("Nobody knows{}: {why}. Unknown is never clean.", question.at)
     } else {
@@ -117,16 +117,24 @@ fn line(fleet: &Fleet<'_>, question: Question, id: String, rows: Vec<RowId>) -> 
             line.services.len()
         )
     };
-    line.steps = steps.iter().map(|s| (*s).to_owned()).collect();
+    line.steps = steps;
     let all = alike(question.owner.as_deref(), question.state);
-    line.tool_checks = Some(if looks {
-        let which = if line.services.len() > NAMED { all.clone() } else { fleet.which(&line.services) };
-        format!("Whether a new look decides: `{}`.", verify(&which, None))
-    } else {
-        "Nothing: another look would not decide. What you record here does.".to_owned()
+    line.tool_checks = Some(match &by {
+        Decides::Look => {
+            let which = if line.services.len() > NAMED { all.clone() } else { fleet.which(&line.services) };
+            format!("Whether a new look decides: `{}`.", verify(&which, None))
+        }
+        Decides::Host(collect) => {
+            format!("Whether its host's evidence decides: {collect}, then `allclear status`.")
+        }
+        Decides::People => "Nothing: another look would not decide. What you record here does.".to_owned(),
     });
     line.attest = Some(commands(fleet, &line.services, &all, question.state));
-    let wanted = if looks { "A look that decides" } else { "A dated test by other means" };
+    let wanted = match by {
+        Decides::Look => "A look that decides",
+        Decides::Host(_) => "Host evidence that decides",
+        Decides::People => "A dated test by other means",
+    };
     line.evidence_wanted =
         format!("{wanted}, a document that shows why it cannot be affected, or proof that it is gone.");
     line.state = question.line_state;

@@ -154,6 +154,12 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Whether a facet is owed by any of some services; also where nobody assessed them.
+    pub(super) fn owed_by_any(&self, rows: &[RowId], kind: FacetKind) -> bool {
+        let value = |row: &RowId| self.assessment_of(row).map(|s| s.facets.get(kind).value);
+        rows.is_empty() || rows.iter().any(|row| value(row) != Some(FacetValue::NotApplicable))
+    }
+
     /// Fills state, grade and what was seen of a line that stands for one facet of one service.
     pub(super) fn fill(&self, line: &mut Line, service: &ServiceAssessment, kind: FacetKind) {
         let facet = service.facets.get(kind);

@@ -26,10 +26,13 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
     for key in &exposed {
         let plan = Plan::new(fleet, key, &served, names.of(key.spki));
         keyed.extend(key.endpoints.iter().map(|e| &e.row_id));
+        if !fleet.owed_by_any(&plan.rows, FacetKind::Rekeyed) {
+            continue; // the disclosure does not reach keys
+        }
         let waits = if plan.serving.is_empty() { &plan.rows } else { &plan.serving };
         let first: Vec<usize> = waits.iter().flat_map(|row| drafts.leak_closed(row)).collect();
         let rekey = drafts.push(plan.rekey(), first);
-        if !key.certificates.is_empty() {
+        if !key.certificates.is_empty() && fleet.owed_by_any(&plan.rows, FacetKind::Revoked) {
             drafts.push(plan.revoke(), [rekey]);
         }
     }
@@ -44,7 +47,8 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
             drafts.push(unseen_key(fleet, row), first.iter().copied());
         }
         let restart_owed = judged.facets.restarted.value != FacetValue::NotApplicable;
-        if restart_owed && !has_ticket_secret(fleet, row) {
+        let in_memory = owes_key || judged.facets.secrets.value != FacetValue::NotApplicable;
+        if restart_owed && in_memory && !has_ticket_secret(fleet, row) {
             drafts.push(tickets(fleet, row), first);
         }
     }

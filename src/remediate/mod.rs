@@ -10,15 +10,17 @@
 //! `report`. What it knows about service and secret types is data, in `service_types.toml` and
 //! `secret_types.toml`.
 //!
-//! Codes beside those of the secret table: `A0` find out, `A1` install the fix, `A2` restart, `B1r`
+//! Codes beside those of the secret table: `A0` find out, `A0c` settle what network and host say, `A1` install the fix, `A2` restart, `B1r`
 //! revoke the old certificates, `C0` a secret of a type that the table does not know.
 
+mod conflict;
 mod draft;
 mod exposed;
 mod find_out;
 mod fleet;
 mod implied;
 mod keys;
+mod on_hosts;
 mod order;
 mod owners;
 mod prove;
@@ -45,6 +47,7 @@ pub fn checklist(evidence: &Evidence, assessment: &Assessment) -> Vec<Line> {
     let fleet = fleet::Fleet::new(evidence, assessment, Types::embedded());
     let mut drafts = draft::Drafts::default();
     find_out::lines(&fleet, &mut drafts);
+    conflict::lines(&fleet, &mut drafts);
     stop::lines(&fleet, &mut drafts);
     keys::lines(&fleet, &mut drafts);
     secrets::lines(&fleet, &mut drafts);

@@ -156,7 +156,7 @@ enum Urgency {
 fn urgency(fleet: &Fleet<'_>, line: &Line) -> Urgency {
     let leaks = || line.services.iter().filter_map(|row| fleet.assessment_of(row)).any(vulnerable);
     match line.tier {
-        Tier::A if line.code == "A0" => Urgency::Unknown,
+        Tier::A if line.code == "A0" || (line.code == "A0c" && !leaks()) => Urgency::Unknown,
         Tier::A if !leaks() => Urgency::Closed,
         _ => Urgency::Leaks,
     }

@@ -10,6 +10,7 @@ use super::{
 use crate::model::{
     assessment::SecretAssessment,
     checklist::{Line, LineState},
+    facet::FacetKind,
     ids::RowId,
     secret::{Secret, SecretState, Tier},
     time::Timestamp,
@@ -28,7 +29,7 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
             }
             continue;
         }
-        if !in_reach(fleet, &rows, judged) {
+        if !in_reach(fleet, &rows, judged) || !fleet.owed_by_any(&rows, FacetKind::Secrets) {
             continue;
         }
         let mut first: Vec<usize> = rows.iter().flat_map(|row| drafts.leak_closed(row)).collect();

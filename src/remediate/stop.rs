@@ -4,6 +4,7 @@
 use super::{
     draft::Drafts,
     fleet::{Fleet, is_appliance, leaked, sentence, settled, vulnerable},
+    on_hosts,
     types::ServiceType,
     words::{attest_facet, seen, tick, ticks, verify},
 };
@@ -11,6 +12,7 @@ use crate::model::{
     assessment::{EndpointAssessment, ServiceAssessment},
     checklist::{Line, LineState},
     facet::{FacetKind, FacetValue, Regression, State},
+    host::ActKind,
     secret::Tier,
     service::{Service, TlsStack},
     verdict::{Grade, Verdict},
@@ -37,6 +39,32 @@ fn own_line(fleet: &Fleet<'_>, service: &Service, code: &str, title: &str) -> Li
     fleet.line(format!("{}/{code}", service.row_id), Tier::A, code, title, vec![service.row_id.clone()])
 }
 
+/// Whether that work puts fixed code on disk.
+const fn installs(kind: ActKind) -> bool {
+    matches!(kind, ActKind::Upgrade | ActKind::Rebuild | ActKind::Recreate)
+}
+
+/// What hosts say has to be installed, with a title for it; nothing where no host says.
+fn exact_fix(judged: &ServiceAssessment) -> Option<(&'static str, Vec<String>)> {
+    let mut kinds = on_hosts::acts(judged, installs).map(|(_, act)| act.kind);
+    let first = kinds.next()?;
+    let title = match first {
+        _ if kinds.any(|kind| kind != first) => {
+            "Install the fixed version, and rebuild what has its own copy"
+        }
+        ActKind::Rebuild => "Rebuild with the fixed library",
+        ActKind::Recreate => "Rebuild the image and recreate the container",
+        _ => "Install the fixed version",
+    };
+    let mut steps = on_hosts::steps(judged, installs);
+    steps.extend(on_hosts::steps(judged, |kind| kind == ActKind::FindOut));
+    steps.push(
+        "Where other hosts, images or templates carry the same copy, do it there as well; only the hosts above were read."
+            .to_owned(),
+    );
+    Some((title, steps))
+}
+
 fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line {
     let kind = fleet.kind(service);
     let appliance = is_appliance(service, kind);
@@ -49,6 +77,7 @@ fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line
         TlsStack::Other => ("Install the fixed version", other_steps()),
         stack => ("Install the fixed version", package_steps(stack)),
     };
+    let (title, steps) = exact_fix(judged).filter(|_| !closed).unwrap_or((title, steps));
     let mut line = own_line(fleet, service, "A1", title);
     line.why = evidence(judged);
     line.steps = steps;
@@ -68,16 +97,36 @@ fn fix(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> Line
             line.why
         );
         line.impact = Some("Nothing.".to_owned());
-        line.tool_checks = Some("Nothing here: it cannot see packages.".to_owned());
     } else {
-        line.impact = Some("Nothing yet; the old code goes on running until the restart (A2).".to_owned());
-        line.tool_checks = Some(
-            "Nothing here: it cannot see packages. The restart (A2) shows whether the fix is in use."
-                .to_owned(),
-        );
+        let cut = on_hosts::cautions(judged, installs).map_or_else(String::new, |c| format!(" {c}"));
+        line.impact = Some(format!("Nothing yet; the old code goes on running until the restart (A2).{cut}"));
     }
+    line.tool_checks = Some(installed_checks(judged, appliance, service.tls_stack(), closed));
     fleet.fill(&mut line, judged, FacetKind::Patched);
+    add_words(&mut line, judged, on_hosts::said(judged, "has on disk what is", |h| h.disk.as_ref()));
     line
+}
+
+/// What is read to see what is installed: host evidence, where there can be any.
+fn installed_checks(judged: &ServiceAssessment, appliance: bool, stack: TlsStack, closed: bool) -> String {
+    let after = if closed { "" } else { " The restart (A2) shows whether the fix is in use." };
+    if appliance || stack == TlsStack::Provider {
+        return format!("Nothing here: no host can be read.{after}");
+    }
+    format!(
+        "What its host says of packages and copies: {}. No sweep sees them.{after}",
+        on_hosts::collect(judged)
+    )
+}
+
+/// Adds what hosts say to the evidence seen; its grade where nothing else gave one.
+fn add_words(line: &mut Line, judged: &ServiceAssessment, words: Vec<String>) {
+    if words.is_empty() || line.state == LineState::Waived {
+        return;
+    }
+    let parts: Vec<String> = line.evidence_seen.take().into_iter().chain(words).collect();
+    line.evidence_seen = sentence(&parts);
+    line.grade = line.grade.or(on_hosts::grade(judged));
 }
 
 /// Whether looks since the last bad one found the hole closed, and nobody has said how.
@@ -173,13 +222,21 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
     } else if provider {
         vec!["Nothing to restart on your side; ask the provider if the hole is still seen.".to_owned()]
     } else {
-        restart_steps(service, kind)
+        restart_steps(service, kind, on_hosts::steps(judged, |kind| kind == ActKind::Restart))
     };
-    line.impact = (!provider && !kind.drops.is_empty()).then(|| kind.drops.clone());
-    line.tool_checks = Some(format!(
-        "Whether every address is clean since the last bad look: `{}`.",
-        verify(&fleet.which(&line.services), None)
-    ));
+    let cut = on_hosts::cautions(judged, |kind| kind == ActKind::Restart);
+    let drops = (!provider && !kind.drops.is_empty()).then(|| kind.drops.clone());
+    let impact: Vec<String> = cut.into_iter().chain(drops).collect();
+    line.impact = (!impact.is_empty()).then(|| impact.join(" "));
+    let look = verify(&fleet.which(&line.services), None);
+    line.tool_checks = Some(if judged.hosts.is_empty() {
+        format!("Whether every address is clean since the last bad look: `{look}`.")
+    } else {
+        format!(
+            "Whether anything still runs the old code: {}; and whether every address is clean since the last bad look: `{look}`.",
+            on_hosts::collect(judged)
+        )
+    });
     let twice = fleet.assessment.policy.minimum_grades.restarted >= Grade::E3;
     line.evidence_wanted = if twice {
         "Every address clean in two sweeps, or from two vantages.".to_owned()
@@ -187,15 +244,37 @@ fn restart(fleet: &Fleet<'_>, service: &Service, judged: &ServiceAssessment) -> 
         "Every address clean in a sweep.".to_owned()
     };
     fleet.fill(&mut line, judged, FacetKind::Restarted);
+    add_words(&mut line, judged, on_hosts::said(judged, "runs what is", |h| h.running.as_ref()));
     line
 }
 
-fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
+/// `exact`: what hosts say has to be restarted; where they say nothing, what a service of that type usually is.
+fn restart_steps(service: &Service, kind: &ServiceType, exact: Vec<String>) -> Vec<String> {
     let mut steps = vec!["Only after the fix is installed.".to_owned()];
     steps.extend(kind.test.as_ref().map(|t| format!("Check its configuration first: `{t}`.")));
-    steps.push(match &kind.units {
+    if exact.is_empty() {
+        steps.push(usual_restart(service, kind));
+    } else {
+        steps.push("Restart, do not reload (a reload may keep the old library mapped).".to_owned());
+        steps.extend(exact);
+    }
+    steps.push(if service.tls_stack() == TlsStack::OpensslStatic {
+        "See that it runs the new build: `sudo ls -l /proc/PID/exe` names the new file, and not as deleted.".to_owned()
+    } else {
+        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned()
+    });
+    steps.push(
+        "Do it on every host and address behind the name; one old backend is enough to leak.".to_owned(),
+    );
+    steps
+}
+
+fn usual_restart(service: &Service, kind: &ServiceType) -> String {
+    match &kind.units {
         Some([debian, red_hat]) if debian == red_hat => {
-            format!("Restart, do not reload (a reload may keep the old library mapped): `sudo systemctl restart {debian}`.")
+            format!(
+                "Restart, do not reload (a reload may keep the old library mapped): `sudo systemctl restart {debian}`."
+            )
         }
         Some([debian, red_hat]) => format!(
             "Restart, do not reload (a reload may keep the old library mapped). Debian, Ubuntu: `sudo systemctl restart {debian}`; Red Hat and kin: `sudo systemctl restart {red_hat}`."
@@ -207,16 +286,7 @@ fn restart_steps(service: &Service, kind: &ServiceType) -> Vec<String> {
                 service.port
             )
         }
-    });
-    steps.push(if service.tls_stack() == TlsStack::OpensslStatic {
-        "See that it runs the new build: `sudo ls -l /proc/PID/exe` names the new file, and not as deleted.".to_owned()
-    } else {
-        "See that nothing still maps the old file: `sudo grep -lE 'lib(ssl|crypto).*deleted' /proc/[0-9]*/maps` prints nothing; `needrestart -r l` and `needs-restarting` say the same in other words.".to_owned()
-    });
-    steps.push(
-        "Do it on every host and address behind the name; one old backend is enough to leak.".to_owned(),
-    );
-    steps
+    }
 }
 
 /// Which endpoint, what was seen, when last: one sentence or two.

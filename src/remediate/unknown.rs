@@ -1,28 +1,98 @@
 //! What to do about a service that nobody could judge, by the reason why. Words alone.
 
-use crate::model::{service::Service, verdict::Reason};
+use super::on_hosts;
+use crate::model::{
+    assessment::ServiceAssessment, disclosure::ProbeKind, host::ActKind, service::Service, verdict::Reason,
+};
 
 /// Why the answer is missing, and the first steps towards it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Advice {
     /// A sentence about one service, without its end.
     pub(super) why: String,
-    pub(super) steps: &'static [&'static str],
-    /// Whether another look can decide.
-    pub(super) looks: bool,
+    pub(super) steps: Vec<String>,
+    /// What can decide.
+    pub(super) by: Decides,
 }
 
-/// The advice for a service, by the reason why its last look decided nothing.
-pub(super) fn advice(service: &Service, reason: Option<Reason>) -> Advice {
-    let looks = !matches!(reason, Some(Reason::WrapUnsupported | Reason::Fragile));
+/// What can decide about a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Decides {
+    /// Another look from the network.
+    Look,
+    /// Its host's own word; the command that asks for it.
+    Host(String),
+    /// Only what people find out.
+    People,
+}
+
+/// The advice for a service, by the reason why its last look decided nothing, and by what can be seen of the
+/// disclosure from the network at all.
+pub(super) fn advice(
+    service: &Service,
+    judged: &ServiceAssessment,
+    reason: Option<Reason>,
+    probe: ProbeKind,
+) -> Advice {
+    let find = on_hosts::steps(judged, |kind| kind == ActKind::FindOut);
+    let kept_away = matches!(reason, Some(Reason::Fragile));
+    if !kept_away && (probe != ProbeKind::BuiltIn || !find.is_empty()) {
+        return by_host(judged, reason, probe, find);
+    }
+    let by = match reason {
+        Some(Reason::WrapUnsupported | Reason::Fragile) => Decides::People,
+        _ => Decides::Look,
+    };
     let (why, steps) = words(reason);
     let why = if reason == Some(Reason::WrapUnsupported) {
         format!("this release does not speak `{}`, so nothing was asked", service.wrap)
     } else {
         why.to_owned()
     };
-    Advice { why, steps, looks }
+    Advice { why, steps: steps.iter().map(|s| (*s).to_owned()).collect(), by }
 }
+
+/// Where the network cannot tell, or a host was read and could not either: host evidence decides.
+fn by_host(
+    judged: &ServiceAssessment,
+    reason: Option<Reason>,
+    probe: ProbeKind,
+    find: Vec<String>,
+) -> Advice {
+    let collect = on_hosts::collect(judged);
+    let unseen = match probe {
+        ProbeKind::None => "it cannot be seen from the network",
+        ProbeKind::SafeActive | ProbeKind::Passive => "this release does not look for it from the network",
+        ProbeKind::BuiltIn => "the network could not tell",
+    };
+    let mut steps = vec![format!("Collect its host, as root: {collect}. Another sweep would not decide.")];
+    let why = if judged.hosts.is_empty() {
+        steps.push(
+            "Where no ssh leads there, run `allclear host collect` on the host itself and take in the document with `allclear host import FILE`."
+                .to_owned(),
+        );
+        format!("{unseen}, and its host was not read yet")
+    } else {
+        steps.extend(find);
+        steps.push(
+            "See what was compared: `allclear host show`. If the catalogue lacks the record of its distribution, take it in: `allclear disclosure import FILE`."
+                .to_owned(),
+        );
+        let reason = reason.map_or_else(String::new, |r| format!(" (`{r}`)"));
+        format!("{unseen}, and its host could not settle it{reason}")
+    };
+    steps.push(
+        "If it has no host that can be read, get a statement with a date from whoever makes or runs it."
+            .to_owned(),
+    );
+    Advice { why, steps, by: Decides::Host(collect) }
+}
+
+/// Where host evidence names a version, and nothing known of that version decides.
+const VERSION: &[&str] = &[
+    "See what was compared: `allclear host show`. If the catalogue lacks the record of its distribution, take it in: `allclear disclosure import FILE`.",
+    "Compare the version and build on the host with the advisory of its distribution or maker.",
+];
 
 fn words(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
     match reason {
@@ -108,6 +178,13 @@ fn words(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
                 "If it must not be probed, compare the version on the host with the advisory.",
             ],
         ),
+        Some(
+            Reason::BackportLikely
+            | Reason::RowUnconfirmed
+            | Reason::SymbolsUnavailable
+            | Reason::BranchNotAnalysed
+            | Reason::BannerOnly,
+        ) => ("the evidence decides nothing: what is known of its version does not tell", VERSION),
         Some(_) => (
             "the evidence decides nothing",
             &["Compare the version and build on the host with the advisory of its distribution or maker."],

@@ -11,6 +11,11 @@ pub(super) fn tick(name: &str) -> String {
     format!("`{}`", printable(name).replace('`', "'"))
 }
 
+/// A text that is not ours, inside a sentence: it opens no code of its own.
+pub(super) fn quiet(text: &str) -> String {
+    printable(text).replace('`', "'")
+}
+
 /// Names between backticks, the first few of them.
 pub(super) fn ticks(names: &[String]) -> String {
     let mut shown: Vec<String> = names.iter().take(NAMED).map(|n| tick(n)).collect();

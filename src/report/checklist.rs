@@ -82,6 +82,10 @@ pub struct Context {
     pub chain_head: String,
     /// What must be known before anything else, from the disclosure.
     pub first_words: Vec<String>,
+    /// What has to be so for the hole to matter, from the disclosure; empty where it does not say.
+    pub preconditions: String,
+    /// What the disclosure asks to be rotated, in this order.
+    pub rotate: Vec<String>,
     /// The version of the tool.
     pub tool: String,
     /// Services on which nothing is owed, with the reason.
@@ -111,6 +115,10 @@ pub struct View {
     pub first_words: Vec<String>,
     /// What must not be done in the wrong order.
     pub warnings: Vec<String>,
+    /// What has to be so for the hole to matter.
+    pub preconditions: String,
+    /// What is to be rotated, in this order.
+    pub rotate: Vec<String>,
     /// The version of the tool.
     pub tool: String,
     /// One list per owner.
@@ -269,6 +277,8 @@ fn view(lists: &[Checklist], context: &Context) -> View {
         } else {
             context.first_words.iter().map(|w| clean(w)).collect()
         },
+        preconditions: clean(&context.preconditions),
+        rotate: context.rotate.iter().map(|step| clean(step)).collect(),
         tool: clean(&context.tool),
         lists: lists.iter().map(list_view).collect(),
         nothing_owed: context.nothing_owed.iter().map(nothing_owed_view).collect(),

@@ -10,12 +10,10 @@ use std::{
 };
 
 use crate::model::{
-    host::{
-        CopiesAssessed, CopyRole, Document, HostJudged, Library, Listener, Look, Origin, Package, Process,
-        ProcessRole, Reach,
-    },
+    disclosure::Disclosure,
+    host::{CopiesAssessed, CopyRole, Document, Finding, HostJudged, Library, Look, Origin, Package},
     text::printable,
-    verdict::{Disclosure, Reason, Verdict},
+    verdict::Verdict,
 };
 
 use super::{
@@ -23,6 +21,7 @@ use super::{
     table::{self, Column, Table},
 };
 
+mod facts;
 mod head;
 mod lines;
 mod words;
@@ -31,9 +30,10 @@ pub use head::summary;
 pub use lines::{SCHEMA, jsonl};
 
 use words::{
-    from, named, number, old_sentence, open_to, place, provenance, restart_words, runner_words, runners,
-    socket, urgency, verdict_ink,
+    compared, from, old_sentence, place, provenance, restart_words, runner_words, runners, urgency,
+    verdict_ink,
 };
+pub(super) use words::{named, number};
 
 /// Rows of a list that are shown without `-v`.
 const FEW: usize = 12;
@@ -60,8 +60,22 @@ pub fn text(
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
-/// Packages of one build, and what they mean.
-type Build<'a> = (Vec<&'a Package>, (Verdict, Reason));
+/// Packages of one build, and what they mean: those of one container, source, version and finding.
+pub(super) type Builds<'a> =
+    BTreeMap<(Option<&'a str>, &'a str, &'a str, String), (Vec<&'a Package>, &'a Finding)>;
+
+/// Packages that were built from the same sources and mean the same, together.
+pub(super) fn builds<'a>(document: &'a Document, assessed: &'a CopiesAssessed) -> Builds<'a> {
+    let mut builds = Builds::new();
+    for (package, finding) in document.packages.iter().zip(&assessed.packages) {
+        let Some(finding) = finding else { continue };
+        let means =
+            format!("{} {} {}", finding.verdict, finding.reason, compared(finding).unwrap_or_default());
+        let build = (package.container.as_deref(), package.source.as_str(), package.version.as_str(), means);
+        builds.entry(build).or_insert_with(|| (Vec::new(), finding)).0.push(package);
+    }
+    builds
+}
 
 /// One host on a terminal.
 struct Page<'a> {
@@ -94,6 +108,7 @@ impl Page<'_> {
         lines.extend(self.asked_for(look));
         lines.extend(self.running(document, assessed));
         lines.extend(self.packages(document, assessed));
+        lines.extend(self.to_do(assessed));
         lines.extend(self.copies(document, assessed));
         lines.extend(self.users(document));
         lines.extend(self.listeners(document));
@@ -111,12 +126,22 @@ impl Page<'_> {
         let mut lines = vec![self.paint(Ink::Bold, "  Runs an old copy")];
         // Those that are clean for this disclosure come last and are many after any upgrade.
         let open =
-            assessed.old.iter().take_while(|old| !old.verdict.is_some_and(|(v, _)| v.is_clean())).count();
+            assessed.old.iter().take_while(|old| !old.verdict.as_ref().is_some_and(|f| f.verdict.is_clean()));
+        let open = open.count();
         let shown = if self.whole { assessed.old.len() } else { assessed.old.len().min(open + 2) };
         for (i, old) in assessed.old.iter().take(shown).enumerate() {
             let Some(copy) = document.libraries.get(old.library) else { continue };
-            let ink = old.verdict.map_or(Ink::Warn, |(v, _)| verdict_ink(v));
+            let ink = old.verdict.as_ref().map_or(Ink::Warn, |f| verdict_ink(f.verdict));
             lines.extend(self.wrapped(ink, 4, &old_sentence(old, copy)));
+            lines.extend(
+                old.verdict.as_ref().and_then(|f| self.compared("in memory", f)).into_iter().flatten(),
+            );
+            lines.extend(
+                old.disk_verdict.as_ref().and_then(|f| self.compared("on disk", f)).into_iter().flatten(),
+            );
+            if !assessed.acts.is_empty() {
+                continue; // said below, for all of the host at once
+            }
             let words = restart_words(old);
             // libssl and libcrypto of one process need the same, said once.
             let again = assessed.old.get(i + 1).is_some_and(|next| {
@@ -134,7 +159,7 @@ impl Page<'_> {
     fn running(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
         let mut lines = Vec::new();
         for (copy, verdict) in document.libraries.iter().zip(&assessed.verdicts) {
-            let vulnerable = verdict.is_some_and(|(v, _)| v == Verdict::Vulnerable);
+            let vulnerable = verdict.as_ref().is_some_and(|f| f.verdict == Verdict::Vulnerable);
             if !vulnerable || copy.processes.is_empty() || copy.replaced.is_some() || copy.deleted {
                 continue;
             }
@@ -148,13 +173,12 @@ impl Page<'_> {
             runners.sort();
             runners.dedup();
             let pids: Vec<String> = copy.processes.iter().map(u32::to_string).collect();
-            let text = format!(
-                "pid {} runs {} from {}. Install or build a fixed version first, then: {}",
-                pids.join(", "),
-                named(copy),
-                copy.path,
-                runners.join("; ")
-            );
+            let then = if assessed.acts.is_empty() {
+                format!(". Install or build a fixed version first, then: {}", runners.join("; "))
+            } else {
+                String::new()
+            };
+            let text = format!("pid {} runs {} from {}{then}", pids.join(", "), named(copy), copy.path);
             lines.extend(self.wrapped(Ink::Bad, 4, &text));
         }
         if !lines.is_empty() {
@@ -176,16 +200,10 @@ impl Page<'_> {
         lines
     }
 
-    /// OpenSSL's packages; those of one source and version together.
+    /// The packages that the disclosure is about; those of one source and version together.
     fn packages(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
-        let mut builds: BTreeMap<(Option<&str>, &str), Build<'_>> = BTreeMap::new();
-        for (package, verdict) in document.packages.iter().zip(&assessed.packages) {
-            let Some(verdict) = verdict else { continue };
-            let build = builds.entry((package.container.as_deref(), &package.version));
-            build.or_insert_with(|| (Vec::new(), *verdict)).0.push(package);
-        }
         let mut lines = Vec::new();
-        for ((container, version), (packages, (verdict, reason))) in builds {
+        for ((container, source, version, _), (packages, finding)) in builds(document, assessed) {
             let mut names: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
             names.dedup();
             let since = packages.iter().filter_map(|p| p.installed_at).max();
@@ -194,21 +212,43 @@ impl Page<'_> {
             let before = before.map_or_else(String::new, |old| format!(", before {old}"));
             let inside = container.map_or_else(String::new, |c| format!(" in container {c}"));
             let text = format!(
-                "Packages of OpenSSL{inside}: {version} ({}){since}{before}: {verdict}, {reason}",
-                names.join(", ")
+                "Packages of {source}{inside}: {version} ({}){since}{before}: {}, {}",
+                names.join(", "),
+                finding.verdict,
+                finding.reason
             );
-            let ink = if verdict.is_clean() { Ink::Plain } else { Ink::Warn };
+            let ink = if finding.verdict.is_clean() { Ink::Plain } else { verdict_ink(finding.verdict) };
             lines.extend(self.wrapped(ink, 2, &text));
+            lines.extend(self.compared("", finding).into_iter().flatten());
         }
         lines
     }
 
+    /// What has to be done on the host, in order.
+    fn to_do(&self, assessed: &CopiesAssessed) -> Vec<String> {
+        if assessed.acts.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![self.paint(Ink::Bold, "  To do")];
+        for (i, act) in assessed.acts.iter().enumerate() {
+            let ink = if act.cuts_people_off() { Ink::Warn } else { Ink::Plain };
+            lines.extend(self.wrapped(ink, 4, &format!("{}. {}", i + 1, act.sentence())));
+        }
+        lines
+    }
+
+    /// What was compared, on lines of its own under what it decided.
+    fn compared(&self, what: &str, finding: &Finding) -> Option<Vec<String>> {
+        let what = if what.is_empty() { String::new() } else { format!("{what}, ") };
+        Some(self.wrapped(Ink::Dim, 6, &format!("{what}compared: {}", compared(finding)?)))
+    }
+
     fn copies(&self, document: &Document, assessed: &CopiesAssessed) -> Vec<String> {
-        let mut rows: Vec<(&Library, (Verdict, Reason))> = document
+        let mut rows: Vec<(&Library, &Finding)> = document
             .libraries
             .iter()
             .zip(&assessed.verdicts)
-            .filter_map(|(copy, verdict)| Some((copy, (*verdict)?)))
+            .filter_map(|(copy, verdict)| Some((copy, verdict.as_ref()?)))
             .filter(|(copy, _)| copy.replaced.is_none() && !copy.deleted)
             .collect();
         if rows.is_empty() {
@@ -217,8 +257,8 @@ impl Page<'_> {
             lines.extend(self.closed(document));
             return lines;
         }
-        rows.sort_by_key(|(copy, (verdict, _))| (urgency(*verdict), copy.kind, &copy.path));
-        let clean = rows.iter().filter(|(_, (v, _))| v.is_clean()).count();
+        rows.sort_by_key(|(copy, finding)| (urgency(finding.verdict), copy.kind, &copy.path));
+        let clean = rows.iter().filter(|(_, f)| f.verdict.is_clean()).count();
         let open = rows.len() - clean;
         let shown = if self.whole { rows.len() } else { rows.len().min(open + FEW) };
         let runners = runners(document);
@@ -231,10 +271,10 @@ impl Page<'_> {
             Column::text("PATH AND WHAT RUNS IT", usize::MAX),
         ];
         let mut table = Table::new(4, &columns);
-        for (copy, (verdict, reason)) in rows.iter().take(shown) {
+        for (copy, finding) in rows.iter().take(shown) {
             table.row(vec![
-                (verdict.to_string(), verdict_ink(*verdict)),
-                (reason.to_string(), Ink::Plain),
+                (finding.verdict.to_string(), verdict_ink(finding.verdict)),
+                (finding.reason.to_string(), Ink::Plain),
                 (named(copy), Ink::Plain),
                 (copy.kind.to_string(), Ink::Dim),
                 (from(copy), Ink::Plain),
@@ -242,7 +282,12 @@ impl Page<'_> {
             ]);
         }
         let mut lines = vec![self.paint(Ink::Bold, "  Copies")];
-        lines.extend(table.lines(WHOLE, self.screen.style));
+        let mut table = table.lines(WHOLE, self.screen.style).into_iter();
+        lines.extend(table.next()); // the heading
+        for (line, (_, finding)) in table.zip(&rows) {
+            lines.push(line);
+            lines.extend(self.compared("", finding).into_iter().flatten());
+        }
         lines.extend(self.more(rows.len() - shown, "clean copies"));
         lines.extend(self.closed(document));
         lines
@@ -258,173 +303,6 @@ impl Page<'_> {
         (closed > 0).then(|| self.paint(Ink::Warn, &text))
     }
 
-    fn users(&self, document: &Document) -> Vec<String> {
-        let users: Vec<&Library> = document.libraries.iter().filter(|l| l.role == CopyRole::Uses).collect();
-        let clients: Vec<&Library> = users.iter().copied().filter(|l| l.program.is_some()).collect();
-        let mut lines = Vec::new();
-        if !users.is_empty() {
-            let text = format!("  {} the library of another file", number(users.len(), "file uses"));
-            lines.push(self.paint(Ink::Bold, &text));
-        }
-        let shown = if self.whole { clients.len() } else { clients.len().min(FEW) };
-        for client in clients.iter().take(shown) {
-            let Some(program) = &client.program else { continue };
-            let text = format!("{} ({}) holds {}", client.path, program.role, program.holds.join(", "));
-            lines.extend(self.wrapped(Ink::Plain, 4, &text));
-        }
-        lines.extend(self.more(clients.len() - shown, "clients"));
-        lines.extend(self.running_clients(document));
-        lines
-    }
-
-    fn running_clients(&self, document: &Document) -> Vec<String> {
-        let is_client = |p: &&Process| p.role == ProcessRole::Client && !p.libraries.is_empty();
-        let mut by_name: BTreeMap<(&str, String), usize> = BTreeMap::new();
-        for process in document.processes.iter().filter(is_client) {
-            *by_name.entry((&process.name, process.holds.join(", "))).or_insert(0) += 1;
-        }
-        if by_name.is_empty() {
-            return Vec::new();
-        }
-        let mut lines = vec![self.paint(Ink::Bold, "  Runs as a client")];
-        for ((name, holds), n) in by_name {
-            let held = if holds.is_empty() {
-                "what it holds is not known".to_owned()
-            } else {
-                format!("holds {holds}")
-            };
-            lines.extend(self.wrapped(Ink::Plain, 4, &format!("{name} ({}): {held}", number(n, "process"))));
-        }
-        lines
-    }
-
-    fn listeners(&self, document: &Document) -> Vec<String> {
-        let with: Vec<&Listener> = document
-            .listeners
-            .iter()
-            .filter(|l| l.tls_library != Some(false) || l.published.is_some())
-            .collect();
-        if with.is_empty() {
-            return Vec::new();
-        }
-        let columns = [
-            Column::text("LISTENS", 44),
-            Column::text("PROGRAM", 20),
-            Column::text("TLS LIBRARY", 12),
-            Column::text("OPEN TO", usize::MAX),
-        ];
-        let mut table = Table::new(4, &columns);
-        for listener in with {
-            let library = match listener.tls_library {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "not seen",
-            };
-            let ink = if listener.open_to.reach == Reach::Anyone { Ink::Warn } else { Ink::Plain };
-            table.row(vec![
-                (socket(listener), Ink::Plain),
-                (listener.program.clone().unwrap_or_default(), Ink::Plain),
-                (library.to_owned(), Ink::Plain),
-                (open_to(listener), ink),
-            ]);
-        }
-        let mut lines = vec![self.paint(Ink::Bold, "  Listens")];
-        lines.extend(table.lines(WHOLE, self.screen.style));
-        lines
-    }
-
-    fn keys(&self, document: &Document) -> Vec<String> {
-        if document.keys.is_empty() {
-            return Vec::new();
-        }
-        let columns = [
-            Column::text("KEY", 100),
-            Column::text("PUBLIC KEY", 12),
-            Column::text("MODE", 5),
-            Column::text("OWNER", 12),
-            Column::text("MADE", 11),
-            Column::text("USED BY", usize::MAX),
-        ];
-        let mut table = Table::new(4, &columns);
-        let shown = if self.whole { document.keys.len() } else { document.keys.len().min(FEW) };
-        for key in document.keys.iter().take(shown) {
-            let made = key
-                .created_at
-                .or(key.modified_at)
-                .map_or_else(String::new, crate::model::time::Timestamp::date);
-            let spki = key.spki_sha256.map_or_else(|| "not known".to_owned(), |s| s.short());
-            let open = key.mode.as_deref().is_some_and(|m| !m.ends_with('0'));
-            table.row(vec![
-                (key.path.clone(), Ink::Plain),
-                (spki, Ink::Plain),
-                (key.mode.clone().unwrap_or_default(), if open { Ink::Bad } else { Ink::Plain }),
-                (key.user.clone().unwrap_or_default(), Ink::Plain),
-                (made, Ink::Plain),
-                (key.services.join(", "), Ink::Plain),
-            ]);
-        }
-        let mut lines = vec![self.paint(Ink::Bold, "  Private keys")];
-        lines.extend(table.lines(WHOLE, self.screen.style));
-        lines.extend(self.more(document.keys.len() - shown, "keys"));
-        lines
-    }
-
-    fn firewall(&self, document: &Document) -> Vec<String> {
-        let mut lines = Vec::new();
-        for fact in &document.firewall {
-            lines.extend(self.wrapped(
-                Ink::Plain,
-                2,
-                &format!("Firewall ({}): {}", fact.source, fact.message),
-            ));
-            let rules =
-                fact.only_saved.iter().map(|r| ('-', r)).chain(fact.only_running.iter().map(|r| ('+', r)));
-            let shown = if self.whole { usize::MAX } else { FEW };
-            for (sign, rule) in rules.take(shown) {
-                lines.extend(self.wrapped(Ink::Plain, 4, &format!("{sign} {rule}")));
-            }
-        }
-        lines
-    }
-
-    fn updates(&self, document: &Document) -> Vec<String> {
-        let is_openssl = |name: &str| {
-            name.contains("openssl") || name.starts_with("libssl") || name.starts_with("libcrypto")
-        };
-        let mut lines = Vec::new();
-        for update in document.updates.iter().filter(|u| is_openssl(&u.package)) {
-            let security = if update.security == Some(true) { "security " } else { "" };
-            let text = format!(
-                "A {security}update waits: {} {} to {} ({})",
-                update.package,
-                update.installed.as_deref().unwrap_or(""),
-                update.available,
-                update.origin
-            );
-            lines.extend(self.wrapped(Ink::Warn, 2, &text));
-        }
-        let others = document.updates.len() - lines.len().min(document.updates.len());
-        if others > 0 {
-            lines.push(format!("  {} more wait for other packages", number(others, "update")));
-        }
-        lines
-    }
-
-    fn gaps(&self, document: &Document) -> Vec<String> {
-        let coverage = &document.header.coverage;
-        if coverage.gaps.is_empty() {
-            return Vec::new();
-        }
-        let mut lines = vec![self.paint(Ink::Warn, "  Not seen, and so not clean")];
-        for gap in &coverage.gaps {
-            let examples = gap.examples.iter().take(if self.whole { usize::MAX } else { 2 });
-            let examples: Vec<&str> = examples.map(String::as_str).collect();
-            let text = format!("{}: {} ({}): {}", gap.part, gap.what, gap.count, examples.join(", "));
-            lines.extend(self.wrapped(Ink::Plain, 4, &text));
-        }
-        lines
-    }
-
     fn more(&self, n: usize, what: &str) -> Option<String> {
         (n > 0).then(|| self.paint(Ink::Dim, &format!("    and {n} more {what}; -v shows them")))
     }
@@ -437,7 +315,7 @@ impl Page<'_> {
     fn wrapped(&self, ink: Ink, indent: usize, text: &str) -> Vec<String> {
         let blank = " ".repeat(indent);
         let width = self.screen.width.saturating_sub(indent).max(20);
-        table::wrap(&printable(text), width)
+        table::wrap_whole(&printable(text), width)
             .iter()
             .enumerate()
             .map(|(i, line)| {

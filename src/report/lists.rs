@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 use super::{
-    Row, View, explain,
+    Row, View, explain, joined,
     style::{Ink, Screen},
     table::{fit, width, wrap},
     tally::{Standing, Tally},
@@ -357,6 +357,7 @@ impl<'v, 'a> Lists<'v, 'a> {
         let entry = row.entry;
         let mut parts = if entry.state == State::Waived { waived(entry) } else { Vec::new() };
         parts.extend(entry.regressions.iter().map(|&r| format!("{r} {}", explain::regression(r))));
+        parts.extend(joined::unrestarted(entry));
         if remarks != Remarks::Key {
             if let (State::Unknown, Some(reason), Remarks::All) = (entry.state, entry.reason, remarks) {
                 parts.push(explain::reason(reason).to_owned());

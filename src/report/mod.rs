@@ -8,12 +8,15 @@
 //! To add a CSV kind, write `report/<kind>.rs` with a `pub const EXPORT` and add its name here and to
 //! [`EXPORTS`].
 
+pub mod assess;
 pub mod checklist;
 pub mod csv;
+pub mod disclosures;
 pub mod endpoint;
 pub mod explain;
 pub mod hosts;
 pub mod inventory;
+mod joined;
 pub mod json;
 mod lists;
 pub mod meta;

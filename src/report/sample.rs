@@ -8,6 +8,7 @@ use crate::model::{
         SecretAssessment, ServiceAssessment, StandingClaim,
     },
     claim::{Claim, Statement, Subject},
+    disclosure::{Disclosure, ProbeFact, ProbeKind, Rotation},
     facet::{Facet, FacetValue, Facets, Regression, State},
     ids::{RowId, Sha256, SweepId},
     observation::{
@@ -18,11 +19,16 @@ use crate::model::{
     service::{Declared, Exposure, Service, Source, TlsStack},
     sweep::{Evidence, Incident, Sweep, SweepState},
     time::Timestamp,
-    verdict::{Disclosure, Grade, Judgement, Reason, Verdict},
+    verdict::{Grade, Judgement, Reason, Verdict},
     wrap::Wrap,
 };
 
 use super::{Judged, View};
+
+mod hosts;
+
+use hosts::add_hosts;
+pub(crate) use hosts::{act, fixed, old, restart, unrestarted};
 
 /// Text that attacks a terminal, a spreadsheet and a reader at once.
 pub(crate) const HOSTILE: &str = "=cmd|' /C calc'!A0\u{1b}[2J\r\n+1,\"x\"\u{202e}gpj\u{9b}31m;\t\u{7}";
@@ -139,6 +145,7 @@ impl Sample {
             mail.notes = vec!["reissued on the same key".to_owned()];
             turn.regressions = vec![Regression::R1];
             observations = services.iter().zip(specs).map(|(v, s)| observation(v, s)).collect();
+            add_hosts(&mut entries);
             changes = changes_of(&ids);
             secrets = secrets_of(&ids);
         }
@@ -167,18 +174,28 @@ impl Sample {
     }
 }
 
-fn disclosure() -> Disclosure {
+/// Heartbleed, as far as reports show it.
+pub(crate) fn disclosure() -> Disclosure {
     Disclosure {
         id: "CVE-2014-0160".into(),
         aliases: vec!["heartbleed".to_owned()],
         title: "Heartbleed".to_owned(),
         disclosed_at: "2014-04-07".parse().expect("a date"),
+        severity: None,
+        confidence: String::new(),
         leaks: "memory".to_owned(),
+        exposes: Vec::new(),
+        preconditions: String::new(),
         first_words: Vec::new(),
         links: Vec::new(),
-        openssl: Vec::new(),
+        notes: Vec::new(),
+        sources: Vec::new(),
         feature: None,
         never_in: Vec::new(),
+        not_analysed: Vec::new(),
+        rotate: Rotation::default(),
+        probe: ProbeFact { kind: ProbeKind::BuiltIn, method: String::new() },
+        affected: Vec::new(),
     }
 }
 
@@ -295,6 +312,10 @@ fn entry(spec: &Spec, service: &Service) -> ServiceAssessment {
         }),
         waiver: None,
         justification: None,
+        hosts: Vec::new(),
+        conflicts: Vec::new(),
+        linkage: None,
+        version: None,
     }
 }
 
@@ -455,5 +476,6 @@ fn evidence(services: Vec<Service>, secrets: Vec<Secret>, observations: Vec<Obse
         services,
         secrets,
         observations,
+        hosts: Vec::new(),
     }
 }

@@ -107,6 +107,32 @@ pub(super) fn context(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Ve
     lines
 }
 
+/// Where network and host say opposite things: how many services, and the first `named` of them with both words.
+pub(super) fn conflicts(tally: &Tally<'_>, screen: &Screen, named: usize) -> Vec<String> {
+    const LINES: usize = 3;
+    let rows: Vec<&Row<'_>> = tally.rows.iter().filter(|r| !r.entry.conflicts.is_empty()).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let count = match rows.len() {
+        1 => "1 service".to_owned(),
+        n => format!("{n} services"),
+    };
+    let more = if rows.len() > named { format!("; the first {named}:") } else { ":".to_owned() };
+    let title = format!("CONFLICT: network and host say opposite things of {count}{more}");
+    let mut lines = paint_all(&wrap(&title, screen.width), Ink::Bad, screen);
+    for row in rows.into_iter().take(named) {
+        let words = row.entry.conflicts.iter().map(|c| c.words.as_str()).collect::<Vec<_>>().join(" ");
+        let text = printable(&format!("{}: {words}", fit(&printable(&row.label()), 40))).into_owned();
+        let indented: Vec<String> = cut(wrap(&text, screen.width.saturating_sub(4)), LINES)
+            .into_iter()
+            .map(|line| format!("  {line}"))
+            .collect();
+        lines.extend(paint_all(&indented, Ink::Warn, screen));
+    }
+    lines
+}
+
 /// The rules by which it was judged; each disclosure is judged by the same.
 pub(super) fn policy(view: &View<'_>, screen: &Screen) -> Vec<String> {
     let policy = view.judged.first().map(|j| &j.assessment.policy);

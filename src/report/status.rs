@@ -9,14 +9,18 @@ use serde::Serialize;
 
 use crate::model::{
     assessment::Coverage,
+    disclosure::DisclosureId,
     facet::{Facet, FacetValue, Facets, Regression, State},
     ids::{RowId, Spki, SweepId},
+    service::TlsStack,
     time::Timestamp,
-    verdict::{DisclosureId, Grade, Reason, Verdict},
+    verdict::{Grade, Reason, Verdict},
 };
 
 use super::{
-    Row, View, json,
+    Row, View,
+    joined::{self, ConflictBody, GradedBody, HostBody},
+    json,
     lists::{self, Lists, Remarks},
     owners, sections,
     style::{Ink, Screen},
@@ -37,6 +41,7 @@ fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
     let tally = Tally::of(view.rows());
     let mut head = sections::headline(view, &tally, screen);
     head.extend(sections::warning(view, &tally, screen, 4));
+    head.extend(sections::conflicts(&tally, screen, 2));
     head.extend(sections::context(view, &tally, screen));
     head.extend(sections::faults(view, screen));
     head.push(String::new());
@@ -157,6 +162,12 @@ struct ServiceBody<'a> {
     next_action: &'a str,
     blocked_by: &'a [String],
     regressions: &'a [Regression],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linkage: Option<GradedBody<'a, TlsStack>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<GradedBody<'a, str>>,
+    conflicts: Vec<ConflictBody<'a>>,
+    hosts: Vec<HostBody<'a>>,
 }
 
 impl<'a> ServiceBody<'a> {
@@ -178,6 +189,10 @@ impl<'a> ServiceBody<'a> {
             next_action: &entry.next_action,
             blocked_by: &entry.blocked_by,
             regressions: &entry.regressions,
+            linkage: joined::linkage(entry),
+            version: joined::version(entry),
+            conflicts: joined::conflicts(entry),
+            hosts: joined::hosts(entry),
         }
     }
 }

@@ -36,6 +36,7 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
     let tally = Tally::of(view.rows());
     let mut lines = sections::headline(view, &tally, screen);
     lines.extend(sections::warning(view, &tally, screen, 8));
+    lines.extend(sections::conflicts(&tally, screen, 2));
     lines.extend(sections::faults(view, screen));
     let writer = Lists::new(view, &tally, screen);
     let lists = [

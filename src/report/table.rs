@@ -156,6 +156,11 @@ pub fn fit(text: &str, max: usize) -> String {
 
 /// The text broken at blanks into lines of at most `max` columns; a longer word stands alone and is cut.
 pub fn wrap(text: &str, max: usize) -> Vec<String> {
+    wrap_whole(text, max).iter().map(|line| fit(line, max)).collect()
+}
+
+/// The same, but a longer word stands alone and whole: half a path leads nowhere.
+pub fn wrap_whole(text: &str, max: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -163,7 +168,7 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(fit(word, max)),
+            _ => lines.push(word.to_owned()),
         }
     }
     lines
@@ -213,5 +218,7 @@ mod tests {
     #[test]
     fn wrapping_keeps_every_word() {
         assert_eq!(wrap("do not restart before it", 10), ["do not", "restart", "before it"]);
+        assert_eq!(wrap("see /a/long/path now", 8), ["see", "/a/long…", "now"]);
+        assert_eq!(wrap_whole("see /a/long/path now", 8), ["see", "/a/long/path", "now"]);
     }
 }

@@ -10,16 +10,17 @@ use std::{
 };
 
 use crate::model::{
+    disclosure::DisclosureId,
     facet::FacetKind,
     ids::{RowId, Sha256},
     observation::Certificate,
-    service::Service,
-    verdict::DisclosureId,
+    service::{Service, TlsStack},
 };
 
 use super::{
     Export, Row, View,
     csv::{Cell, Dialect, Sheet, list},
+    joined,
 };
 
 /// The schema's name and version, in the first column of every row.
@@ -122,8 +123,8 @@ pub const COLUMNS: &[Column] = &[
     tool("first_good", |c| Cell::time(c.row.entry.first_good)),
     tool("last_seen", |c| Cell::time(c.row.entry.last_seen)),
     tool("first_seen", |c| Cell::time(c.row.entry.first_seen)),
-    tool("tls_stack", |c| Cell::maybe(c.row.service.map(Service::tls_stack))),
-    tool("version_evidence", empty), // host evidence, not yet collected
+    tool("tls_stack", |c| Cell::maybe(stack(c))),
+    tool("version_evidence", version),
     tool("spki_before", |c| Cell::tool(list(&c.row.entry.spki_before))),
     tool("spki_now", |c| Cell::tool(list(&c.row.entry.spki_now))),
     tool("key_shared_with", |c| text(list(&c.row.entry.key_shared_with))),
@@ -149,6 +150,10 @@ pub const COLUMNS: &[Column] = &[
     human("waiver_until", |c| Cell::time(c.row.entry.waiver.as_ref().and_then(|x| x.until))),
     human("na_justification", |c| Cell::maybe(c.row.entry.justification)),
     human("note", empty),
+    tool("conflict", |c| {
+        text(c.row.entry.conflicts.iter().map(|x| x.words.as_str()).collect::<Vec<_>>().join("; "))
+    }),
+    tool("act_on", |c| text(joined::to_do(c.row.entry).join(" "))),
 ];
 
 /// The header.
@@ -216,6 +221,19 @@ fn addresses(context: &Context<'_>) -> BTreeSet<std::net::IpAddr> {
     seen.chain(declared).collect()
 }
 
+/// As the inventory says; where it does not know, as a host says.
+fn stack(context: &Context<'_>) -> Option<TlsStack> {
+    let declared = context.row.service.map(Service::tls_stack);
+    let seen = context.row.entry.linkage.as_ref().map(|l| l.value);
+    declared.filter(|s| *s != TlsStack::Unknown).or(seen).or(declared)
+}
+
+/// The version that decided, with its grade.
+fn version(context: &Context<'_>) -> Cell<'static> {
+    let known = context.row.entry.version.as_ref();
+    text(known.map_or_else(String::new, |v| format!("{} ({}: {})", v.value, v.grade, v.because)))
+}
+
 fn sources(context: &Context<'_>) -> Cell<'static> {
     let sources = context.row.service.into_iter().flat_map(|s| s.sources.iter());
     text(list(sources.map(|s| format!("{}:{}", s.file, s.line))))
@@ -239,8 +257,8 @@ mod tests {
 
     use super::*;
 
-    /// Section 3.1 of the remediation document, letter for letter: other tools read by it.
-    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note";
+    /// Section 3.1 of the remediation document, letter for letter, and what was added at its end: other tools read by it.
+    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note,conflict,act_on";
     const HUMAN: &str = "owner, team, ticket, due, priority, environment, exposure, site, tags, claim, claim_by, claim_at, waiver_reason, waiver_by, waiver_until, na_justification, note";
 
     #[test]
@@ -259,6 +277,7 @@ mod tests {
             let filled = web.iter().filter(|(_, v)| !v.is_empty());
             let shown: Vec<String> = filled.map(|(k, v)| format!("{k}={v}")).collect();
             insta::assert_snapshot!(shown.join("\n"), @r#"
+            act_on=on web01: upgrade openssl from 1.0.1e-2+deb7u4 to 1.0.1e-2+deb7u5 or later. on web01: restart nginx.service (systemctl restart nginx.service), which runs nginx (pid 812, 813).
             address_count=2
             addresses=192.0.2.11;192.0.2.12
             age_hours=20
@@ -286,7 +305,7 @@ mod tests {
             restarted=open
             revoked=open
             row_id=svc-2wyf2llav7a7
-            row_version=432b5523
+            row_version=84f15e3d
             schema=allclear.tracker/1
             secrets=open
             secrets_done=0
@@ -303,12 +322,49 @@ mod tests {
             verdict=vulnerable
             verdict_reason=malformed-heartbeat-answered
             verified=open
+            version_evidence=runs openssl 1.0.1e-2+deb7u4 < 1.0.1e-2+deb7u5 (fixed; Debian:7, DSA-2896-1) (E4: web01, 2026-11-22 15:00)
             wrap=tls
             "#);
             assert_eq!(web["age_hours"], "20", "whole hours since state_since");
-            for blank in ["ticket", "priority", "note", "sct_first", "version_evidence"] {
+            for blank in ["ticket", "priority", "note", "sct_first", "conflict"] {
                 assert_eq!(web[blank], "", "{blank} is not invented");
             }
+            let mail = rows.iter().find(|r| r["name"] == "mail.example.test").unwrap();
+            assert!(mail["conflict"].contains("by the network, and vulnerable by host mail"), "{mail:?}");
+            let turn = rows.iter().find(|r| r["name"] == "turn.example.test").unwrap();
+            assert!(turn["act_on"].contains("on turn: rebuild or replace /opt/turn/restund"), "{turn:?}");
+            assert!(turn["act_on"].contains("cuts people off"), "{turn:?}");
+            assert_eq!(turn["tls_stack"], "openssl-dynamic", "what the inventory says is not overruled");
+        });
+    }
+
+    #[test]
+    fn where_the_inventory_does_not_know_the_host_says_how_it_is_linked() {
+        let mut sample = Sample::new();
+        for service in &mut sample.evidence.services {
+            let mut declared = (*service.declared).clone();
+            declared.tls_stack = None;
+            service.declared = std::sync::Arc::new(declared);
+        }
+        sample.with(|view| {
+            let rows = crate::report::tests::parse(&EXPORT, view, Dialect::default());
+            let stack = |name: &str| rows.iter().find(|r| r["name"] == name).unwrap()["tls_stack"].clone();
+            assert_eq!(stack("turn.example.test"), "openssl-static");
+            assert_eq!(stack("chat.example.test"), "unknown");
+        });
+    }
+
+    #[test]
+    fn hostile_words_of_a_host_are_guarded() {
+        let mut sample = Sample::new();
+        let entry = &mut sample.assessment.services[1];
+        entry.conflicts[0].words = "=1+1\u{1b}[2J".to_owned();
+        entry.hosts[0].acts[0].target = crate::report::sample::HOSTILE.to_owned();
+        sample.with(|view| {
+            let rows = crate::report::tests::parse(&EXPORT, view, Dialect::default());
+            let mail = rows.iter().find(|r| r["name"] == "mail.example.test").unwrap();
+            assert_eq!(mail["conflict"], "'=1+1\\x1B[2J");
+            assert!(!mail["act_on"].contains(crate::model::text::acts_on_a_terminal), "{mail:?}");
         });
     }
 

@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use crate::model::{
     assessment::Change,
+    disclosure::DisclosureId,
     facet::{Regression, State},
     ids::{RowId, SweepId},
     sweep::Sweep,
-    verdict::DisclosureId,
 };
 
 use super::{
@@ -49,6 +49,7 @@ pub fn text(view: &View<'_>, gate: Gate<'_>, screen: &Screen, out: &mut dyn Writ
     let mut lines = sections::paint_all(&wrap(&verdict, screen.width), ink, screen);
     lines.extend(sections::headline(view, &tally, screen));
     lines.extend(sections::warning(view, &tally, screen, 4));
+    lines.extend(sections::conflicts(&tally, screen, 2));
     lines.extend(sections::faults(view, screen));
     lines.push(String::new());
     lines.extend(changes(view, &tally, screen));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{
     claim::{Claim, Subject},
+    disclosure::TakenIn,
     host::HostEvidence,
     ids::{RowId, Sha256, SweepId},
     observation::Observation,
@@ -34,6 +35,8 @@ vocabulary! {
         Calibration = "calibration",
         /// What a host said of itself.
         Host = "host",
+        /// A disclosure that was taken in from a file.
+        Disclosure = "disclosure",
     }
 }
 
@@ -132,6 +135,13 @@ impl Body for Claim {
     }
 }
 
+impl Body for TakenIn {
+    const KIND: Kind = Kind::Disclosure;
+    fn columns(&self) -> Columns {
+        Columns { sweep: None, row_id: None, at: self.at }
+    }
+}
+
 impl Body for HostEvidence {
     const KIND: Kind = Kind::Host;
     fn columns(&self) -> Columns {
@@ -165,6 +175,7 @@ pub(super) fn columns_of(kind: Kind, body: &str) -> Result<Columns, String> {
         Kind::SweepEnded => decode::<SweepEnded>(body)?.columns(),
         Kind::Calibration => decode::<Calibration>(body)?.columns(),
         Kind::Host => decode::<HostEvidence>(body)?.columns(),
+        Kind::Disclosure => decode::<TakenIn>(body)?.columns(),
     })
 }
 
@@ -194,6 +205,7 @@ pub fn fuzz(data: &[u8]) {
         Kind::SweepEnded => survives::<SweepEnded>(body),
         Kind::Calibration => survives::<Calibration>(body),
         Kind::Host => survives::<HostEvidence>(body),
+        Kind::Disclosure => survives::<TakenIn>(body),
     };
     assert!(holds, "a {kind} cannot be read back once it was written");
     if let Err(reason) = columns_of(kind, body) {

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::model::{
     claim::Claim,
+    disclosure::TakenIn,
     host::HostEvidence,
     ids::{RowId, SweepId},
     observation::{Contact, Observation},
@@ -211,7 +212,8 @@ impl Reader {
         })
     }
 
-    /// Everything that judgement is a function of, as of one moment, in memory.
+    /// Everything that judgement is a function of, as of one moment, in memory; but for the hosts' documents, which
+    /// are read one by one ([`Self::for_each_host`]).
     pub fn evidence(&self) -> Result<Evidence, Error> {
         self.snapshot(|connection| {
             let known = sweeps(connection)?;
@@ -224,7 +226,23 @@ impl Reader {
                 sweeps: known.into_iter().map(|s| s.sweep).collect(),
                 observations,
                 claims,
+                hosts: Vec::new(),
             })
+        })
+    }
+
+    /// Every disclosure that was taken in, in the order recorded.
+    pub fn disclosures(&self) -> Result<Vec<TakenIn>, Error> {
+        self.snapshot(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, body FROM evidence WHERE kind <> 'observation' AND kind = 'disclosure' ORDER BY id",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                all.push(body(row, 0, 1)?);
+            }
+            Ok(all)
         })
     }
 
@@ -301,7 +319,7 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
                 let calibration: Calibration = body(row, 0, 2)?;
                 (calibration.sweep, None, Some(calibration.passed))
             }
-            Kind::Observation | Kind::Claim | Kind::Host => continue,
+            Kind::Observation | Kind::Claim | Kind::Host | Kind::Disclosure => continue,
         };
         let (number, ended, passed) = event;
         let sweep = known.get_mut(&number).ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
@@ -366,8 +384,8 @@ fn observations_and_claims(connection: &Connection) -> Result<(Vec<Observation>,
         match kind(row, id, 1)? {
             Kind::Observation => chunk.push((id, column(row, id, 2)?.to_owned())),
             Kind::Claim => claims.push(body(row, 0, 2)?),
-            // Read with the sweeps, and by `for_each_host`.
-            Kind::Host | Kind::SweepBegun | Kind::SweepEnded | Kind::Calibration => {}
+            // Read with the sweeps, by `for_each_host` and by `disclosures`.
+            Kind::Host | Kind::Disclosure | Kind::SweepBegun | Kind::SweepEnded | Kind::Calibration => {}
         }
         if chunk.len() == CHUNK {
             parse_chunk(&mut chunk, &mut texts, &mut observations)?;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::model::{
     claim::Claim,
+    disclosure::TakenIn,
     host::HostEvidence,
     ids::{Sha256, SweepId},
     observation::Observation,
@@ -240,6 +241,13 @@ impl Store {
     /// Appends what hosts said of themselves, in one transaction.
     pub fn append_hosts(&mut self, hosts: &[HostEvidence]) -> Result<(), Error> {
         self.append(hosts)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Appends disclosures that were taken in, in one transaction.
+    pub fn append_disclosures(&mut self, disclosures: &[TakenIn]) -> Result<(), Error> {
+        self.append(disclosures)?;
         self.settle();
         Ok(())
     }

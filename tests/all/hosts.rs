@@ -18,10 +18,10 @@ use crate::support::{
 };
 
 /// A process that is killed, by its own id, when it is not wanted any more.
-struct Process(Child);
+pub struct Process(Child);
 
 impl Process {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
@@ -45,7 +45,7 @@ impl Drop for Process {
 
 /// Waits until a process has a file of this name mapped.
 #[track_caller]
-fn wait_for_map(pid: u64, name: &str) {
+pub fn wait_for_map(pid: u64, name: &str) {
     let began = Instant::now();
     while !fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains(name)) {
         assert!(began.elapsed() < HANG, "process {pid} never mapped {name}");
@@ -75,14 +75,14 @@ fn has_process(row: &Value, pid: u64) -> bool {
     row["processes"].as_array().is_some_and(|all| all.iter().any(|p| p.as_u64() == Some(pid)))
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::copy(from, to).unwrap();
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Puts another file under the name of one, as package managers do.
-fn replace(with: &Path, place: &Path) {
+pub fn replace(with: &Path, place: &Path) {
     let beside = place.with_extension("new");
     copy(with, &beside);
     fs::rename(&beside, place).unwrap();

@@ -12,6 +12,7 @@
     reason = "tests: a failed expectation is a failed test, and nothing here is anybody's library"
 )]
 
+mod assess;
 mod cli;
 mod hostile;
 mod hosts;

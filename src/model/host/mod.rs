@@ -7,6 +7,7 @@
 //! Every text in here comes from a host that may be hostile. It is kept as it came, and made safe by
 //! [`crate::model::text::printable`] where it is shown.
 
+mod act;
 mod document;
 mod exposure;
 mod header;
@@ -16,6 +17,7 @@ mod package;
 mod process;
 mod state;
 
+pub use act::{Act, ActKind};
 pub use document::{Document, HostEvidence, Origin, Record};
 pub use exposure::{Firewall, FirewallFact, Listener, OpenTo, Protocol, Published, Reach};
 pub use header::{Collector, Coverage, Failure, FailureCode, Footer, Gap, Header, Os, Part};
@@ -23,7 +25,7 @@ pub use key::{Key, KeyAlgorithm, KeyForm};
 pub use library::{Bundle, CopyKind, CopyRole, Library, OnDisk, Owner, Program, Replaced, TlsLibrary};
 pub use package::{Ecosystem, Package, Update, is_openssl_source};
 pub use process::{Process, ProcessRole, Runner, RunnerKind};
-pub use state::{CopiesAssessed, HostJudged, HostState, Look, OldCopy};
+pub use state::{CopiesAssessed, Finding, HostJudged, HostState, Look, OldCopy};
 
 /// The schema that every line names.
 pub const SCHEMA: &str = "allclear.host/1";

@@ -1,10 +1,31 @@
 //! What is known of one host from all that it gave, and what that means for a disclosure.
 
-use super::{Document, Failure, Origin, Replaced, Runner};
+use std::sync::Arc;
+
+use super::{Act, Document, Failure, Origin, Replaced, Runner};
 use crate::model::{
+    disclosure::Compare,
     time::Timestamp,
     verdict::{Reason, Verdict},
 };
+
+/// What one package or one copy of a library means for a disclosure, and what was compared to say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// The comparison that decided; absent where none did (a library of another make, a feature).
+    pub compare: Option<Arc<Compare>>,
+}
+
+impl Finding {
+    /// A finding that rests on no comparison.
+    pub const fn new(verdict: Verdict, reason: Reason) -> Self {
+        Self { verdict, reason, compare: None }
+    }
+}
 
 /// One text of a host, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +37,7 @@ pub struct Look {
     /// Where it came from.
     pub source: String,
     /// What it says.
-    pub document: Document,
+    pub document: Arc<Document>,
 }
 
 /// Everything known of one host.
@@ -64,18 +85,20 @@ pub struct OldCopy {
     /// How its file changed; absent where no more is known than that it is not the file on disk any more.
     pub replaced: Option<Replaced>,
     /// What the copy in memory means for the disclosure.
-    pub verdict: Option<(Verdict, Reason)>,
+    pub verdict: Option<Finding>,
     /// What the file on disk now means for it, where there is one.
-    pub disk_verdict: Option<(Verdict, Reason)>,
+    pub disk_verdict: Option<Finding>,
 }
 
 /// What one document means for a disclosure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopiesAssessed {
     /// For each library of the document, in its order; nothing where it holds no code.
-    pub verdicts: Vec<Option<(Verdict, Reason)>>,
-    /// For each package of the document, in its order; nothing where it is not of OpenSSL.
-    pub packages: Vec<Option<(Verdict, Reason)>>,
+    pub verdicts: Vec<Option<Finding>>,
+    /// For each package of the document, in its order; nothing where the disclosure is not about it.
+    pub packages: Vec<Option<Finding>>,
     /// What runs with an old copy, worst first.
     pub old: Vec<OldCopy>,
+    /// What has to be done on the host, in this order.
+    pub acts: Vec<Act>,
 }

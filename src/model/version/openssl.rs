@@ -8,6 +8,8 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::{BadVersion, LONGEST};
+
 /// A version of OpenSSL. Equal versions may be written differently: what builders add does not count.
 #[derive(Clone, Debug)]
 pub struct OpensslVersion {
@@ -17,35 +19,43 @@ pub struct OpensslVersion {
     letters: String,
 }
 
-/// A text that is not a version of OpenSSL.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a version of OpenSSL; expected one such as 1.0.1e, 1.0.2-beta1, 3.0.7")]
-pub struct BadVersion(String);
+/// What takes part in the order, still in the text.
+struct Parts<'a> {
+    numbers: [u32; 3],
+    pre: Option<(u8, u32)>,
+    letters: &'a str,
+}
+
+/// Numbers; whether it is a release, else which pre-release; letters.
+type Key<'a> = ([u32; 3], (bool, u8, u32), usize, &'a str);
 
 /// Words of pre-releases, earliest first.
 const PRE: &[&str] = &["dev", "alpha", "beta", "pre"];
 
-impl FromStr for OpensslVersion {
-    type Err = BadVersion;
+/// The order of two versions of OpenSSL.
+pub(super) fn compare(a: &str, b: &str) -> Result<Ordering, BadVersion> {
+    Ok(parse(a)?.key().cmp(&parse(b)?.key()))
+}
 
-    fn from_str(text: &str) -> Result<Self, BadVersion> {
-        let bad = || BadVersion(text.chars().take(80).collect());
-        let core_end = text.find(['-', '+', ' ']).unwrap_or(text.len());
-        let (core, tail) = text.split_at(core_end);
-        let letters_at = core.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(core.len());
-        let (digits, letters) = core.split_at(letters_at);
-        let mut parts = digits.split('.');
-        let mut number = || -> Result<u32, BadVersion> {
-            let part = parts.next().filter(|p| p.len() <= 6 && p.bytes().all(|b| b.is_ascii_digit()));
-            part.and_then(|p| p.parse().ok()).ok_or_else(bad)
-        };
-        let numbers = [number()?, number()?, number()?];
-        let letters_fit = letters.len() <= 2 && letters.bytes().all(|b| b.is_ascii_lowercase());
-        if parts.next().is_some() || !letters_fit {
-            return Err(bad());
-        }
-        Ok(Self { text: text.to_owned(), numbers, pre: pre_release(tail), letters: letters.to_owned() })
-    }
+fn parse(text: &str) -> Result<Parts<'_>, BadVersion> {
+    let bad = || BadVersion::new(text, "a version of OpenSSL", "one such as 1.0.1e, 1.0.2-beta1, 3.0.7");
+    parts(text).ok_or_else(bad)
+}
+
+fn parts(text: &str) -> Option<Parts<'_>> {
+    let text = Some(text).filter(|t| t.len() <= LONGEST)?;
+    let core_end = text.find(['-', '+', ' ']).unwrap_or(text.len());
+    let (core, tail) = text.split_at(core_end);
+    let letters_at = core.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(core.len());
+    let (digits, letters) = core.split_at(letters_at);
+    let mut parts = digits.split('.');
+    let mut number = || -> Option<u32> {
+        let part = parts.next().filter(|p| p.len() <= 6 && p.bytes().all(|b| b.is_ascii_digit()))?;
+        part.parse().ok()
+    };
+    let numbers = [number()?, number()?, number()?];
+    let letters_fit = letters.len() <= 2 && letters.bytes().all(|b| b.is_ascii_lowercase());
+    (parts.next().is_none() && letters_fit).then(|| Parts { numbers, pre: pre_release(tail), letters })
 }
 
 fn pre_release(tail: &str) -> Option<(u8, u32)> {
@@ -56,8 +66,30 @@ fn pre_release(tail: &str) -> Option<(u8, u32)> {
         let (number, rest) = digits.split_at(end);
         // `-prefixed` is a vendor's word and no pre-release.
         let ends = rest.is_empty() || rest.starts_with(['-', '+', ' ']);
-        ends.then(|| (rank, number.parse().unwrap_or(0)))
+        // No number is the first; one that is too large stays behind all others.
+        let number = if number.is_empty() { 0 } else { number.parse().unwrap_or(u32::MAX) };
+        ends.then_some((rank, number))
     })
+}
+
+impl Parts<'_> {
+    fn key(&self) -> Key<'_> {
+        key(self.numbers, self.pre, self.letters)
+    }
+}
+
+fn key(numbers: [u32; 3], pre: Option<(u8, u32)>, letters: &str) -> Key<'_> {
+    let pre = pre.map_or((true, 0, 0), |(rank, number)| (false, rank, number));
+    (numbers, pre, letters.len(), letters)
+}
+
+impl FromStr for OpensslVersion {
+    type Err = BadVersion;
+
+    fn from_str(text: &str) -> Result<Self, BadVersion> {
+        let Parts { numbers, pre, letters } = parse(text)?;
+        Ok(Self { text: text.to_owned(), numbers, pre, letters: letters.to_owned() })
+    }
 }
 
 impl OpensslVersion {
@@ -66,9 +98,8 @@ impl OpensslVersion {
         self.text.to_ascii_lowercase().contains("fips")
     }
 
-    fn key(&self) -> ([u32; 3], (bool, u8, u32), usize, &str) {
-        let pre = self.pre.map_or((true, 0, 0), |(rank, number)| (false, rank, number));
-        (self.numbers, pre, self.letters.len(), &self.letters)
+    fn key(&self) -> Key<'_> {
+        key(self.numbers, self.pre, &self.letters)
     }
 }
 

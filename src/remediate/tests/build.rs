@@ -7,6 +7,7 @@ use crate::model::{
         Assessment, Coverage, EndpointAssessment, KeyAssessment, KeyEndpoint, KeyExposure, OldCertificate,
         SecretAssessment, ServiceAssessment,
     },
+    disclosure::{Disclosure, ProbeFact, ProbeKind, Rotation},
     facet::{Facet, FacetValue, Facets, State},
     ids::{RowId, Sha256, SweepId},
     observation::Certificate,
@@ -15,7 +16,7 @@ use crate::model::{
     service::{Declared, Service, TlsStack},
     sweep::{Evidence, Incident},
     time::Timestamp,
-    verdict::{Disclosure, Grade, Reason, Verdict},
+    verdict::{Grade, Reason, Verdict},
     wrap::Wrap,
 };
 
@@ -124,6 +125,10 @@ pub(in crate::remediate) fn quiet(
         claim: None,
         waiver: None,
         justification: None,
+        hosts: Vec::new(),
+        conflicts: Vec::new(),
+        linkage: None,
+        version: None,
     }
 }
 
@@ -227,6 +232,7 @@ pub(in crate::remediate) fn evidence(services: Vec<Service>, secrets: Vec<Secret
         sweeps: Vec::new(),
         observations: Vec::new(),
         claims: Vec::new(),
+        hosts: Vec::new(),
     }
 }
 
@@ -241,12 +247,21 @@ pub(in crate::remediate) fn assessment(
             aliases: vec!["heartbleed".to_owned()],
             title: "Heartbleed".to_owned(),
             disclosed_at: BAD,
+            severity: None,
+            confidence: String::new(),
             leaks: "memory".to_owned(),
+            exposes: Vec::new(),
+            preconditions: String::new(),
             first_words: Vec::new(),
             links: Vec::new(),
-            openssl: Vec::new(),
+            notes: Vec::new(),
+            sources: Vec::new(),
             feature: None,
             never_in: Vec::new(),
+            not_analysed: Vec::new(),
+            rotate: Rotation::default(),
+            probe: ProbeFact { kind: ProbeKind::BuiltIn, method: String::new() },
+            affected: Vec::new(),
         },
         policy: Policy::default(),
         now: NOW,

@@ -2,6 +2,7 @@
 
 pub(super) mod build;
 
+mod hosts;
 mod keys;
 mod plans;
 mod props;

@@ -14,6 +14,8 @@ fn context() -> Context {
         policy: "presume dated; minimum grades E1 E3 E3 E2 E1 E3".to_owned(),
         chain_head: "sha256:00".to_owned(),
         first_words: Vec::new(),
+        preconditions: "OpenSSL 1.0.1 answers heartbeats.".to_owned(),
+        rotate: vec!["New key and certificate.".to_owned(), "Session secrets.".to_owned()],
         tool: "allclear 0.1.0".to_owned(),
         nothing_owed: vec![NothingOwed {
             row_id: RowId::declared("svc-new"),
@@ -194,6 +196,8 @@ fn hostile(bad: &str) -> (Vec<Checklist>, Context) {
     context.policy = bad.to_owned();
     context.chain_head = bad.to_owned();
     context.first_words = vec![bad.to_owned()];
+    context.preconditions = bad.to_owned();
+    context.rotate = vec![bad.to_owned()];
     context.nothing_owed = vec![NothingOwed {
         row_id: RowId::declared(bad),
         name: bad.to_owned(),
@@ -371,6 +375,22 @@ fn what_a_waived_or_confirmed_line_would_have_one_do_is_left_out() {
         for text in [markdown(&lists, &context(), None), html(&lists, &context(), None)] {
             assert_eq!(text.expect("it renders").contains("systemctl restart"), shown, "{state}");
         }
+    }
+}
+
+#[test]
+fn what_is_to_be_rotated_stands_once_at_the_head_and_nothing_where_nothing_is() {
+    for page in [markdown(&lists(), &context(), None), html(&lists(), &context(), None)] {
+        let page = page.expect("it renders");
+        assert_eq!(page.matches("To be rotated after this disclosure").count(), 1, "{page}");
+        let at = page.find("Session secrets.").expect("the steps");
+        assert!(page.find("It matters where: OpenSSL 1.0.1").is_some_and(|before| before < at), "{page}");
+        assert!(at < page.find("What first").expect("the first list"), "{page}");
+    }
+    let bare = Context { preconditions: String::new(), rotate: Vec::new(), ..context() };
+    for page in [markdown(&lists(), &bare, None), html(&lists(), &bare, None)] {
+        let page = page.expect("it renders");
+        assert!(!page.contains("To be rotated") && !page.contains("It matters where"), "{page}");
     }
 }
 

@@ -8,12 +8,13 @@ use std::{
 use serde::Serialize;
 
 use crate::model::{
+    disclosure::{Compare, Disclosure},
     host::{HostJudged, Library, Package, Process, ProcessRole, Runner},
     time::Timestamp,
-    verdict::{Disclosure, Reason, Verdict},
+    verdict::{Reason, Verdict},
 };
 
-use crate::report::json;
+use crate::report::{joined::ActBody, json};
 
 /// The schema of one line of [`jsonl`].
 pub const SCHEMA: &str = "allclear.copy/1";
@@ -28,6 +29,8 @@ struct Copy<'a> {
     verdict: Option<Verdict>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare: Option<&'a Compare>,
     whole: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     run_by: Vec<RunBy<'a>>,
@@ -68,6 +71,8 @@ struct Seen<'a> {
     whole: bool,
     copies: usize,
     packages: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acts: Vec<ActBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -78,11 +83,13 @@ struct PackageRow<'a> {
     disclosure: &'a str,
     verdict: Verdict,
     reason: Reason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare: Option<&'a Compare>,
     whole: bool,
     package: &'a Package,
 }
 
-/// Writes, for each look at a host, one object that sums it up and one for each package of OpenSSL, each copy and
+/// Writes, for each look at a host, one object that sums it up and one for each package that it is about, each copy and
 /// each client, with its verdict; and one for a host that gave nothing when it was asked last.
 pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write) -> io::Result<()> {
     for host in hosts {
@@ -111,32 +118,35 @@ pub fn jsonl(disclosure: &Disclosure, hosts: &[HostJudged], out: &mut dyn Write)
                 whole: look.document.header.coverage.complete,
                 copies: assessed.verdicts.iter().flatten().count(),
                 packages: assessed.packages.iter().flatten().count(),
+                acts: assessed.acts.iter().map(ActBody::of).collect(),
             };
             json::write(&seen, out)?;
             writeln!(out)?;
-            for (package, verdict) in look.document.packages.iter().zip(&assessed.packages) {
-                let Some((verdict, reason)) = *verdict else { continue };
+            for (package, finding) in look.document.packages.iter().zip(&assessed.packages) {
+                let Some(finding) = finding else { continue };
                 let row = PackageRow {
                     schema: SCHEMA,
                     host: &host.state.host,
                     source: &look.source,
                     disclosure: &disclosure.id,
-                    verdict,
-                    reason,
+                    verdict: finding.verdict,
+                    reason: finding.reason,
+                    compare: finding.compare.as_deref(),
                     whole: look.document.header.coverage.complete,
                     package,
                 };
                 json::write(&row, out)?;
                 writeln!(out)?;
             }
-            for (library, verdict) in look.document.libraries.iter().zip(&assessed.verdicts) {
+            for (library, finding) in look.document.libraries.iter().zip(&assessed.verdicts) {
                 let copy = Copy {
                     schema: SCHEMA,
                     host: &host.state.host,
                     source: &look.source,
                     disclosure: &disclosure.id,
-                    verdict: verdict.map(|(v, _)| v),
-                    reason: verdict.map(|(_, r)| r),
+                    verdict: finding.as_ref().map(|f| f.verdict),
+                    reason: finding.as_ref().map(|f| f.reason),
+                    compare: finding.as_ref().and_then(|f| f.compare.as_deref()),
                     whole: look.document.header.coverage.complete,
                     run_by: library
                         .processes

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    host::{CopyRole, Document, Library, Listener, Look, OldCopy, Replaced, Runner, RunnerKind, TlsLibrary},
-    verdict::{Reason, Verdict},
+    host::{
+        Act, CopyRole, Document, Finding, Library, Listener, Look, OldCopy, Replaced, Runner, TlsLibrary,
+    },
+    verdict::Verdict,
 };
 
 use crate::report::style::Ink;
 
 /// `1 copy`, `2 copies`, `3 hosts`, `2 copies run`.
-pub(super) fn number(n: usize, what: &str) -> String {
+pub(in crate::report) fn number(n: usize, what: &str) -> String {
     let many = match what {
         "copy" => "copies".to_owned(),
         "copy runs" => "copies run".to_owned(),
@@ -47,7 +49,10 @@ pub(super) fn provenance(look: &Look) -> String {
 pub(super) fn old_sentence(old: &OldCopy, copy: &Library) -> String {
     let who = if old.program.is_empty() { "a process" } else { &old.program };
     let pids: Vec<String> = old.processes.iter().map(u32::to_string).collect();
-    let verdict = old.verdict.map_or_else(|| "not told".to_owned(), |(v, r)| format!("{v}, {r}"));
+    let verdict = old
+        .verdict
+        .as_ref()
+        .map_or_else(|| "not told".to_owned(), |f| format!("{}, {}", f.verdict, f.reason));
     let id = copy.build_id.as_deref().map_or_else(String::new, |id| format!(", Build-ID {id}"));
     let disk = copy.on_disk.as_ref();
     let now = match (old.replaced, disk.and_then(|d| d.version.as_deref())) {
@@ -61,7 +66,10 @@ pub(super) fn old_sentence(old: &OldCopy, copy: &Library) -> String {
     };
     let disk_id =
         disk.and_then(|d| d.build_id.as_deref()).map_or_else(String::new, |id| format!(" (Build-ID {id})"));
-    let after = old.disk_verdict.map_or_else(String::new, |(v, _)| format!("; the file on disk is {v}"));
+    let after = old
+        .disk_verdict
+        .as_ref()
+        .map_or_else(String::new, |f| format!("; the file on disk is {}", f.verdict));
     format!(
         "{who} (pid {}) has {} from {}{id} [{verdict}]: {now}{disk_id}{after}",
         pids.join(", "),
@@ -72,14 +80,13 @@ pub(super) fn old_sentence(old: &OldCopy, copy: &Library) -> String {
 
 /// What to do so that the old copy is gone.
 pub(super) fn restart_words(old: &OldCopy) -> String {
-    let clean = |verdict: Option<(Verdict, Reason)>| verdict.is_some_and(|(v, _)| v.is_clean());
     // A restart into leaking code puts fresh keys into its memory.
-    let needed = match old.disk_verdict {
-        _ if clean(old.verdict) => "Not needed for this disclosure: ",
-        Some((Verdict::Vulnerable, _)) => {
+    let needed = match old.disk_verdict.as_ref().map(|f| f.verdict) {
+        _ if old.verdict.as_ref().is_some_and(|f| f.verdict.is_clean()) => "Not needed for this disclosure: ",
+        Some(Verdict::Vulnerable) => {
             "Not yet: the file on disk is vulnerable. Install the fixed version first, then "
         }
-        Some((v, _)) if !v.is_clean() => "Make sure first that the file on disk is fixed, then ",
+        Some(v) if !v.is_clean() => "Make sure first that the file on disk is fixed, then ",
         _ => "Do: ",
     };
     let Some(runner) = &old.runner else {
@@ -90,26 +97,16 @@ pub(super) fn restart_words(old: &OldCopy) -> String {
 }
 
 pub(super) fn runner_words(runner: &Runner) -> String {
-    let name = &runner.name;
-    match runner.kind {
-        RunnerKind::Unit => format!("systemctl restart {name}"),
-        RunnerKind::UserUnit => format!("restart the user's unit {name} (systemctl --user restart)"),
-        RunnerKind::Session => format!("a login session ({name}): it ends when its user logs out"),
-        RunnerKind::Systemd => "systemctl daemon-reexec".to_owned(),
-        RunnerKind::Container => {
-            let engine = runner.engine.as_deref().unwrap_or("container");
-            format!(
-                "rebuild the image and recreate {engine} container {name}; do not restart the engine for it"
-            )
-        }
-        RunnerKind::Vm => format!("restart the virtual machine {name}, or migrate it away and back"),
-        RunnerKind::InitScript => format!("/etc/init.d/{name} restart, if that is what started it"),
-        RunnerKind::Process => format!("stop and start {name} by hand: no unit runs it"),
-    }
+    Act::restart_of(runner)
+}
+
+/// What was compared to come to a finding, where anything was.
+pub(super) fn compared(finding: &Finding) -> Option<String> {
+    finding.compare.as_ref().map(ToString::to_string)
 }
 
 /// `openssl 1.0.1e`, `boringssl`, `openssl (no version)`.
-pub(super) fn named(copy: &Library) -> String {
+pub(in crate::report) fn named(copy: &Library) -> String {
     let version = match (&copy.version, copy.lib) {
         (Some(version), _) => format!(" {version}"),
         (None, TlsLibrary::Openssl) => " (no version)".to_owned(),

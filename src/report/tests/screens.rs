@@ -4,7 +4,7 @@ use crate::{
     model::{facet::State, sweep::SweepState, verdict::Verdict},
     report::{
         Filter, View,
-        sample::Sample,
+        sample::{Sample, unrestarted},
         status,
         style::{Screen, Style},
         summary, table, verify,
@@ -34,6 +34,10 @@ fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
     7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean
     Do not restart before the fix is installed; do not make new keys before the
     restart.
+    CONFLICT: network and host say opposite things of 1 service:
+      mail.example.test:25: 192.0.2.11 is not-vulnerable by the network, and
+      vulnerable by host mail. The network counts; collect the host again to
+      settle it.
 
     VULNERABLE
          2  leaks memory to malformed heartbeats (malformed-heartbeat-answered)
@@ -91,6 +95,10 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
     7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean
     Do not restart before the fix is installed; do not make new keys before the
     restart.
+    CONFLICT: network and host say opposite things of 1 service:
+      mail.example.test:25: 192.0.2.11 is not-vulnerable by the network, and
+      vulnerable by host mail. The network counts; collect the host again to
+      settle it.
     Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
     14:00 UTC from local, took 40 s.
     2 of 7 services owe nothing more; open: 5.
@@ -139,6 +147,10 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
     7 of 7 services probed; 2 VULNERABLE, 1 unknown, 4 clean
     Do not restart before the fix is installed; do not make new keys before the
     restart.
+    CONFLICT: network and host say opposite things of 1 service:
+      mail.example.test:25: 192.0.2.11 is not-vulnerable by the network, and
+      vulnerable by host mail. The network counts; collect the host again to
+      settle it.
 
     Changed: 4; as before: 3
     WENT BACKWARDS: 1
@@ -172,7 +184,7 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
     Policy in force: presumption dated; minimum grades patched E1, restarted E3,
     rekeyed E3, revoked E1, secrets E1, verified E3; confirming sweep 0 h after
     everything is done; stale after 30 days; 2 unreachable sweeps prove a
-    decommissioning.
+    decommissioning; rotation that is left to policy is not owed.
     Next:
       allclear checklist                      what to do, in order, by owner
       allclear verify                         after a repair: what has changed
@@ -342,7 +354,7 @@ fn status_json_has_the_keys_of_the_design_in_their_order() {
         };
         let mut out = Vec::new();
         status::json(&view.filtered(filter), &mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"{"schema":"allclear.status/1","incident":"incident","sweep":"s0002","coverage":{"known":1,"probed":1,"unknown":0},"counts":{"regressed":0,"contradicted":0,"exposed":1,"unknown":0,"patched-not-restarted":0,"rekeyed-too-early":0,"closed-key-at-risk":0,"presumed-affected":0,"rekeyed-old-not-revoked":0,"secrets-pending":0,"awaiting-verification":0,"stale":0,"verified":0,"not-affected":0,"waived":0,"decommissioned":0},"services":[{"row_id":"svc-2wyf2llav7a7","disclosure":"CVE-2014-0160","name":"web01.example.test","port":443,"owner":"web","state":"exposed","verdict":"vulnerable","reason":"malformed-heartbeat-answered","facets":{"patched":{"value":"open"},"restarted":{"value":"open"},"rekeyed":{"value":"open"},"revoked":{"value":"open"},"secrets":{"value":"open"},"verified":{"value":"open"}},"spki_before":["sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"],"spki_now":["sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"],"key_shared_with":["svc-qr2m4e3oingv"],"next_action":"patch, then restart","blocked_by":[],"regressions":[]}]}"#);
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"{"schema":"allclear.status/1","incident":"incident","sweep":"s0002","coverage":{"known":1,"probed":1,"unknown":0},"counts":{"regressed":0,"contradicted":0,"exposed":1,"unknown":0,"patched-not-restarted":0,"rekeyed-too-early":0,"closed-key-at-risk":0,"presumed-affected":0,"rekeyed-old-not-revoked":0,"secrets-pending":0,"awaiting-verification":0,"stale":0,"verified":0,"not-affected":0,"waived":0,"decommissioned":0},"services":[{"row_id":"svc-2wyf2llav7a7","disclosure":"CVE-2014-0160","name":"web01.example.test","port":443,"owner":"web","state":"exposed","verdict":"vulnerable","reason":"malformed-heartbeat-answered","facets":{"patched":{"value":"open"},"restarted":{"value":"open"},"rekeyed":{"value":"open"},"revoked":{"value":"open"},"secrets":{"value":"open"},"verified":{"value":"open"}},"spki_before":["sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"],"spki_now":["sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"],"key_shared_with":["svc-qr2m4e3oingv"],"next_action":"patch, then restart","blocked_by":[],"regressions":[],"linkage":{"value":"openssl-dynamic","grade":"E4","because":"web01, 2026-11-22 15:00"},"version":{"value":"runs openssl 1.0.1e-2+deb7u4 < 1.0.1e-2+deb7u5 (fixed; Debian:7, DSA-2896-1)","grade":"E4","because":"web01, 2026-11-22 15:00"},"conflicts":[],"hosts":[{"host":"web01","at":"2026-11-22T15:00:00.000000Z","address":"192.0.2.11","weight":"agrees","programs":["nginx"],"stack":"openssl-dynamic","running":{"verdict":"vulnerable","reason":"package-affected","compare":{"subject":"openssl","installed":"1.0.1e-2+deb7u4","relation":"<","bound":"1.0.1e-2+deb7u5","bound_is":"fixed","scheme":"dpkg","ecosystem":"Debian:7","advisory":"DSA-2896-1","confidence":"confirmed"}},"disk":{"verdict":"vulnerable","reason":"package-affected","compare":{"subject":"openssl","installed":"1.0.1e-2+deb7u4","relation":"<","bound":"1.0.1e-2+deb7u5","bound_is":"fixed","scheme":"dpkg","ecosystem":"Debian:7","advisory":"DSA-2896-1","confidence":"confirmed"}},"acts":[{"sentence":"upgrade openssl from 1.0.1e-2+deb7u4 to 1.0.1e-2+deb7u5 or later.","kind":"upgrade","target":"openssl","from":"1.0.1e-2+deb7u4","to":"1.0.1e-2+deb7u5"},{"sentence":"restart nginx.service (systemctl restart nginx.service), which runs nginx (pid 812, 813).","kind":"restart","target":"nginx.service","runner":{"kind":"unit","name":"nginx.service"},"program":"nginx","processes":[812,813]}]}]}]}"#);
         let mut out = Vec::new();
         status::json(view, &mut out).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
@@ -376,4 +388,69 @@ fn status_json_has_the_keys_of_the_design_in_their_order() {
         );
         assert!(value["changes"][0].get("disclosure").is_none());
     });
+}
+
+#[test]
+fn a_conflict_is_near_the_top_and_in_every_view() {
+    let sample = Sample::new();
+    sample.with(|view| {
+        for (name, write) in [
+            (
+                "status",
+                status::text as fn(&View<'_>, &Screen, &mut dyn std::io::Write) -> std::io::Result<()>,
+            ),
+            ("summary", summary::write),
+            ("verify", verify_text),
+        ] {
+            let text = screen_text(view, write);
+            let at = text.find("CONFLICT: network and host say opposite things of 1 service:");
+            let at = at.unwrap_or_else(|| panic!("{name}: {text}"));
+            assert!(text.get(..at).unwrap().lines().count() <= 4, "{name}: {text}");
+            assert!(
+                text.contains("mail.example.test:25: 192.0.2.11 is not-vulnerable by the network"),
+                "{name}: {text}"
+            );
+        }
+        let mut out = Vec::new();
+        status::json(view, &mut out).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let named = |name: &str| {
+            value["services"].as_array().unwrap().iter().find(|s| s["name"] == name).unwrap().clone()
+        };
+        let mail = named("mail.example.test");
+        assert!(mail["conflicts"][0]["words"].as_str().unwrap().contains("by host mail"));
+        assert_eq!(mail["conflicts"][0]["found"]["compare"]["installed"], "1.0.1e-2+deb7u4");
+        let turn = named("turn.example.test");
+        assert_eq!(
+            (&turn["linkage"]["value"], &turn["linkage"]["grade"]),
+            (&"openssl-static".into(), &"E3".into())
+        );
+        assert!(turn["hosts"][0]["acts"][0]["sentence"].as_str().unwrap().contains("cuts people off"));
+        let mut out = Vec::new();
+        verify::json(view, GATE, &mut out).unwrap();
+        let again: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(again["services"], value["services"], "one source");
+    });
+}
+
+#[test]
+fn many_conflicts_leave_room_for_the_rest_of_the_screen() {
+    let mut sample = Sample::large(300);
+    let conflict = Sample::new().assessment.services[1].conflicts[0].clone();
+    for service in &mut sample.assessment.services {
+        service.conflicts = vec![conflict.clone(); 3];
+    }
+    let text = sample.with(|view| screen_text(view, status::text));
+    assert!(text.lines().count() <= 40, "{} lines:\n{text}", text.lines().count());
+    assert!(text.contains("say opposite things of 300 services; the first 2:"), "{text}");
+    assert!(text.lines().all(|l| table::width(l) <= 80), "{text}");
+}
+
+#[test]
+fn what_was_patched_and_not_restarted_names_its_unit() {
+    let mut sample = Sample::new();
+    unrestarted(&mut sample.assessment.services[6]);
+    let text = sample.with(|view| screen_text(view, status::text));
+    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plain.contains("restart openvpn.service on vpn01, which cuts people off"), "{text}");
 }

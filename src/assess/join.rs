@@ -1,0 +1,504 @@
+//! Services and hosts brought together: which process answers for a service, what code it runs and what lies on
+//! disk for its next start, as looks that stand beside those of the network.
+//!
+//! A host is a service's by name, by the tag `host=NAME`, or by an address that no other host has as well; the
+//! port then leads to the listener, the listener to its processes, and these to the copies in them. A process
+//! without any TLS library says nothing: something in front of it may speak TLS.
+//!
+//! Not here: what one copy means (`hosts`), and what a look of a host counts for beside one of the network (`history`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use rayon::prelude::*;
+
+use crate::model::{
+    disclosure::Disclosure,
+    host::{
+        Act, CopiesAssessed, CopyKind, CopyRole, Document, Finding as HostFinding, Library, Listener, Part,
+        Process, Protocol, TlsLibrary,
+    },
+    ids::SweepId,
+    observation::{Contact, Observation},
+    service::{Service, TlsStack},
+    sweep::{Evidence, HostDocument},
+    verdict::{Grade, Reason, Verdict},
+    wrap::Transport,
+};
+
+use super::{
+    hosts::{BuildIds, Judge},
+    verdict::Finding,
+};
+
+/// What one document says of one service at one address.
+#[derive(Clone, Debug)]
+pub(super) struct HostLook {
+    /// The service's number.
+    pub(super) service: usize,
+    /// A look without anything that a network could have shown; its vantage is `host:NAME`.
+    pub(super) seen: Observation,
+    pub(super) finding: Finding,
+    pub(super) host: String,
+    pub(super) programs: Vec<String>,
+    pub(super) running: Option<HostFinding>,
+    pub(super) disk: Option<HostFinding>,
+    pub(super) stack: TlsStack,
+    pub(super) acts: Vec<Act>,
+}
+
+impl HostLook {
+    /// Whether something that is not known to be clean runs while the file on disk is fixed.
+    pub(super) fn is_unrestarted(&self) -> bool {
+        let clean = |f: &Option<HostFinding>| f.as_ref().is_some_and(|f| f.verdict.is_clean());
+        clean(&self.disk) && self.running.as_ref().is_some_and(|f| !f.verdict.is_clean())
+    }
+}
+
+/// Every look that the hosts' documents give of the services, in the order of the documents.
+pub(super) fn join(evidence: &Evidence, disclosure: &Disclosure, last: Option<SweepId>) -> Vec<HostLook> {
+    if evidence.hosts.is_empty() || evidence.services.is_empty() {
+        return Vec::new();
+    }
+    let mut builds = BuildIds::default();
+    for host in &evidence.hosts {
+        builds.learn(&host.document);
+    }
+    let judge = Judge::new(disclosure);
+    let leads = Leads::new(evidence);
+    let sweeps = Sweeps::new(evidence);
+    let looks: Vec<Vec<HostLook>> = evidence
+        .hosts
+        .par_iter()
+        .map(|host| {
+            let sweep = sweeps.begun_by(host);
+            if last.is_some_and(|last| sweep > last) {
+                return Vec::new();
+            }
+            let Some(services) = leads.to.get(&leads.machines.of(host)) else { return Vec::new() };
+            if host.document.header.coverage.failed.is_some() {
+                return Vec::new();
+            }
+            let copies = judge.document(&host.document, &builds);
+            let scene = Scene::new(host, &copies);
+            services.iter().filter_map(|lead| scene.look(evidence, lead, sweep)).collect()
+        })
+        .collect();
+    gone(looks.into_iter().flatten().collect())
+}
+
+/// A host that a service was never seen on says nothing of it: only where an earlier document had its listener does
+/// a later one without it count.
+fn gone(looks: Vec<HostLook>) -> Vec<HostLook> {
+    let mut known: HashSet<(usize, Arc<str>, Option<IpAddr>)> = HashSet::new();
+    let mut order: Vec<HostLook> = looks;
+    order.sort_by_key(|l| l.seen.at);
+    order.retain(|l| {
+        let id = (l.service, l.seen.vantage.clone(), l.seen.address);
+        if l.finding.reason == Reason::Refused { known.contains(&id) } else { known.insert(id) || true }
+    });
+    order
+}
+
+/// One service, and the address by which it leads to a host.
+struct Lead {
+    service: usize,
+    address: Option<IpAddr>,
+}
+
+/// Which services lead to which host.
+struct Leads {
+    to: BTreeMap<String, Vec<Lead>>,
+    machines: Machines,
+}
+
+/// Which names several machines go by: their documents are told apart by the machine's id, and no service leads to
+/// them by name.
+struct Machines {
+    shared: BTreeSet<String>,
+}
+
+impl Machines {
+    fn new(hosts: &[HostDocument]) -> Self {
+        let mut known: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for host in hosts {
+            let machine = host.document.header.machine.as_deref();
+            known.entry(host.host.to_lowercase()).or_default().extend(machine);
+        }
+        let shared = known.into_iter().filter(|(_, machines)| machines.len() > 1).map(|(name, _)| name);
+        Self { shared: shared.collect() }
+    }
+
+    fn of(&self, host: &HostDocument) -> String {
+        let name = host.host.to_lowercase();
+        match &host.document.header.machine {
+            Some(machine) if self.shared.contains(&name) => format!("{name}\n{machine}"),
+            _ => name,
+        }
+    }
+}
+
+impl Leads {
+    fn new(evidence: &Evidence) -> Self {
+        let machines = Machines::new(&evidence.hosts);
+        let hosts: BTreeSet<String> = evidence.hosts.iter().map(|h| machines.of(h)).collect();
+        let short = short_names(&hosts, &evidence.services);
+        let addresses = addresses(&evidence.hosts, &machines);
+        let mut observed: HashMap<&str, BTreeSet<IpAddr>> = HashMap::new();
+        for seen in &evidence.observations {
+            if let Some(address) = seen.address {
+                observed.entry(seen.row_id.as_str()).or_default().insert(address);
+            }
+        }
+        let mut to: BTreeMap<String, Vec<Lead>> = BTreeMap::new();
+        for (number, service) in evidence.services.iter().enumerate() {
+            let mut known: BTreeSet<IpAddr> = service.addresses.iter().copied().collect();
+            known.extend(observed.get(service.row_id.as_str()).into_iter().flatten().copied());
+            for host in named(service, &hosts, &short) {
+                let own: Vec<IpAddr> = known
+                    .iter()
+                    .copied()
+                    .filter(|a| addresses.get(a).is_some_and(|hosts| hosts.contains(&host)))
+                    .collect();
+                let places: Vec<Option<IpAddr>> = match own.len() {
+                    // Behind one address, it can only be this host; behind several, which one is not known.
+                    0 if known.len() <= 1 => vec![known.first().copied()],
+                    0 => known.iter().filter(|a| a.is_loopback()).map(|a| Some(*a)).collect(),
+                    _ => own.into_iter().map(Some).collect(),
+                };
+                let list = to.entry(host.clone()).or_default();
+                list.extend(places.into_iter().map(|address| Lead { service: number, address }));
+            }
+            for address in &known {
+                // Two hosts with one address are two networks, or a bridge that every host has.
+                let Some([host]) = addresses.get(address).map(Vec::as_slice) else { continue };
+                let list = to.entry(host.clone()).or_default();
+                if !list.iter().any(|l| l.service == number && l.address == Some(*address)) {
+                    list.push(Lead { service: number, address: Some(*address) });
+                }
+            }
+        }
+        Self { to, machines }
+    }
+}
+
+/// The hosts by each address of theirs, in order.
+fn addresses(hosts: &[HostDocument], machines: &Machines) -> BTreeMap<IpAddr, Vec<String>> {
+    let mut map: BTreeMap<IpAddr, BTreeSet<String>> = BTreeMap::new();
+    for host in hosts {
+        for address in host.document.header.addresses.iter().filter(|a| !a.is_loopback()) {
+            map.entry(*address).or_default().insert(machines.of(host));
+        }
+    }
+    map.into_iter().map(|(address, hosts)| (address, hosts.into_iter().collect())).collect()
+}
+
+/// Hosts that are known by their first label alone, by that label, where no two services' names begin with it.
+fn short_names(hosts: &BTreeSet<String>, services: &[Service]) -> BTreeMap<String, String> {
+    let mut full: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for name in services.iter().filter_map(|s| s.name.as_deref()) {
+        if let Some((label, _)) = name.split_once('.') {
+            full.entry(label).or_default().insert(name);
+        }
+    }
+    let mut short = BTreeMap::new();
+    for host in hosts.iter().filter(|h| !h.contains('.')) {
+        if let Some(names) = full.get(host.as_str()).filter(|names| names.len() == 1) {
+            short.extend(names.iter().map(|name| ((*name).to_owned(), host.clone())));
+        }
+    }
+    short
+}
+
+/// The hosts that a service names: by the tag `host=`, else by its own name.
+fn named(service: &Service, hosts: &BTreeSet<String>, short: &BTreeMap<String, String>) -> Vec<String> {
+    let tags = service.declared.tags.iter().filter_map(|t| t.strip_prefix("host="));
+    let mut tagged: Vec<String> = tags
+        .flat_map(|list| list.split([';', ' ']))
+        .map(|h| h.trim().to_lowercase())
+        .filter(|h| hosts.contains(h))
+        .collect();
+    tagged.sort();
+    tagged.dedup();
+    if !tagged.is_empty() {
+        return tagged;
+    }
+    let name = service.display_name().to_lowercase();
+    if hosts.contains(&name) {
+        return vec![name];
+    }
+    short.get(&name).cloned().into_iter().collect()
+}
+
+/// When sweeps began: a document belongs to the last one that had begun by then.
+struct Sweeps(Vec<(crate::model::time::Timestamp, SweepId)>);
+
+impl Sweeps {
+    fn new(evidence: &Evidence) -> Self {
+        let mut begun: Vec<_> = evidence.sweeps.iter().map(|s| (s.started_at, s.id)).collect();
+        begun.sort_unstable();
+        Self(begun)
+    }
+
+    fn begun_by(&self, host: &HostDocument) -> SweepId {
+        let end = self.0.partition_point(|(at, _)| *at <= host.at);
+        end.checked_sub(1).and_then(|i| self.0.get(i)).map_or(SweepId(0), |(_, id)| *id)
+    }
+}
+
+/// One document, with what its copies mean, ready to be asked about ports.
+struct Scene<'d> {
+    host: &'d HostDocument,
+    copies: &'d CopiesAssessed,
+    processes: HashMap<u32, &'d Process>,
+    /// The copies in each process, by place in the list.
+    held: HashMap<u32, Vec<usize>>,
+    /// What lies on disk now for a copy that is mapped and not that file any more.
+    disk_now: HashMap<usize, Option<HostFinding>>,
+}
+
+impl<'d> Scene<'d> {
+    fn new(host: &'d HostDocument, copies: &'d CopiesAssessed) -> Self {
+        let document = &host.document;
+        let processes = document.processes.iter().map(|p| (p.pid, p)).collect();
+        let mut held: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (number, copy) in document.libraries.iter().enumerate() {
+            if matches!(copy.kind, CopyKind::Mapped | CopyKind::Exe) {
+                for pid in &copy.processes {
+                    held.entry(*pid).or_default().push(number);
+                }
+            }
+        }
+        let disk_now = copies.old.iter().map(|old| (old.library, old.disk_verdict.clone())).collect();
+        Self { host, copies, processes, held, disk_now }
+    }
+
+    fn document(&self) -> &'d Document {
+        &self.host.document
+    }
+
+    fn look(&self, evidence: &Evidence, lead: &Lead, sweep: SweepId) -> Option<HostLook> {
+        let service = evidence.services.get(lead.service)?;
+        let parts = &self.document().header.coverage.parts;
+        if !parts.contains(&Part::Processes) {
+            return self.installed_only(service, lead, sweep);
+        }
+        let listening: Vec<&Listener> =
+            self.document().listeners.iter().filter(|l| answers(l, service, lead.address)).collect();
+        if listening.is_empty() {
+            // Whether it listens is known only where listeners were looked for.
+            return parts.contains(&Part::Exposure).then(|| {
+                let finding = HostFinding::new(Verdict::Unreachable, Reason::Refused);
+                self.made(service, lead, sweep, Found { running: Some(finding), ..Found::default() })
+            });
+        }
+        let pids: BTreeSet<u32> = listening.iter().flat_map(|l| self.behind(l)).collect();
+        let found = self.found(&pids)?;
+        Some(self.made(service, lead, sweep, found))
+    }
+
+    /// The processes behind a listener; for a published port, those that listen in the container.
+    fn behind(&self, listener: &'d Listener) -> Vec<u32> {
+        let Some(published) = &listener.published else { return listener.processes.clone() };
+        let all = self.document().listeners.iter();
+        let inside = all.filter(|l| {
+            l.container.is_some()
+                && l.port == published.to_port
+                && l.protocol == listener.protocol
+                && published.container.as_ref().is_none_or(|c| l.container.as_ref() == Some(c))
+        });
+        inside.flat_map(|l| l.processes.iter().copied()).collect()
+    }
+
+    fn found(&self, pids: &BTreeSet<u32>) -> Option<Found> {
+        let mut found = Found::default();
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
+        let mut unreadable = pids.is_empty();
+        for pid in pids {
+            let process = self.processes.get(pid);
+            unreadable |= process.is_none_or(|p| !p.readable);
+            found.programs.extend(process.map(|p| p.name.clone()));
+            seen.extend(self.held.get(pid).into_iter().flatten());
+        }
+        found.programs.sort();
+        found.programs.dedup();
+        for number in seen {
+            let Some(verdict) = self.copies.verdicts.get(number).cloned().flatten() else { continue };
+            let copy = self.document().libraries.get(number)?;
+            found.stack = stack(copy, found.stack);
+            let disk = self.disk_now.get(&number).cloned().unwrap_or_else(|| Some(verdict.clone()));
+            found.running = worse(found.running.take(), Some(verdict));
+            found.disk = worse(found.disk.take(), disk);
+        }
+        if unreadable {
+            // What it runs could not be seen, so it is not clean, whatever else of it was seen.
+            found.running = worse(
+                found.running.take(),
+                Some(HostFinding::new(Verdict::Inconclusive, Reason::SymbolsUnavailable)),
+            );
+        }
+        found.acts = self.acts(pids);
+        found.running.is_some().then_some(found)
+    }
+
+    /// What has to be done for these processes: work on what runs them, and on the packages and files that they hold.
+    fn acts(&self, pids: &BTreeSet<u32>) -> Vec<Act> {
+        let held: BTreeSet<usize> = pids.iter().filter_map(|p| self.held.get(p)).flatten().copied().collect();
+        let copies = || held.iter().filter_map(|n| self.document().libraries.get(*n));
+        let owners: BTreeSet<&str> = copies().filter_map(|c| c.owner.as_ref()).map(|o| &*o.source).collect();
+        let names: BTreeSet<&str> = copies().filter_map(|c| c.owner.as_ref()).map(|o| &*o.package).collect();
+        let paths: BTreeSet<&str> = copies().map(|c| &*c.path).collect();
+        let concerns = |act: &&Act| {
+            let about = [owners.contains(&*act.target), names.contains(&*act.target), paths.contains(&*act.target)];
+            if act.processes.is_empty() { about.contains(&true) } else { act.processes.iter().any(|p| pids.contains(p)) }
+        };
+        self.copies.acts.iter().filter(concerns).cloned().collect()
+    }
+
+    /// A host that gave no processes: what is installed is known, what runs is not. It counts for services that are
+    /// declared to use the host's OpenSSL.
+    fn installed_only(&self, service: &Service, lead: &Lead, sweep: SweepId) -> Option<HostLook> {
+        if !matches!(service.tls_stack(), TlsStack::OpensslDynamic | TlsStack::Openssl) {
+            return None;
+        }
+        let mut disk: Option<HostFinding> = None;
+        for (package, verdict) in self.document().packages.iter().zip(&self.copies.packages) {
+            if package.openssl && package.container.is_none() {
+                disk = worse(disk.take(), verdict.clone());
+            }
+        }
+        let disk = disk?;
+        let acts = self.copies.acts.iter().filter(|a| a.processes.is_empty() && a.container.is_none());
+        let running = if disk.verdict.is_clean() {
+            // Fixed on disk says nothing of what still runs.
+            HostFinding { verdict: Verdict::Inconclusive, ..disk.clone() }
+        } else {
+            disk.clone()
+        };
+        let found = Found {
+            acts: acts.cloned().collect(),
+            stack: service.tls_stack(),
+            running: Some(running),
+            disk: Some(disk),
+            programs: Vec::new(),
+        };
+        Some(self.made(service, lead, sweep, found))
+    }
+
+    fn made(&self, service: &Service, lead: &Lead, sweep: SweepId, found: Found) -> HostLook {
+        let running = found.running.as_ref();
+        let verdict = running.map_or(Verdict::Inconclusive, |f| f.verdict);
+        let reason = running.map_or(Reason::SymbolsUnavailable, |f| f.reason);
+        let contact = match (verdict, reason) {
+            (Verdict::Unreachable, _) => Contact::Refused,
+            _ => Contact::Answered,
+        };
+        HostLook {
+            service: lead.service,
+            seen: Observation {
+                sweep,
+                row_id: service.row_id.clone(),
+                name: service.name.clone(),
+                address: lead.address,
+                port: service.port,
+                transport: service.transport,
+                wrap: service.wrap,
+                sni: None,
+                vantage: format!("host:{}", self.host.host).into(),
+                at: self.host.at,
+                ms: 0.0,
+                contact,
+                skip: None,
+                detail: None,
+                tls: None,
+                certificate: None,
+                chain: Vec::new(),
+                other_keys: None,
+                attempts: Vec::new(),
+            },
+            finding: Finding {
+                verdict,
+                reason,
+                grade: Grade::E3,
+                vulnerable: u32::from(verdict == Verdict::Vulnerable),
+                tried: 1,
+            },
+            host: self.host.host.clone(),
+            programs: found.programs,
+            running: found.running.filter(|f| f.verdict != Verdict::Unreachable),
+            disk: found.disk,
+            stack: found.stack,
+            acts: found.acts,
+        }
+    }
+}
+
+/// What was found of the processes of a service.
+struct Found {
+    programs: Vec<String>,
+    running: Option<HostFinding>,
+    disk: Option<HostFinding>,
+    stack: TlsStack,
+    acts: Vec<Act>,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { programs: Vec::new(), running: None, disk: None, stack: TlsStack::Unknown, acts: Vec::new() }
+    }
+}
+
+/// Whether a listener is the one that answers for a service at an address.
+fn answers(listener: &Listener, service: &Service, address: Option<IpAddr>) -> bool {
+    let protocol = match service.transport {
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Udp => Protocol::Udp,
+    };
+    let bound = listener.address.to_canonical();
+    let fits = bound.is_unspecified() || address.is_none_or(|a| a.to_canonical() == bound);
+    listener.port == service.port && listener.protocol == protocol && listener.container.is_none() && fits
+}
+
+/// The worse of two: what is vulnerable before what is not known before what is clean.
+fn worse(a: Option<HostFinding>, b: Option<HostFinding>) -> Option<HostFinding> {
+    let rank = |f: &HostFinding| match f.verdict {
+        Verdict::Vulnerable => 3,
+        Verdict::Inconclusive | Verdict::Unreachable | Verdict::Skipped => 2,
+        Verdict::NotVulnerable => 1,
+        Verdict::NotApplicable => 0,
+    };
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if rank(&b) > rank(&a) { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// How a program comes by its code, by one of its copies; one that is linked in says more than one beside it.
+fn stack(copy: &Library, before: TlsStack) -> TlsStack {
+    let now = match (copy.lib, copy.kind, copy.role) {
+        (TlsLibrary::Openssl, CopyKind::Exe, CopyRole::Embeds) => TlsStack::OpensslStatic,
+        (TlsLibrary::Openssl, CopyKind::Mapped, _) if copy.bundle.is_some() => TlsStack::OpensslIndirect,
+        (TlsLibrary::Openssl, CopyKind::Mapped, CopyRole::Embeds) if !is_shared(copy) => {
+            TlsStack::OpensslIndirect
+        }
+        (TlsLibrary::Openssl, ..) => TlsStack::OpensslDynamic,
+        _ => TlsStack::Other,
+    };
+    let rank = |s: TlsStack| match s {
+        TlsStack::OpensslStatic => 4,
+        TlsStack::OpensslIndirect => 3,
+        TlsStack::OpensslDynamic => 2,
+        TlsStack::Other => 1,
+        _ => 0,
+    };
+    if rank(now) > rank(before) { now } else { before }
+}
+
+/// Whether a mapped copy is the library itself, and not another one that brought its code along.
+fn is_shared(copy: &Library) -> bool {
+    let file = copy.path.rsplit('/').next().unwrap_or_default();
+    file.starts_with("libssl") || file.starts_with("libcrypto")
+}
