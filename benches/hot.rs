@@ -84,6 +84,15 @@ fn assess_100_000_observations(bencher: divan::Bencher<'_, '_>) {
     bencher.bench_local(|| assess::assess(&evidence, &heartbleed, &policy, now).services.len());
 }
 
+#[divan::bench(sample_count = 3)]
+fn assess_1_000_000_observations(bencher: divan::Bencher<'_, '_>) {
+    let evidence = evidence(500_000);
+    let heartbleed = disclosure::find("heartbleed").expect("in the catalogue");
+    let policy = Policy::default();
+    let now = Timestamp::from_seconds(1_700_200_000);
+    bencher.bench_local(|| assess::assess(&evidence, &heartbleed, &policy, now).services.len());
+}
+
 /// Two sweeps over so many services: every tenth was vulnerable in the first.
 fn evidence(services: u32) -> Evidence {
     let rows: Vec<Service> = (0..services).map(service).collect();
@@ -103,6 +112,7 @@ fn evidence(services: u32) -> Evidence {
         secrets: Vec::new(),
         sweeps: Vec::new(),
         observations,
+        hosts: Vec::new(),
         claims: Vec::new(),
     }
 }

@@ -11,11 +11,13 @@ use libfuzzer_sys::fuzz_target;
 /// The first byte of an input, and the stage that gets the rest.
 const ENTRIES: &[(u8, fn(&[u8]))] = &[
     (b'a', allclear::assess::fuzz),
+    (b'd', allclear::disclosure::fuzz),
     (b'h', allclear::host::fuzz),
     (b'i', allclear::inventory::fuzz),
     (b'p', allclear::probe::fuzz),
     (b'r', allclear::report::fuzz),
     (b's', allclear::store::fuzz),
+    (b'v', allclear::model::version::fuzz),
     (b'w', allclear::wire::fuzz),
 ];
 

@@ -59,13 +59,14 @@ impl HostLook {
 }
 
 /// Every look that the hosts' documents give of the services, in the order of the documents.
-pub(super) fn join(evidence: &Evidence, disclosure: &Disclosure, last: Option<SweepId>) -> Vec<HostLook> {
+pub(super) fn join(
+    evidence: &Evidence,
+    builds: &BuildIds,
+    disclosure: &Disclosure,
+    last: Option<SweepId>,
+) -> Vec<HostLook> {
     if evidence.hosts.is_empty() || evidence.services.is_empty() {
         return Vec::new();
-    }
-    let mut builds = BuildIds::default();
-    for host in &evidence.hosts {
-        builds.learn(&host.document);
     }
     let judge = Judge::new(disclosure);
     let leads = Leads::new(evidence);
@@ -82,7 +83,7 @@ pub(super) fn join(evidence: &Evidence, disclosure: &Disclosure, last: Option<Sw
             if host.document.header.coverage.failed.is_some() {
                 return Vec::new();
             }
-            let copies = judge.document(&host.document, &builds);
+            let copies = judge.document(&host.document, builds);
             let scene = Scene::new(host, &copies);
             services.iter().filter_map(|lead| scene.look(evidence, lead, sweep)).collect()
         })
@@ -238,7 +239,12 @@ struct Sweeps(Vec<(crate::model::time::Timestamp, SweepId)>);
 
 impl Sweeps {
     fn new(evidence: &Evidence) -> Self {
-        let mut begun: Vec<_> = evidence.sweeps.iter().map(|s| (s.started_at, s.id)).collect();
+        let mut begun: BTreeMap<SweepId, crate::model::time::Timestamp> = BTreeMap::new();
+        for seen in &evidence.observations {
+            begun.entry(seen.sweep).and_modify(|at| *at = seen.at.min(*at)).or_insert(seen.at);
+        }
+        begun.extend(evidence.sweeps.iter().map(|s| (s.id, s.started_at)));
+        let mut begun: Vec<_> = begun.into_iter().map(|(id, at)| (at, id)).collect();
         begun.sort_unstable();
         Self(begun)
     }

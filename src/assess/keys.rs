@@ -79,12 +79,16 @@ impl<'e> Keys<'e> {
         }
         seen.par_sort_unstable();
         seen.dedup_by_key(|(place, key, _)| (*place, *key));
+        let unseen = bad_before_any_key(index, &seen);
         for (place, number, first) in seen {
             let bad = self.bad_at(place);
-            let from = bad.partition_point(|(_, moment)| *moment < first);
-            let (Some((_, from)), Some((_, until))) = (bad.get(from).copied(), bad.last().copied()) else {
-                continue;
+            let later = bad.partition_point(|(_, moment)| *moment < first);
+            let from = match bad.get(later) {
+                Some((_, from)) => *from,
+                None if unseen.get(&place) == Some(&first) => first,
+                None => continue,
             };
+            let Some((_, until)) = bad.last().copied() else { continue };
             if let Some(key) = self.all.get_mut(number as usize) {
                 key.exposed_from = Some(key.exposed_from.map_or(from, |m| m.min(from)));
                 key.exposed_until = Some(key.exposed_until.map_or(until, |m| m.max(until)));
@@ -230,6 +234,25 @@ impl<'e> Keys<'e> {
             reissued: self.reissued(index, number).map(|c| c.certificate.sha256).collect(),
         })
     }
+}
+
+/// Places that a host called vulnerable before any key was seen there, with the first sight of one: a host shows no
+/// key, so that one may have been in reach. Only our own history shows that a key is new.
+fn bad_before_any_key(index: &Index<'_>, seen: &[(u32, u32, Moment)]) -> BTreeMap<u32, Moment> {
+    let bad = index.looks.iter().filter(|l| l.host.is_some() && l.finding.verdict == Verdict::Vulnerable);
+    let mut first_bad: BTreeMap<u32, Moment> = BTreeMap::new();
+    for look in bad.filter(|l| l.place != NONE) {
+        first_bad.entry(look.place).and_modify(|m| *m = look.moment.min(*m)).or_insert(look.moment);
+    }
+    if first_bad.is_empty() {
+        return first_bad;
+    }
+    let mut first_seen: BTreeMap<u32, Moment> = BTreeMap::new();
+    for (place, _, moment) in seen.iter().filter(|(place, ..)| first_bad.contains_key(place)) {
+        first_seen.entry(*place).and_modify(|m| *m = (*moment).min(*m)).or_insert(*moment);
+    }
+    first_seen.retain(|place, seen| first_bad.get(place).is_some_and(|bad| bad < seen));
+    first_seen
 }
 
 /// A key at a service's address and port: (key, service, address, port).

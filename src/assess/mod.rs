@@ -54,7 +54,7 @@ use crate::model::{
     facet::State,
     ids::SweepId,
     policy::Policy,
-    sweep::Evidence,
+    sweep::{Evidence, HostDocument},
     time::Timestamp,
 };
 
@@ -69,7 +69,27 @@ use index::{Index, Moment, NONE};
 ///
 /// One entry per service, in the order of the evidence; none is dropped, whatever is known of it.
 pub fn assess(evidence: &Evidence, disclosure: &Disclosure, policy: &Policy, now: Timestamp) -> Assessment {
-    run(evidence, disclosure, policy, now, None)
+    run(evidence, &builds(&evidence.hosts), disclosure, policy, now, None)
+}
+
+/// The same for one disclosure of many: what the documents tell of builds was learned once.
+pub fn assess_beside(
+    evidence: &Evidence,
+    builds: &BuildIds,
+    disclosure: &Disclosure,
+    policy: &Policy,
+    now: Timestamp,
+) -> Assessment {
+    run(evidence, builds, disclosure, policy, now, None)
+}
+
+/// What all documents tell of builds.
+pub fn builds(hosts: &[HostDocument]) -> BuildIds {
+    let mut builds = BuildIds::default();
+    for host in hosts {
+        builds.learn(&host.document);
+    }
+    builds
 }
 
 /// The same as it stood when a sweep had ended and the next had brought nothing yet: observations of
@@ -83,17 +103,18 @@ pub fn assess_as_of(
     now: Timestamp,
     last: SweepId,
 ) -> Assessment {
-    run(evidence, disclosure, policy, now, Some(last))
+    run(evidence, &builds(&evidence.hosts), disclosure, policy, now, Some(last))
 }
 
 fn run(
     evidence: &Evidence,
+    builds: &BuildIds,
     disclosure: &Disclosure,
     policy: &Policy,
     now: Timestamp,
     last: Option<SweepId>,
 ) -> Assessment {
-    let hosts = join::join(evidence, disclosure, last);
+    let hosts = join::join(evidence, builds, disclosure, last);
     let index = Index::new(evidence, disclosure, policy, &hosts, last);
     let keys = keys::Keys::new(&index);
     let services = evidence.services.len();

@@ -75,11 +75,19 @@ fn unrestarted(view: &View<'_, '_>) -> String {
     format!("Fixed on disk, and the old code still runs: {acts}")
 }
 
+/// Whether the restart is a part of other work that is named as well: a rebuilt program is restarted with it.
+fn is_said_by_another(host: &HostLook, act: &Act) -> bool {
+    act.kind == ActKind::Restart
+        && host.acts.iter().any(|other| {
+            other.kind == ActKind::Rebuild && other.runner == act.runner && other.processes == act.processes
+        })
+}
+
 /// Sentences for work on hosts, each with its host; at most [`NAMED`] of them.
 fn hosts_to_act<'h>(hosts: impl Iterator<Item = &'h HostLook>, wanted: impl Fn(&Act) -> bool) -> String {
     let mut all: Vec<String> = hosts
         .flat_map(|host| host.acts.iter().map(move |act| (host, act)))
-        .filter(|(_, act)| wanted(act))
+        .filter(|(host, act)| wanted(act) && !is_said_by_another(host, act))
         .map(|(host, act)| format!("on {}: {}", host.host, act.sentence()))
         .collect();
     all.dedup();

@@ -17,7 +17,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use catalogue::{Added, Catalogue};
-pub use check::{Fault, check, fuzz};
+pub use check::{Fault, check};
 pub use write::write;
 
 use crate::model::{disclosure::Disclosure, text::Printable};
@@ -133,6 +133,18 @@ fn perhaps(near: &[String]) -> String {
             let names: Vec<String> = names.iter().map(|name| format!("`{}`", Printable(name))).collect();
             format!("; did you mean {}?", names.join(" or "))
         }
+    }
+}
+
+/// For the fuzzer: the first byte picks our own format (`t`) or those of others (`i`), the rest is the file.
+///
+/// # Panics
+/// Where a promise of one of them does not hold.
+pub fn fuzz(data: &[u8]) {
+    match data.split_first() {
+        Some((b't', rest)) => check::fuzz(rest),
+        Some((b'i', rest)) => import::fuzz(rest),
+        _ => {}
     }
 }
 

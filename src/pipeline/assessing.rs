@@ -7,7 +7,7 @@ use super::{
     judged::{self, Choice, Read},
 };
 use crate::{
-    assess,
+    assess::{self, BuildIds},
     error::Error,
     model::{disclosure::Disclosure, observation::Observation, time::Timestamp},
     pipeline::catalogue,
@@ -32,6 +32,7 @@ pub enum Asked<'a> {
 #[derive(Debug)]
 pub struct Case {
     read: Read,
+    builds: BuildIds,
     /// The disclosures, in the order asked for.
     pub disclosures: Vec<Arc<Disclosure>>,
 }
@@ -47,7 +48,7 @@ pub fn open(incident: &Path, asked: Asked<'_>) -> Result<Case, Error> {
         }
         Asked::TheIncidents => vec![catalogue::chosen(&read.catalogue, None, first)?],
     };
-    Ok(Case { read, disclosures })
+    Ok(Case { builds: assess::builds(&read.evidence.hosts), read, disclosures })
 }
 
 impl Case {
@@ -60,8 +61,8 @@ impl Case {
         f: impl FnOnce(&AssessView<'_>) -> T,
     ) -> Result<T, Error> {
         let evidence = &self.read.evidence;
-        let hosts = hosts::judge_all(&evidence.hosts, &self.read.hosts, disclosure.clone()).hosts;
-        let assessment = judged::against(&self.read, disclosure, choice, now)?;
+        let hosts = hosts::judge_all(&self.read.hosts, &self.builds, disclosure.clone()).hosts;
+        let assessment = judged::against(&self.read, &self.builds, disclosure, choice, now)?;
         let judge = |observation: &Observation| assess::judge(observation, disclosure);
         let judged = [report::Judged { assessment: &assessment, judge: &judge, changes: &[] }];
         let view = View::new(evidence, &judged);

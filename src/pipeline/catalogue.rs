@@ -11,7 +11,7 @@ use crate::{
     disclosure::{
         self, Added, Catalogue,
         check::{self, Fault},
-        import,
+        import::{self, ImportError},
     },
     error::Error,
     model::{
@@ -160,7 +160,10 @@ fn one(text: &[u8], name: &str, format: Option<Format>) -> Result<Read, Vec<Stri
         record.sources.push(format!("toml {name} {digest}"));
         return Ok(("toml".to_owned(), vec![record], Vec::new()));
     }
-    let imported = import::import(text, name, format).map_err(|e| vec![format!(" {e}")])?;
+    let imported = import::import(text, name, format).map_err(|error| match error {
+        ImportError::NotJson { line, column, message } => vec![format!("{line}:{column}: {message}")],
+        other => vec![format!(" {other}")],
+    })?;
     Ok((imported.format.to_string(), imported.records, imported.notes))
 }
 

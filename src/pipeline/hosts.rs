@@ -12,7 +12,7 @@ use std::{
 use rayon::prelude::*;
 
 use crate::{
-    assess::{BuildIds, Judge},
+    assess::{self, BuildIds, Judge},
     clock::Clock,
     disclosure::Catalogue,
     error::Error,
@@ -441,25 +441,23 @@ pub fn judged(incident: &Path, disclosure: Option<&str>) -> Result<Judged, Error
     let catalogue = catalogue::of_reader(&reader)?;
     let disclosure = catalogue::chosen(&catalogue, disclosure, first.as_deref())?;
     let gathered = gather(&reader, incident, |_| true)?;
-    Ok(judge_all(&gathered.documents, &gathered.states, disclosure))
+    Ok(judge_all(&gathered.states, &assess::builds(&gathered.documents), disclosure))
 }
 
 /// The hosts of an incident that was read just now.
 pub fn beside(judged: &judged::Judged) -> Judged {
-    judge_all(&judged.evidence.hosts, &judged.hosts, Arc::new(judged.assessment.disclosure.clone()))
+    let disclosure = Arc::new(judged.assessment.disclosure.clone());
+    judge_all(&judged.hosts, &assess::builds(&judged.evidence.hosts), disclosure)
 }
 
+
 /// Judges hosts as they stand. What older documents tell of builds helps to know the newer ones.
-pub fn judge_all(documents: &[HostDocument], states: &[HostState], disclosure: Arc<Disclosure>) -> Judged {
-    let mut builds = BuildIds::default();
-    for host in documents {
-        builds.learn(&host.document);
-    }
+pub fn judge_all(states: &[HostState], builds: &BuildIds, disclosure: Arc<Disclosure>) -> Judged {
     let judge = Judge::new(&disclosure);
     let hosts = states
         .par_iter()
         .map(|state| HostJudged {
-            assessed: state.looks().map(|look| judge.document(&look.document, &builds)).collect(),
+            assessed: state.looks().map(|look| judge.document(&look.document, builds)).collect(),
             state: state.clone(),
         })
         .collect();
@@ -475,5 +473,5 @@ pub fn judged_here(collection: collect::Collection, disclosure: Option<&str>) ->
     let host = look.document.header.host.clone();
     let told = HostDocument { host: host.clone(), at: look.at, document: look.document.clone() };
     let state = HostState { host, latest: Some(look), failed: None, others: Vec::new() };
-    Ok(judge_all(&[told], &[state], disclosure))
+    Ok(judge_all(&[state], &assess::builds(&[told]), disclosure))
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    assess,
+    assess::{self, BuildIds},
     disclosure::Catalogue,
     error::Error,
     model::{
@@ -105,8 +105,14 @@ pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, 
 }
 
 /// Judges what was read against one more disclosure.
-pub fn against(read: &Read, disclosure: &Disclosure, choice: &Choice, now: Timestamp) -> Result<Assessment, Error> {
-    Ok(assess::assess(&read.evidence, disclosure, &policy(&read.evidence, choice)?, now))
+pub fn against(
+    read: &Read,
+    builds: &BuildIds,
+    disclosure: &Disclosure,
+    choice: &Choice,
+    now: Timestamp,
+) -> Result<Assessment, Error> {
+    Ok(assess::assess_beside(&read.evidence, builds, disclosure, &policy(&read.evidence, choice)?, now))
 }
 
 fn policy(evidence: &Evidence, choice: &Choice) -> Result<Policy, Error> {

@@ -25,7 +25,7 @@ impl Process {
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    fn pid(&self) -> u64 {
+    pub fn pid(&self) -> u64 {
         u64::from(self.0.id())
     }
 }

@@ -148,8 +148,8 @@ impl<'a> Plan<'a> {
         let groups = by_runner(copy, &self.processes);
         let work = self.work(kind, container, target);
         for ((runner, program), pids) in groups {
-            work.runners.insert(runner);
-            work.programs.insert(program);
+            work.runners.insert(runner.cloned());
+            work.programs.insert(program.to_owned());
             work.processes.extend(pids);
         }
     }
@@ -157,21 +157,23 @@ impl<'a> Plan<'a> {
     /// What runs a copy has to be started anew. `only`: those processes alone.
     fn restart(&mut self, copy: &Library, finding: &Finding, only: Option<&OldCopy>) {
         let groups = match only {
-            Some(old) => [((old.runner.clone(), old.program.clone()), old.processes.clone())].into(),
+            Some(old) => [((old.runner.as_ref(), old.program.as_str()), old.processes.clone())].into(),
             None => by_runner(copy, &self.processes),
         };
         for ((runner, program), pids) in groups {
-            let target = match &runner {
+            let target = match runner {
                 Some(runner) if runner.kind == RunnerKind::Systemd => "systemd",
                 Some(runner) if !runner.name.is_empty() => &runner.name,
-                _ if !program.is_empty() => &program,
+                _ if !program.is_empty() => program,
                 _ => &copy.path,
             };
-            let key = (ActKind::Restart, copy.container.clone(), target.to_owned(), runner.clone());
+            let key = (ActKind::Restart, copy.container.clone(), target.to_owned(), runner.cloned());
             let work = self.work.entry(key).or_default();
             work.take_versions(finding);
-            work.runners.insert(runner);
-            work.programs.insert(program);
+            work.runners.insert(runner.cloned());
+            if !work.programs.contains(program) {
+                work.programs.insert(program.to_owned());
+            }
             work.processes.extend(pids);
         }
     }

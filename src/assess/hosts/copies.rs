@@ -245,8 +245,8 @@ impl Context<'_, '_> {
             };
             for ((runner, program), pids) in by_runner(copy, &processes) {
                 old.push(OldCopy {
-                    runner,
-                    program,
+                    runner: runner.cloned(),
+                    program: program.to_owned(),
                     processes: pids,
                     container: copy.container.clone(),
                     library: i,
@@ -268,7 +268,7 @@ impl Context<'_, '_> {
     fn on_disk_now(&self, copy: &Library) -> Option<Library> {
         let disk = copy.on_disk.as_ref()?;
         let mut now = Library::new(copy.path.clone(), CopyKind::Disk, copy.lib, copy.role);
-        now.version.clone_from(&disk.version);
+        now.version = disk.version.clone().or_else(|| self.version_beside(copy));
         now.features.clone_from(&disk.features);
         now.build_id.clone_from(&disk.build_id);
         now.container.clone_from(&copy.container);
@@ -280,6 +280,15 @@ impl Context<'_, '_> {
             owner.version.clone_from(&package.version);
         }
         Some(now)
+    }
+
+    /// A libssl since 3.0 says no version: it has that of the libcrypto that it was seen with, as that one lies on disk.
+    fn version_beside(&self, copy: &Library) -> Option<String> {
+        let from = copy.version_from.as_ref()?;
+        let crypto = self.document.libraries.iter().find(|other| {
+            other.path == *from && other.container == copy.container && other.kind == copy.kind
+        })?;
+        if is_old(crypto) { crypto.on_disk.as_ref()?.version.clone() } else { crypto.version.clone() }
     }
 }
 
@@ -306,15 +315,15 @@ fn is_system_path(copy: &Library) -> bool {
 }
 
 /// The processes of a copy, those together that one restart renews.
-pub(super) fn by_runner(
+pub(super) fn by_runner<'p>(
     copy: &Library,
-    processes: &BTreeMap<u32, &Process>,
-) -> BTreeMap<(Option<Runner>, String), Vec<u32>> {
-    let mut groups: BTreeMap<(Option<Runner>, String), Vec<u32>> = BTreeMap::new();
+    processes: &BTreeMap<u32, &'p Process>,
+) -> BTreeMap<(Option<&'p Runner>, &'p str), Vec<u32>> {
+    let mut groups: BTreeMap<(Option<&Runner>, &str), Vec<u32>> = BTreeMap::new();
     for pid in &copy.processes {
         let process = processes.get(pid);
-        let runner = process.and_then(|p| p.runner.clone());
-        let program = process.map_or_else(String::new, |p| p.name.clone());
+        let runner = process.and_then(|p| p.runner.as_ref());
+        let program = process.map_or("", |p| p.name.as_str());
         groups.entry((runner, program)).or_default().push(*pid);
     }
     groups

@@ -9,7 +9,7 @@ use crate::model::{
     disclosure::{Affected, Compare, Confidence, RowStatus},
     host::Finding,
     verdict::{Reason, Verdict},
-    version::Scheme,
+    version::{Scheme, rpm},
 };
 
 use super::release::{Fit, Whose};
@@ -223,6 +223,17 @@ fn order(scheme: Scheme, held: Held<'_>, bound: &str) -> Result<(Ordering, bool)
     if scheme != Scheme::Rpm {
         return Ok((compare(held.version)?, false));
     }
+    let order = by_epoch(compare, held, bound)?;
+    // A version without a release equals every build of it, and so tells none from the other.
+    let one_sided = rpm::has_release(held.version) != rpm::has_release(bound);
+    if order.0 == Ordering::Equal && one_sided { Err(Cannot::ReadVersion) } else { Ok(order) }
+}
+
+fn by_epoch(
+    compare: impl Fn(&str) -> Result<Ordering, Cannot>,
+    held: Held<'_>,
+    bound: &str,
+) -> Result<(Ordering, bool), Cannot> {
     match (held.version.split_once(':'), bound.split_once(':')) {
         (None, Some((epoch, _))) if held.epoch_hidden && is_epoch(epoch) => {
             Ok((compare(&format!("{epoch}:{}", held.version))?, true))
@@ -250,6 +261,14 @@ pub(super) struct Said<'r, 'd> {
     pub(super) lies: Option<Lies<'d>>,
 }
 
+/// The rows of the release that fit closest, with where the version lies to each.
+struct Tier<'r, 'd, 'h> {
+    fit: Fit,
+    rows: Vec<(&'r Row<'d>, Result<Lies<'d>, Cannot>)>,
+    held: Held<'h>,
+    caveat: Option<&'h str>,
+}
+
 /// What the closest of the rows that fit say of a version; nothing where none of them reaches it.
 pub(super) fn decide<'r, 'd>(
     fitting: &[(Fit, &'r Row<'d>)],
@@ -265,68 +284,91 @@ pub(super) fn decide<'r, 'd>(
         (!is_silent).then_some((*fit, *row, lies))
     };
     let reaching: Vec<_> = fitting.iter().filter_map(reach).collect();
-    let closest = reaching.iter().map(|(fit, ..)| *fit).max()?;
-    let tier: Vec<(&'r Row<'d>, Result<Lies<'d>, Cannot>)> =
-        reaching.into_iter().filter(|(fit, ..)| *fit == closest).map(|(_, row, lies)| (row, lies)).collect();
-    let say = |verdict, reason, row: &'r Row<'d>, lies: Option<&Lies<'d>>, more: Option<&str>| {
-        let caveats: Vec<&str> = more.into_iter().chain(caveat).collect();
-        let caveat = (!caveats.is_empty()).then(|| caveats.join("; "));
-        let compare = row.compare(held.version, lies, caveat.as_deref());
-        let finding = Finding { verdict, reason, compare: Some(Arc::new(compare)) };
-        Some(Said { finding, fit: closest, row, lies: lies.cloned() })
-    };
-    let open = |row, lies: Option<&Lies<'d>>, more| {
-        say(Verdict::Inconclusive, Reason::RowUnconfirmed, row, lies, more)
-    };
-    let find = |status: RowStatus, wanted: &dyn Fn(At) -> bool| {
-        tier.iter().find_map(|(row, lies)| {
+    let fit = reaching.iter().map(|(fit, ..)| *fit).max()?;
+    let rows =
+        reaching.into_iter().filter(|(one, ..)| *one == fit).map(|(_, row, lies)| (row, lies)).collect();
+    let tier = Tier { fit, rows, held, caveat };
+    if fit.is_foreign() {
+        let (row, lies) = tier.rows.first()?;
+        return Some(tier.open(row, lies.as_ref().ok(), Some("a rebuild; Red Hat's record")));
+    }
+    tier.by_list().or_else(|| tier.by_range()).or_else(|| tier.undecided())
+}
+
+impl<'r, 'd> Tier<'r, 'd, '_> {
+    fn find(&self, status: RowStatus, wanted: impl Fn(At) -> bool) -> Option<(&'r Row<'d>, &Lies<'d>)> {
+        self.rows.iter().find_map(|(row, lies)| {
             let lies = lies.as_ref().ok()?;
             (row.says(status) && wanted(lies.at)).then_some((*row, lies))
         })
-    };
-    if closest.is_foreign() {
-        let (row, lies) = tier.first()?;
-        return open(*row, lies.as_ref().ok(), Some("a rebuild; Red Hat's record"));
     }
-    let listed = |at| at == At::Listed;
-    let is_listed = |lies: &Result<Lies<'_>, Cannot>| lies.as_ref().is_ok_and(|lies| lies.at == At::Listed);
-    if let Some((row, lies)) = find(RowStatus::Affected, &listed) {
-        return say(Verdict::Vulnerable, Reason::PackageAffected, row, Some(lies), None);
+
+    fn say(
+        &self,
+        (verdict, reason): (Verdict, Reason),
+        row: &'r Row<'d>,
+        lies: Option<&Lies<'d>>,
+        more: Option<&str>,
+    ) -> Said<'r, 'd> {
+        let caveats: Vec<&str> = more.into_iter().chain(self.caveat).collect();
+        let caveat = (!caveats.is_empty()).then(|| caveats.join("; "));
+        let compare = row.compare(self.held.version, lies, caveat.as_deref());
+        let finding = Finding { verdict, reason, compare: Some(Arc::new(compare)) };
+        Said { finding, fit: self.fit, row, lies: lies.cloned() }
     }
-    if let Some((row, lies)) = find(RowStatus::NotAffected, &listed) {
-        return say(Verdict::NotVulnerable, Reason::VersionNotAffected, row, Some(lies), None);
+
+    fn open(&self, row: &'r Row<'d>, lies: Option<&Lies<'d>>, more: Option<&str>) -> Said<'r, 'd> {
+        self.say((Verdict::Inconclusive, Reason::RowUnconfirmed), row, lies, more)
     }
-    if let Some((row, Ok(lies))) = tier.iter().find(|(_, lies)| is_listed(lies)) {
-        return open(*row, Some(lies), None);
+
+    /// By a row that names this very version.
+    fn by_list(&self) -> Option<Said<'r, 'd>> {
+        let listed = |at| at == At::Listed;
+        if let Some((row, lies)) = self.find(RowStatus::Affected, listed) {
+            return Some(self.say(HAS_IT, row, Some(lies), None));
+        }
+        if let Some((row, lies)) = self.find(RowStatus::NotAffected, listed) {
+            return Some(self.say(NEVER_HAD_IT, row, Some(lies), None));
+        }
+        self.rows.iter().find_map(|(row, lies)| {
+            let lies = lies.as_ref().ok().filter(|lies| lies.at == At::Listed)?;
+            Some(self.open(row, Some(lies), None))
+        })
     }
-    let spared = find(RowStatus::NotAffected, &At::is_meant_of);
-    if let Some((row, lies)) = find(RowStatus::Affected, &At::is_meant_of) {
-        let more = spared.map(|_| "another record of the same release says not affected");
-        return say(Verdict::Vulnerable, Reason::PackageAffected, row, Some(lies), more);
+
+    /// By the rows that decide: inside one that is affected, the version has the hole, whatever others say.
+    fn by_range(&self) -> Option<Said<'r, 'd>> {
+        let spared = self.find(RowStatus::NotAffected, At::is_meant);
+        if let Some((row, lies)) = self.find(RowStatus::Affected, At::is_meant) {
+            let more = spared.map(|_| "another record of the same release says not affected");
+            return Some(self.say(HAS_IT, row, Some(lies), more));
+        }
+        // What cannot be compared may be what has the hole.
+        let unread = self.rows.iter().find_map(|(row, lies)| {
+            let cannot = lies.as_ref().err()?;
+            row.says(RowStatus::Affected).then_some((*row, cannot.words()))
+        });
+        if let Some((row, why)) = unread {
+            return Some(self.open(row, None, Some(why)));
+        }
+        if let Some((row, lies)) = spared {
+            return Some(self.say(NEVER_HAD_IT, row, Some(lies), None));
+        }
+        if let Some((row, lies)) = self.find(RowStatus::Affected, |at| at == At::Fixed) {
+            return Some(self.say((Verdict::NotVulnerable, Reason::PackageFixed), row, Some(lies), None));
+        }
+        let (row, lies) = self.find(RowStatus::Affected, |at| matches!(at, At::Before | At::Past))?;
+        Some(self.say(NEVER_HAD_IT, row, Some(lies), None))
     }
-    // What cannot be compared may be what has the hole.
-    let unread = |row: &Row<'_>| row.decides && row.record.status == RowStatus::Affected;
-    if let Some((row, Err(cannot))) = tier.iter().find(|(row, lies)| unread(row) && lies.is_err()) {
-        return open(*row, None, Some(cannot.words()));
+
+    /// All that there is decides nothing.
+    fn undecided(&self) -> Option<Said<'r, 'd>> {
+        let (row, lies) = self.rows.iter().find(|(row, lies)| !row.decides || lies.is_err())?;
+        let why = lies.as_ref().err().map(|cannot| cannot.words());
+        let unknown = (row.record.status == RowStatus::Unknown).then_some("the record does not tell");
+        Some(self.open(row, lies.as_ref().ok(), why.or(unknown)))
     }
-    if let Some((row, lies)) = spared {
-        return say(Verdict::NotVulnerable, Reason::VersionNotAffected, row, Some(lies), None);
-    }
-    if let Some((row, lies)) = find(RowStatus::Affected, &|at| at == At::Fixed) {
-        return say(Verdict::NotVulnerable, Reason::PackageFixed, row, Some(lies), None);
-    }
-    if let Some((row, lies)) = find(RowStatus::Affected, &|at| matches!(at, At::Before | At::Past)) {
-        return say(Verdict::NotVulnerable, Reason::VersionNotAffected, row, Some(lies), None);
-    }
-    let (row, lies) = tier.iter().find(|(row, lies)| !row.decides || lies.is_err())?;
-    let words = lies.as_ref().err().map(|cannot| cannot.words());
-    open(*row, lies.as_ref().ok(), words.or((row.record.status == RowStatus::Unknown).then_some(UNKNOWN)))
 }
 
-const UNKNOWN: &str = "the record does not tell";
-
-impl At {
-    fn is_meant_of(at: Self) -> bool {
-        at.is_meant()
-    }
-}
+const HAS_IT: (Verdict, Reason) = (Verdict::Vulnerable, Reason::PackageAffected);
+const NEVER_HAD_IT: (Verdict, Reason) = (Verdict::NotVulnerable, Reason::VersionNotAffected);

@@ -7,6 +7,8 @@ mod packages;
 mod properties;
 mod upstream;
 
+use std::fmt::Write as _;
+
 use super::{BuildIds, Judge, judge_copies};
 use crate::model::{
     disclosure::{Affected, Confidence, Disclosure, RowStatus},
@@ -234,10 +236,10 @@ fn acts(assessed: &CopiesAssessed) -> Vec<String> {
             line += &optional("in", &act.container);
             line += &optional("of", &act.bundle);
             if let Some(runner) = &act.runner {
-                line += &format!(" by {} {}", runner.kind, runner.name);
+                let _ = write!(line, " by {} {}", runner.kind, runner.name);
             }
             if !act.processes.is_empty() {
-                line += &format!(" {} {:?}", act.program, act.processes);
+                let _ = write!(line, " {} {:?}", act.program, act.processes);
             }
             if act.caution {
                 line += " caution";

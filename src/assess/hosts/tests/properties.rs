@@ -99,7 +99,7 @@ fn mapped_anyhow(texts: &[String]) -> Library {
     let mut file = copy(&texts[0], CopyKind::Mapped, &texts[1]);
     file.build_id = Some(texts[2].clone());
     file.banner = Some(texts[3].clone());
-    file.deleted = texts[4].len() % 2 == 0;
+    file.deleted = texts[4].len().is_multiple_of(2);
     file.processes = vec![3, 4];
     file
 }
