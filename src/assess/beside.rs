@@ -98,6 +98,7 @@ pub(super) fn views(track: &Track<'_>, said: &Standing<'_>) -> Vec<HostView> {
             programs: host.programs.clone(),
             running: host.running.clone(),
             disk: host.disk.clone(),
+            old_runs: host.old_runs,
             stack: host.stack,
             acts: host.acts.clone(),
             weight: weight(track, said, endpoint, host),
@@ -126,9 +127,10 @@ fn weight(track: &Track<'_>, said: &Standing<'_>, endpoint: &Endpoint<'_>, host:
 pub(super) fn entries(track: &Track<'_>, said: &Standing<'_>) -> Vec<Conflict> {
     let mut all: Vec<Conflict> = conflicts(track, said)
         .map(|(network, own, host)| {
-            let found = host.running.clone().unwrap_or_else(|| {
-                HostFinding::new(host.finding.verdict, host.finding.reason)
-            });
+            let found = host
+                .running
+                .clone()
+                .unwrap_or_else(|| HostFinding::new(host.finding.verdict, host.finding.reason));
             Conflict {
                 address: host.seen.address,
                 network: (network.finding.verdict, network.finding.reason),
@@ -192,7 +194,11 @@ pub(super) fn version(views: &[HostView]) -> Option<Graded<String>> {
     let because = format!("{}, {}", view.host, view.at.short());
     let mut value = found(view).map_or_else(String::new, |c| format!("runs {c}"));
     if let Some(disk) = disk(view).filter(|_| view.is_unrestarted() || value.is_empty()) {
-        value = [value, format!("on disk {disk}")].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join("; ");
+        value = [value, format!("on disk {disk}")]
+            .into_iter()
+            .filter(|s| !s.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
     }
     Some(Graded { value, grade, because })
 }

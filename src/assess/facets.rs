@@ -52,6 +52,9 @@ impl Mark {
 /// earlier state of a service is dated: else a secret of the whole fleet would cost its square.
 const WIDE_PATH: usize = 64;
 
+/// Two documents of a host within so many seconds are one collection.
+const COLLECTED_AGAIN: i64 = 2;
+
 /// Everything that a service's facets depend on.
 pub(super) struct View<'a, 'e> {
     pub(super) index: &'e Index<'e>,
@@ -371,8 +374,12 @@ impl<'e> View<'_, 'e> {
         let speaks = |e: &&Endpoint<'e>| self.track.class(e, self.said) != Class::Deferred;
         for endpoint in self.endpoints().filter(speaks) {
             let look = endpoint.last.moment;
-            // A host's documents are not parts of a sweep: a later one confirms like a later sweep.
-            let later = |done: Moment| look.sweep > done.sweep || endpoint.last.host.is_some();
+            // A host's documents are not parts of a sweep: a later one confirms like a later sweep, where it is a
+            // collection of its own.
+            let later = |done: Moment| {
+                let again = look.at > done.at.plus_seconds(COLLECTED_AGAIN);
+                look.sweep > done.sweep || (endpoint.last.host.is_some() && again)
+            };
             let confirms = |done: Option<Moment>| {
                 done.is_none_or(|done| later(done) && look.at > done.at.plus_seconds(wait))
             };

@@ -151,7 +151,7 @@ fn after_silence(attempt: &Attempt) -> Outcome {
 }
 
 /// What the end of a contact alone says.
-fn contact(contact: Contact, observation: &Observation) -> Outcome {
+pub(super) fn contact(contact: Contact, observation: &Observation) -> Outcome {
     let inconclusive = |reason| (Verdict::Inconclusive, reason);
     let unreachable = |reason| (Verdict::Unreachable, reason);
     match contact {

@@ -151,7 +151,10 @@ impl<'e> Track<'e> {
     }
 
     fn note_closed(&mut self, index: &Index<'e>, said: &Standing<'e>, sweep: u32) {
-        if self.closed_in.is_none() && self.picture(index, said).is_closed() {
+        // What a host alone called clean before anything was bad is no repair that could be undone.
+        let by_network = self.last_bad.is_some()
+            || self.endpoints.iter().any(|e| e.last.host.is_none() && e.clean_since.is_some());
+        if self.closed_in.is_none() && by_network && self.picture(index, said).is_closed() {
             self.closed_in = Some(sweep);
         }
     }
@@ -200,8 +203,7 @@ impl<'e> Track<'e> {
     /// Whether keys were seen at an endpoint, or for a host at its address.
     fn has_keys(&self, endpoint: &Endpoint<'e>) -> bool {
         let mut beside = self.endpoints.iter().filter(|e| e.address == endpoint.address);
-        endpoint.key_look.is_some()
-            || (endpoint.last.host.is_some() && beside.any(|e| e.key_look.is_some()))
+        endpoint.key_look.is_some() || (endpoint.last.host.is_some() && beside.any(|e| e.key_look.is_some()))
     }
 
     /// A bad look undoes what was counted as clean at its address, and every new key of the service:
@@ -292,7 +294,8 @@ impl<'e> Track<'e> {
             Some(look) if host.last.disputes && host.last.moment > look.moment => Class::Unknown,
             Some(_) => Class::Deferred,
             None => {
-                let looks = self.endpoints.iter().filter(|e| e.last.host.is_none() && e.address == host.address);
+                let looks =
+                    self.endpoints.iter().filter(|e| e.last.host.is_none() && e.address == host.address);
                 let decided = looks.filter_map(|e| e.last_decided).max();
                 if decided.is_some_and(|at| at > host.last.moment) { Class::Deferred } else { own }
             }

@@ -174,10 +174,11 @@ impl<'e> Index<'e> {
         known: impl Fn(SweepId) -> bool + Sync,
     ) {
         let rule = rule(self.disclosure);
-        let mut found: Vec<(&Observation, Finding, Option<&HostLook>)> = (self.evidence.observations.par_iter())
-            .filter(|o| known(o.sweep))
-            .map(|o| (o, rule(o), None))
-            .collect();
+        let mut found: Vec<(&Observation, Finding, Option<&HostLook>)> =
+            (self.evidence.observations.par_iter())
+                .filter(|o| known(o.sweep))
+                .map(|o| (o, rule(o), None))
+                .collect();
         found.extend(hosts.iter().map(|host| (&host.seen, host.finding, Some(host))));
         let mut keys: HashMap<Spki, u32> = HashMap::new();
         let mut places: HashMap<(IpAddr, u16), u32> = HashMap::new();

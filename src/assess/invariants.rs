@@ -175,8 +175,7 @@ impl History {
 
 /// The disclosure of made-up histories.
 pub(super) fn heartbleed() -> Disclosure {
-    let mut heartbleed =
-        Disclosure::named("CVE-2014-0160", "Heartbleed", Timestamp::from_seconds(DISCLOSED));
+    let mut heartbleed = Disclosure::named("CVE-2014-0160", "Heartbleed", Timestamp::from_seconds(DISCLOSED));
     heartbleed.rotate.keys = Owed::Yes;
     heartbleed.rotate.secrets = Owed::Yes;
     heartbleed

@@ -18,8 +18,8 @@ use rayon::prelude::*;
 use crate::model::{
     disclosure::Disclosure,
     host::{
-        Act, CopiesAssessed, CopyKind, CopyRole, Document, Finding as HostFinding, Library, Listener, Part,
-        Process, Protocol, TlsLibrary,
+        Act, Collector, CopiesAssessed, CopyKind, CopyRole, Document, Finding as HostFinding, Header,
+        Library, Listener, Part, Process, Protocol, RunnerKind, TlsLibrary,
     },
     ids::SweepId,
     observation::{Contact, Observation},
@@ -46,6 +46,8 @@ pub(super) struct HostLook {
     pub(super) programs: Vec<String>,
     pub(super) running: Option<HostFinding>,
     pub(super) disk: Option<HostFinding>,
+    /// Whether a copy is in memory that is not the file on disk any more, and not known to be clean.
+    pub(super) old_runs: bool,
     pub(super) stack: TlsStack,
     pub(super) acts: Vec<Act>,
 }
@@ -53,8 +55,9 @@ pub(super) struct HostLook {
 impl HostLook {
     /// Whether something that is not known to be clean runs while the file on disk is fixed.
     pub(super) fn is_unrestarted(&self) -> bool {
-        let clean = |f: &Option<HostFinding>| f.as_ref().is_some_and(|f| f.verdict.is_clean());
-        clean(&self.disk) && self.running.as_ref().is_some_and(|f| !f.verdict.is_clean())
+        let fixed = self.disk.as_ref().is_some_and(|f| f.verdict.is_clean());
+        // Where no process was seen to have an old copy, nothing is known of what runs.
+        self.old_runs && fixed
     }
 }
 
@@ -124,21 +127,41 @@ struct Machines {
 
 impl Machines {
     fn new(hosts: &[HostDocument]) -> Self {
-        let mut known: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        let mut first: BTreeMap<String, &Header> = BTreeMap::new();
+        let mut shared = BTreeSet::new();
         for host in hosts {
-            let machine = host.document.header.machine.as_deref();
-            known.entry(host.host.to_lowercase()).or_default().extend(machine);
+            let header = &host.document.header;
+            // The output of a tool tells nothing of its machine, nor does a failure.
+            if header.collector == Collector::Import || header.coverage.failed.is_some() {
+                continue;
+            }
+            let name = host.host.to_lowercase();
+            if !is_same(first.entry(name.clone()).or_insert(header), header) {
+                shared.insert(name);
+            }
         }
-        let shared = known.into_iter().filter(|(_, machines)| machines.len() > 1).map(|(name, _)| name);
-        Self { shared: shared.collect() }
+        Self { shared }
     }
 
     fn of(&self, host: &HostDocument) -> String {
         let name = host.host.to_lowercase();
-        match &host.document.header.machine {
-            Some(machine) if self.shared.contains(&name) => format!("{name}\n{machine}"),
-            _ => name,
+        if !self.shared.contains(&name) {
+            return name;
         }
+        let header = &host.document.header;
+        let addresses: Vec<String> = header.addresses.iter().map(ToString::to_string).collect();
+        let machine = header.machine.clone().unwrap_or_else(|| addresses.join(" "));
+        format!("{name}\n{machine}")
+    }
+}
+
+/// Whether two documents of one name are of one machine: by its id, and where one does not say it, by an address that
+/// both have.
+fn is_same(a: &Header, b: &Header) -> bool {
+    match (&a.machine, &b.machine) {
+        (Some(a), Some(b)) => a == b,
+        _ if a.addresses.is_empty() && b.addresses.is_empty() => true,
+        _ => a.addresses.iter().any(|address| b.addresses.contains(address)),
     }
 }
 
@@ -269,7 +292,14 @@ struct Scene<'d> {
 impl<'d> Scene<'d> {
     fn new(host: &'d HostDocument, copies: &'d CopiesAssessed) -> Self {
         let document = &host.document;
-        let processes = document.processes.iter().map(|p| (p.pid, p)).collect();
+        let mut processes: HashMap<u32, &Process> = HashMap::new();
+        for process in &document.processes {
+            // A number that comes twice is as readable as the worse of the two.
+            let known = processes.entry(process.pid).or_insert(process);
+            if !process.readable {
+                *known = process;
+            }
+        }
         let mut held: HashMap<u32, Vec<usize>> = HashMap::new();
         for (number, copy) in document.libraries.iter().enumerate() {
             if matches!(copy.kind, CopyKind::Mapped | CopyKind::Exe) {
@@ -292,17 +322,24 @@ impl<'d> Scene<'d> {
         if !parts.contains(&Part::Processes) {
             return self.installed_only(service, lead, sweep);
         }
-        let listening: Vec<&Listener> =
+        let mut listening: Vec<&Listener> =
             self.document().listeners.iter().filter(|l| answers(l, service, lead.address)).collect();
+        let bound = |l: &&Listener| Some(l.address.to_canonical()) == lead.address.map(|a| a.to_canonical());
+        if listening.iter().any(bound) {
+            // A socket of its very address gets what is sent there, and not one of every address.
+            listening.retain(bound);
+        }
         if listening.is_empty() {
-            // Whether it listens is known only where listeners were looked for.
-            return parts.contains(&Part::Exposure).then(|| {
+            // Whether it listens is known only where listeners were looked for, and none of that was lost.
+            return (parts.contains(&Part::Exposure) && !self.is_damaged()).then(|| {
                 let finding = HostFinding::new(Verdict::Unreachable, Reason::Refused);
                 self.made(service, lead, sweep, Found { running: Some(finding), ..Found::default() })
             });
         }
-        let pids: BTreeSet<u32> = listening.iter().flat_map(|l| self.behind(l)).collect();
-        let found = self.found(&pids)?;
+        let behind: Vec<Vec<u32>> = listening.iter().map(|l| self.behind(l)).collect();
+        let untold = self.is_damaged() || behind.iter().any(Vec::is_empty);
+        let pids: BTreeSet<u32> = behind.into_iter().flatten().collect();
+        let found = self.found(&pids, untold)?;
         Some(self.made(service, lead, sweep, found))
     }
 
@@ -319,10 +356,19 @@ impl<'d> Scene<'d> {
         inside.flat_map(|l| l.processes.iter().copied()).collect()
     }
 
-    fn found(&self, pids: &BTreeSet<u32>) -> Option<Found> {
+    /// Whether lines of the document could not be read or are missing: any of them may have been the bad one.
+    fn is_damaged(&self) -> bool {
+        let coverage = &self.document().header.coverage;
+        let is_whole =
+            self.document().footer.is_some() || self.document().header.collector == Collector::Import;
+        !is_whole || coverage.gaps.iter().any(|gap| gap.part == Part::Document)
+    }
+
+    /// `untold`: something about these processes is missing.
+    fn found(&self, pids: &BTreeSet<u32>, untold: bool) -> Option<Found> {
         let mut found = Found::default();
         let mut seen: BTreeSet<usize> = BTreeSet::new();
-        let mut unreadable = pids.is_empty();
+        let mut unreadable = untold || pids.is_empty();
         for pid in pids {
             let process = self.processes.get(pid);
             unreadable |= process.is_none_or(|p| !p.readable);
@@ -335,6 +381,7 @@ impl<'d> Scene<'d> {
             let Some(verdict) = self.copies.verdicts.get(number).cloned().flatten() else { continue };
             let copy = self.document().libraries.get(number)?;
             found.stack = stack(copy, found.stack);
+            found.old_runs |= self.disk_now.contains_key(&number) && !verdict.verdict.is_clean();
             let disk = self.disk_now.get(&number).cloned().unwrap_or_else(|| Some(verdict.clone()));
             found.running = worse(found.running.take(), Some(verdict));
             found.disk = worse(found.disk.take(), disk);
@@ -345,6 +392,10 @@ impl<'d> Scene<'d> {
                 found.running.take(),
                 Some(HostFinding::new(Verdict::Inconclusive, Reason::SymbolsUnavailable)),
             );
+        }
+        if untold {
+            found.disk = found.disk.filter(|f| !f.verdict.is_clean());
+            found.old_runs = false;
         }
         found.acts = self.acts(pids);
         found.running.is_some().then_some(found)
@@ -358,10 +409,22 @@ impl<'d> Scene<'d> {
         let names: BTreeSet<&str> = copies().filter_map(|c| c.owner.as_ref()).map(|o| &*o.package).collect();
         let paths: BTreeSet<&str> = copies().map(|c| &*c.path).collect();
         let concerns = |act: &&Act| {
-            let about = [owners.contains(&*act.target), names.contains(&*act.target), paths.contains(&*act.target)];
-            if act.processes.is_empty() { about.contains(&true) } else { act.processes.iter().any(|p| pids.contains(p)) }
+            let about =
+                [owners.contains(&*act.target), names.contains(&*act.target), paths.contains(&*act.target)];
+            if act.processes.is_empty() {
+                about.contains(&true)
+            } else {
+                act.processes.iter().any(|p| pids.contains(p))
+            }
         };
-        self.copies.acts.iter().filter(concerns).cloned().collect()
+        let mut acts: Vec<Act> = self.copies.acts.iter().filter(concerns).cloned().collect();
+        for act in &mut acts {
+            // What no unit runs is restarted process by process: those of other services are not meant.
+            if act.runner.as_ref().is_none_or(|r| r.kind == RunnerKind::Process) {
+                act.processes.retain(|pid| pids.contains(pid));
+            }
+        }
+        acts
     }
 
     /// A host that gave no processes: what is installed is known, what runs is not. It counts for services that are
@@ -389,6 +452,7 @@ impl<'d> Scene<'d> {
             stack: service.tls_stack(),
             running: Some(running),
             disk: Some(disk),
+            old_runs: false,
             programs: Vec::new(),
         };
         Some(self.made(service, lead, sweep, found))
@@ -413,7 +477,7 @@ impl<'d> Scene<'d> {
                 transport: service.transport,
                 wrap: service.wrap,
                 sni: None,
-                vantage: format!("host:{}", self.host.host).into(),
+                vantage: format!("host:{}", self.host.host.to_lowercase()).into(),
                 at: self.host.at,
                 ms: 0.0,
                 contact,
@@ -436,6 +500,7 @@ impl<'d> Scene<'d> {
             programs: found.programs,
             running: found.running.filter(|f| f.verdict != Verdict::Unreachable),
             disk: found.disk,
+            old_runs: found.old_runs,
             stack: found.stack,
             acts: found.acts,
         }
@@ -447,13 +512,21 @@ struct Found {
     programs: Vec<String>,
     running: Option<HostFinding>,
     disk: Option<HostFinding>,
+    old_runs: bool,
     stack: TlsStack,
     acts: Vec<Act>,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        Self { programs: Vec::new(), running: None, disk: None, stack: TlsStack::Unknown, acts: Vec::new() }
+        Self {
+            programs: Vec::new(),
+            running: None,
+            disk: None,
+            old_runs: false,
+            stack: TlsStack::Unknown,
+            acts: Vec::new(),
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
         State::SecretsPending => secrets(headline),
         State::AwaitingVerification => awaiting(view, headline),
         State::Stale => "Sweep it again: it was verified, and has not been looked at for too long.".to_owned(),
-        State::Verified => "Nothing: every facet is done and a later sweep confirmed it.".to_owned(),
+        State::Verified => "Nothing: every facet is done and a later look confirmed it.".to_owned(),
         State::NotAffected => "Nothing: the question does not arise here.".to_owned(),
         State::Waived => waived(view),
         State::Decommissioned if marks.revoked.is_settled() && marks.secrets.is_settled() => {
@@ -70,7 +70,8 @@ fn unrestarted(view: &View<'_, '_>) -> String {
     let hosts = view.track.endpoints.iter().filter_map(|e| e.last.host).filter(|h| h.is_unrestarted());
     let acts = hosts_to_act(hosts, |act| act.kind == ActKind::Restart);
     if acts.is_empty() {
-        return "Fixed on disk, and the old library is still mapped: restart everything that maps it.".to_owned();
+        return "Fixed on disk, and the old library is still mapped: restart everything that maps it."
+            .to_owned();
     }
     format!("Fixed on disk, and the old code still runs: {acts}")
 }
@@ -164,7 +165,12 @@ const fn fix(stack: TlsStack) -> &'static str {
 }
 
 fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
-    if view.track.endpoints.iter().any(|e| e.last.disputes && view.track.class(e, view.said) == Class::Unknown) {
+    if view
+        .track
+        .endpoints
+        .iter()
+        .any(|e| e.last.disputes && view.track.class(e, view.said) == Class::Unknown)
+    {
         return "Clean by the network, and a host says later that the hole is there: sweep it again, from inside as well, and find the copy that the host names.".to_owned();
     }
     let Some((_, reason)) = headline.marks.picture.worst else {
@@ -177,7 +183,10 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
         Reason::BranchNotAnalysed => {
             "Nobody analysed the version that runs there: upgrade to a supported branch, or attest what its maker says."
         }
-        Reason::BackportLikely | Reason::RowUnconfirmed | Reason::SymbolsUnavailable | Reason::PackageFixed => {
+        Reason::BackportLikely
+        | Reason::RowUnconfirmed
+        | Reason::SymbolsUnavailable
+        | Reason::PackageFixed => {
             "Its host could not settle it: see `allclear host show` for what was compared, take in the distribution's record (`allclear disclosure import FILE`), or attest what is known."
         }
         Reason::DnsFailed => {

@@ -32,14 +32,19 @@ pub(super) fn rule(disclosure: &Disclosure) -> Rule {
     RULES.iter().find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
 }
 
+/// What was not reached, was left alone or failed on our side is so whatever the disclosure is.
 fn not_analysed(observation: &Observation) -> Finding {
-    Finding {
-        verdict: Verdict::Inconclusive,
-        reason: Reason::BranchNotAnalysed,
-        grade: Grade::E2,
-        vulnerable: 0,
-        tried: tried(observation),
-    }
+    let (verdict, reason) = match observation.contact {
+        Contact::Skipped
+        | Contact::DnsFailed
+        | Contact::Refused
+        | Contact::NoRoute
+        | Contact::ConnectTimedOut
+        | Contact::LocalError
+        | Contact::Interrupted => heartbleed::contact(observation.contact, observation),
+        _ => (Verdict::Inconclusive, Reason::BranchNotAnalysed),
+    };
+    Finding { verdict, reason, grade: Grade::E2, vulnerable: 0, tried: tried(observation) }
 }
 
 /// Attempts made: those that asked, and at least one where anything was contacted at all.

@@ -31,7 +31,7 @@ enum Sub {
 /// Every disclosure that is known, those taken into the incident file included
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only those with this word in an id, alias, title or in what they leak
+    /// Only those with this word in an id, alias, title, package or in what they leak
     #[arg(value_name = "WORD")]
     word: Option<String>,
     /// One JSON object for each, one a line
@@ -105,7 +105,13 @@ impl ListArgs {
         let has = |text: &str| text.to_lowercase().contains(&word);
         let wanted: Vec<Arc<Disclosure>> = catalogue
             .iter()
-            .filter(|d| has(&d.id) || has(&d.title) || has(&d.leaks) || d.aliases.iter().any(|a| has(a)))
+            .filter(|d| {
+                has(&d.id)
+                    || has(&d.title)
+                    || has(&d.leaks)
+                    || d.aliases.iter().any(|a| has(a))
+                    || d.affected.iter().any(|row| has(&row.package))
+            })
             .cloned()
             .collect();
         let screen = console.screen(globals);
@@ -156,7 +162,7 @@ impl CheckArgs {
                 .map_err(Error::stdout)?;
             return Ok(Exit::Done);
         }
-        console.warn(&format!("{bad} of {total} catalogue files have faults: {faults} in all."));
+        console.warn(&format!("Catalogue files with faults: {bad} of {total}; {faults} faults in all."));
         Ok(Exit::BadInput)
     }
 }
@@ -181,8 +187,12 @@ impl ImportArgs {
             for added in file.added.iter().filter(|_| !refused) {
                 console.note(&printable(&format!("{} ({}): {added}", file.file, file.format)));
             }
+            for change in file.added.iter().filter(|_| !refused).flat_map(|added| &added.changes) {
+                console.warn(&printable(&format!("{}: changed: {change}", file.file)));
+            }
             if file.known > 0 {
-                console.note(&printable(&format!("{}: {} of them known already", file.file, file.known)));
+                let text = format!("{}: {} of its disclosures known already", file.file, file.known);
+                console.note(&printable(&text));
             }
         }
         if refused || imported.taken.iter().all(|file| file.read.is_empty()) {

@@ -84,7 +84,7 @@ pub(crate) struct CollectArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print the collector for hosts where no program may run: a POSIX shell script (packages and processes)
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["root", "files_only", "no_files", "archives", "one_file_system", "jsonl", "output", "remote"])]
     script: bool,
     /// Collect this host over ssh; repeatable
     #[arg(long, value_name = "HOST", help_heading = "Over ssh")]

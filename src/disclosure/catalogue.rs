@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::model::{
-    disclosure::{Affected, Disclosure, DisclosureId},
+    disclosure::{Affected, Confidence, Disclosure, DisclosureId},
     time::Timestamp,
 };
 
@@ -39,6 +39,8 @@ pub struct Added {
     pub replaced: usize,
     /// Rows that took the place of those.
     pub replacing: usize,
+    /// What those said and say now, a line for each package: a later import can turn a verdict round.
+    pub changes: Vec<String>,
     /// Other disclosures that go by one of the imported names: the import did not touch them.
     pub untouched: Vec<DisclosureId>,
 }
@@ -95,7 +97,15 @@ impl Catalogue {
             let added = imported.affected.len();
             let id = imported.id.clone();
             self.insert(imported);
-            return Added { id, new: true, added, replaced: 0, replacing: 0, untouched: Vec::new() };
+            return Added {
+                id,
+                new: true,
+                added,
+                replaced: 0,
+                replacing: 0,
+                changes: Vec::new(),
+                untouched: Vec::new(),
+            };
         };
         let untouched = known.map(|(_, id)| id).collect();
         let (place, mut merged) = (place.clone(), Disclosure::clone(old));
@@ -113,6 +123,7 @@ impl Catalogue {
             added: counts.added,
             replaced: counts.replaced,
             replacing: counts.replacing,
+            changes: counts.changes,
             untouched,
         }
     }
@@ -151,12 +162,17 @@ struct Counts {
     added: usize,
     replaced: usize,
     replacing: usize,
+    changes: Vec<String>,
 }
 
 fn merge(into: &mut Disclosure, imported: Disclosure) -> Counts {
     let package = |row: &Affected| (row.ecosystem.clone(), row.package.clone());
     let new: BTreeSet<_> = imported.affected.iter().map(package).collect();
     let old: BTreeSet<_> = into.affected.iter().map(package).collect();
+    let changes = changes(&into.affected, &imported.affected);
+    if into.severity.is_none() {
+        into.severity.clone_from(&imported.severity);
+    }
     let before = into.affected.len();
     into.affected.retain(|row| !new.contains(&package(row)));
     let replaced = before - into.affected.len();
@@ -176,7 +192,43 @@ fn merge(into: &mut Disclosure, imported: Disclosure) -> Counts {
     // A branch that a row speaks of was analysed.
     let affected = &into.affected;
     into.not_analysed.retain(|branch| !affected.iter().any(|row| ranges::touches(branch, row)));
-    Counts { added, replaced, replacing }
+    Counts { added, replaced, replacing, changes }
+}
+
+/// What the rows of each package said that is in both lists, and what they say now, where that differs.
+fn changes(old: &[Affected], new: &[Affected]) -> Vec<String> {
+    let say = |rows: &[Affected]| {
+        let mut said: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for row in rows {
+            said.entry((row.ecosystem.clone(), row.package.clone())).or_default().push(range(row));
+        }
+        said
+    };
+    let (old, new) = (say(old), say(new));
+    let both = old.into_iter().filter_map(|(key, old)| Some((new.get(&key)?.join(" and "), key, old)));
+    both.filter(|(new, _, old)| *new != old.join(" and "))
+        .map(|(new, (ecosystem, package), old)| {
+            format!("{ecosystem} {package}: was {}; is now {new}", old.join(" and "))
+        })
+        .collect()
+}
+
+/// What one row says, in a few words.
+fn range(row: &Affected) -> String {
+    let mut text = row.status.to_string();
+    if !row.versions.is_empty() {
+        text.push(' ');
+        text.push_str(&row.versions.join(", "));
+    }
+    for (word, bound) in [("from", &row.introduced), ("before", &row.fixed), ("up to", &row.last_affected)] {
+        if let Some(bound) = bound {
+            text.extend([" ", word, " ", bound]);
+        }
+    }
+    if row.confidence == Confidence::Unconfirmed {
+        text.push_str(" (unconfirmed)");
+    }
+    text
 }
 
 /// Appends what is not there yet.

@@ -264,8 +264,8 @@ impl Affected {
             // Upstream releases of other software: digits and letters in turn, as dpkg orders them.
             UPSTREAM | "Debian" | "Ubuntu" => Some(Scheme::Dpkg),
             "Alpine" | "Alpaquita" | "Chainguard" | "Wolfi" => Some(Scheme::Apk),
-            "Red Hat" | "CentOS" | "Rocky Linux" | "AlmaLinux" | "Amazon Linux" | "Oracle Linux" | "Fedora"
-            | "SUSE" | "openSUSE" | "Mageia" | "openEuler" | "Azure Linux" => Some(Scheme::Rpm),
+            "Red Hat" | "CentOS" | "Rocky Linux" | "AlmaLinux" | "Amazon Linux" | "Oracle Linux"
+            | "Fedora" | "SUSE" | "openSUSE" | "Mageia" | "openEuler" | "Azure Linux" => Some(Scheme::Rpm),
             _ => None,
         }
     }
@@ -315,7 +315,9 @@ impl fmt::Display for Compare {
         write!(f, "{} {}", self.subject, self.installed)?;
         match &self.bound {
             Some(bound) => write!(f, " {} {bound} ({}; ", self.relation, self.bound_is)?,
-            None => write!(f, " {} (", if self.relation == "any" { "(any version)" } else { &*self.relation })?,
+            None => {
+                write!(f, " {} (", if self.relation == "any" { "(any version)" } else { &*self.relation })?
+            }
         }
         write!(f, "{}, {}", self.ecosystem, self.advisory)?;
         if self.confidence == Confidence::Unconfirmed {

@@ -42,6 +42,8 @@ pub struct HostView {
     pub running: Option<Finding>,
     /// What is installed: the worst file that those processes would take in if they started now.
     pub disk: Option<Finding>,
+    /// Whether a copy is in memory that is not the file on disk any more, and not known to be clean.
+    pub old_runs: bool,
     /// How the program comes by its TLS code.
     pub stack: TlsStack,
     /// What has to be done on the host for this service, in order.
@@ -53,8 +55,7 @@ pub struct HostView {
 impl HostView {
     /// Whether the file on disk is fixed and something else, not known to be clean, still runs.
     pub fn is_unrestarted(&self) -> bool {
-        let clean = |f: &Option<Finding>| f.as_ref().is_some_and(|f| f.verdict.is_clean());
-        clean(&self.disk) && self.running.as_ref().is_some_and(|f| !f.verdict.is_clean())
+        self.old_runs && self.disk.as_ref().is_some_and(|f| f.verdict.is_clean())
     }
 }
 

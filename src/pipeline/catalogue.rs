@@ -155,7 +155,8 @@ type Read = (String, Vec<Disclosure>, Vec<String>);
 fn one(text: &[u8], name: &str, format: Option<Format>) -> Result<Read, Vec<String>> {
     if format.is_none() && name.ends_with(".toml") {
         let words = std::str::from_utf8(text).map_err(|e| vec![format!(" not UTF-8: {e}")])?;
-        let mut record = check::check(words).map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
+        let mut record =
+            check::check(words).map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
         let digest = crate::model::ids::Sha256::of(text);
         record.sources.push(format!("toml {name} {digest}"));
         return Ok(("toml".to_owned(), vec![record], Vec::new()));
@@ -196,17 +197,29 @@ pub struct Checked {
     pub faults: Vec<String>,
 }
 
+/// Our own format alone is checked; what another one is worth shows when it is read.
+fn toml_alone(words: String) -> Result<String, Vec<String>> {
+    if words.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde_json::Value>(&words).is_ok()
+    {
+        let why = " this is JSON and no catalogue file: try `allclear disclosure import --dry-run`";
+        return Err(vec![why.to_owned()]);
+    }
+    Ok(words)
+}
+
 /// Checks catalogue files; without any, the built-in ones.
 pub fn check(files: &[PathBuf]) -> Vec<Checked> {
     let built_in = disclosure::FILES.iter().filter(|_| files.is_empty());
-    let built_in = built_in.map(|(name, words)| (format!("disclosures/{name}.toml"), Ok((*words).to_owned())));
+    let built_in =
+        built_in.map(|(name, words)| (format!("disclosures/{name}.toml"), Ok((*words).to_owned())));
     let named = files.iter().map(|file| {
-        let words = text(file).and_then(|t| String::from_utf8(t).map_err(|e| vec![format!(" not UTF-8: {e}")]));
+        let words =
+            text(file).and_then(|t| String::from_utf8(t).map_err(|e| vec![format!(" not UTF-8: {e}")]));
         (file.display().to_string(), words)
     });
     built_in
         .chain(named)
-        .map(|(file, words)| match words.map(|words| check::check(&words)) {
+        .map(|(file, words)| match words.and_then(toml_alone).map(|words| check::check(&words)) {
             Ok(Ok(disclosure)) => Checked { file, disclosure: Some(disclosure), faults: Vec::new() },
             Ok(Err(faults)) => {
                 Checked { file, disclosure: None, faults: faults.iter().map(Fault::to_string).collect() }

@@ -450,7 +450,6 @@ pub fn beside(judged: &judged::Judged) -> Judged {
     judge_all(&judged.hosts, &assess::builds(&judged.evidence.hosts), disclosure)
 }
 
-
 /// Judges hosts as they stand. What older documents tell of builds helps to know the newer ones.
 pub fn judge_all(states: &[HostState], builds: &BuildIds, disclosure: Arc<Disclosure>) -> Judged {
     let judge = Judge::new(&disclosure);

@@ -96,6 +96,7 @@ impl<'a> AssessView<'a> {
                 Stands::Affected => counts.affected += 1,
                 Stands::Open => counts.undecided += 1,
                 Stands::Silent => counts.silent += 1,
+                Stands::Part => counts.in_part += 1,
                 Stands::Clean => counts.clean += 1,
             }
         }
@@ -113,15 +114,17 @@ impl<'a> AssessView<'a> {
     }
 }
 
-/// The headline's numbers. Each host is in exactly one of the first four.
+/// The headline's numbers. Each host is in exactly one of the first five.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Hosts with something vulnerable.
     pub affected: usize,
-    /// Hosts where something could not be decided or seen, and nothing is known to be vulnerable.
+    /// Hosts where something could not be decided, and nothing is known to be vulnerable.
     pub undecided: usize,
     /// Hosts that gave nothing.
     pub silent: usize,
+    /// Hosts that were seen in part, and nothing is open in what was seen.
+    pub in_part: usize,
     /// Hosts that were seen whole and have nothing of it, or a fixed version.
     pub clean: usize,
     /// Services.
@@ -142,6 +145,7 @@ enum Stands {
     Affected,
     Open,
     Silent,
+    Part,
     Clean,
 }
 
@@ -151,6 +155,7 @@ impl Stands {
             Self::Affected => "affected",
             Self::Open => "not-decided",
             Self::Silent => "gave-nothing",
+            Self::Part => "seen-in-part",
             Self::Clean => "clean",
         }
     }
@@ -176,7 +181,8 @@ impl<'a> Host<'a> {
             _ if judged.state.looks().next().is_none() => Stands::Silent,
             Some(Verdict::Vulnerable) => Stands::Affected,
             Some(verdict) if !verdict.is_decided() => Stands::Open,
-            _ if untold || !gaps.is_empty() => Stands::Open,
+            _ if untold || judged.state.failed.is_some() => Stands::Open,
+            _ if !gaps.is_empty() => Stands::Part,
             _ => Stands::Clean,
         };
         Self { judged, stands, worst, gaps }

@@ -25,7 +25,7 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::PackageFixed => "its package is fixed, by its distribution",
         Reason::VersionNotAffected => "its version is outside the affected range",
         Reason::WrapUnsupported => "allclear cannot speak its protocol yet",
-        Reason::BranchNotAnalysed => "nobody has analysed its release branch",
+        Reason::BranchNotAnalysed => "no probe and no record tells: nobody analysed it",
         Reason::RowUnconfirmed => "the catalogue's entry is not confirmed",
         Reason::SymbolsUnavailable => "its binary's symbols could not be read",
         Reason::BackportLikely => "its version may carry the fix as a backport",

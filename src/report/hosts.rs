@@ -209,7 +209,7 @@ impl Page<'_> {
             let since = packages.iter().filter_map(|p| p.installed_at).max();
             let since = since.map_or_else(String::new, |at| format!(", since {}", at.short()));
             let before = packages.iter().find_map(|p| p.upgraded_from.as_deref());
-            let before = before.map_or_else(String::new, |old| format!(", before {old}"));
+            let before = before.map_or_else(String::new, |old| format!(", previously {old}"));
             let inside = container.map_or_else(String::new, |c| format!(" in container {c}"));
             let text = format!(
                 "Packages of {source}{inside}: {version} ({}){since}{before}: {}, {}",

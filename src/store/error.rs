@@ -20,7 +20,7 @@ pub(super) fn shown(path: &Path) -> String {
 pub enum Error {
     /// There is no such file.
     #[error(
-        "no incident file at {}: run `allclear sweep INVENTORY` first, or name it with --incident",
+        "no incident file at {}: run `allclear sweep INVENTORY` or `allclear host collect` and `host import` first, or name it with --incident",
         shown(path)
     )]
     Missing {

@@ -102,7 +102,11 @@ fn two_builds_of_one_version_are_told_apart_by_their_package_with_what_was_compa
             let of: Vec<_> = all.iter().filter(|f| f["what"] == what).collect();
             assert!(!of.is_empty(), "no {what}: {host:#}");
             for found in of {
-                assert_eq!((&found["verdict"], &found["reason"]), (&verdict.into(), &reason.into()), "{found:#}");
+                assert_eq!(
+                    (&found["verdict"], &found["reason"]),
+                    (&verdict.into(), &reason.into()),
+                    "{found:#}"
+                );
                 let compare = &found["compare"];
                 assert_eq!(compare["bound"], "1.1.1w-0+deb11u2", "{found:#}");
                 assert_eq!((&compare["relation"], &compare["scheme"]), (&relation.into(), &"dpkg".into()));
@@ -115,13 +119,15 @@ fn two_builds_of_one_version_are_told_apart_by_their_package_with_what_was_compa
     assert!(flat.contains("1.1.1w-0+deb11u1 < 1.1.1w-0+deb11u2"), "{text}");
     // The same banner says nothing: a file that is not what its package brought is judged by its own version.
     let changed = work.path("old/usr/lib/x86_64-linux-gnu/libcrypto.so.1.1");
-    let changed = if changed.exists() { changed } else { work.path("old/lib/x86_64-linux-gnu/libcrypto.so.1.1") };
+    let changed =
+        if changed.exists() { changed } else { work.path("old/lib/x86_64-linux-gnu/libcrypto.so.1.1") };
     let mut bytes = fs::read(&changed).unwrap();
     bytes.extend(b"changed");
     fs::write(&changed, bytes).unwrap();
     take_in(&work, &work.path("old"), "old");
     let assessed = &work.ok(&["assess", "--disclosure", "CVE-2024-5535", "--json"]).json();
-    let crypto = findings(host(assessed, "old")).find(|f| f["path"].as_str().is_some_and(|p| p.contains("libcrypto")));
+    let crypto =
+        findings(host(assessed, "old")).find(|f| f["path"].as_str().is_some_and(|p| p.contains("libcrypto")));
     assert_eq!(crypto.unwrap()["reason"], "version-affected", "{crypto:#?}");
 }
 
@@ -321,7 +327,10 @@ fn a_library_replaced_under_nginx_is_patched_not_restarted_until_nginx_is_restar
     let service = state(&work);
     assert_eq!(service["state"], "exposed", "{service:#}");
     assert_eq!(service["facets"]["patched"]["value"], "open");
-    assert!(service["version"]["value"].as_str().unwrap().contains(&format!("{older} < {version}")), "{service:#}");
+    assert!(
+        service["version"]["value"].as_str().unwrap().contains(&format!("{older} < {version}")),
+        "{service:#}"
+    );
 
     for name in ["libcrypto.so.3", "libssl.so.3"] {
         replace(&system.join(name), &lib.join(name));
@@ -352,7 +361,10 @@ fn a_network_verdict_that_contradicts_the_package_is_shown_in_status_tracker_and
     let server = Server::node(&node, &Identity::rsa(work.folder(), "web"), "{}");
     work.write(
         "hosts.csv",
-        format!("id,name,address,port,tls_stack,owner\nweb,box,{},{},openssl-dynamic,ops\n", server.address, server.port),
+        format!(
+            "id,name,address,port,tls_stack,owner\nweb,box,{},{},openssl-dynamic,ops\n",
+            server.address, server.port
+        ),
     );
     work.ok(&["sweep", "hosts.csv", "-q"]);
     // The distribution's record says that this package has the hole; this build has no heartbeats.
@@ -365,11 +377,9 @@ fn a_network_verdict_that_contradicts_the_package_is_shown_in_status_tracker_and
     assert!(service["regressions"].as_array().unwrap().contains(&"R10".into()), "{service:#}");
     // Neither is believed until the next sweep, which outranks the package.
     assert_eq!(service["state"], "unknown");
-    for text in [
-        work.ok(&["status"]).out(),
-        work.ok(&["export", "tracker"]).out(),
-        work.ok(&["checklist"]).out(),
-    ] {
+    for text in
+        [work.ok(&["status"]).out(), work.ok(&["export", "tracker"]).out(), work.ok(&["checklist"]).out()]
+    {
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains("1.0.1e-2+deb7u4") && flat.contains("by the network"), "{text}");
     }

@@ -79,6 +79,7 @@ impl Context<'_, '_> {
         let by_package = self
             .package_of(copy, owner)
             .map(|(finding, _)| finding.clone())
+            .or_else(|| self.at_odds(copy, owner))
             .or_else(|| self.judge.owner(owner, container, &self.document.header));
         match by_package {
             Some(finding) if owner.intact.is_none() => self.with_feature(caveated(&finding, UNCHECKED), copy),
@@ -105,6 +106,16 @@ impl Context<'_, '_> {
         // Several versions under one name are told apart by the owner's own; else nobody knows which one it is.
         let at = *self.concerned.iter().filter(named).find(fits)?;
         Some((self.packages.get(at)?.as_ref()?, self.document.packages.get(at)?))
+    }
+
+    /// Where the list of packages has the owner in another version than the file's record, nobody knows which is true.
+    fn at_odds(&self, copy: &Library, owner: &Owner) -> Option<Finding> {
+        let all = self.concerned.iter().filter_map(|i| self.document.packages.get(*i));
+        let named = |p: &&Package| {
+            p.name == owner.package && p.ecosystem == owner.ecosystem && p.container == copy.container
+        };
+        let known = all.filter(named).any(|p| !owner.version.is_empty() && p.version != owner.version);
+        known.then(|| Finding::new(Verdict::Inconclusive, Reason::BackportLikely))
     }
 
     fn feature(&self, copy: &Library) -> Feature {
@@ -145,8 +156,13 @@ impl Context<'_, '_> {
         // A changed file keeps the Build-ID of what it was.
         let is_changed = copy.owner.as_ref().is_some_and(|owner| owner.intact == Some(false));
         let id = copy.build_id.as_deref().filter(|_| !is_changed);
-        if let Some(finding) = self.builds.judge(self.judge, id) {
-            return finding;
+        // Another host's word on a build convicts, and never clears: it may be wrong, or not be honest.
+        match self.builds.judge(self.judge, id) {
+            Some(finding) if !finding.verdict.is_clean() => return finding,
+            Some(finding) if feature != Feature::Present => {
+                return Finding { reason: Reason::BackportLikely, verdict: Verdict::Inconclusive, ..finding };
+            }
+            _ => {}
         }
         if maker == Maker::Distribution || version.is_fips() || is_fips_banner(copy) {
             return found(Verdict::Inconclusive, Reason::BackportLikely);

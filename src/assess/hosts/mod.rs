@@ -27,6 +27,7 @@ use crate::model::{
         Collector, CopiesAssessed, Document, Ecosystem, Finding, Header, Owner, Package, is_openssl_source,
     },
     verdict::{Reason, Verdict},
+    version::Scheme,
 };
 
 pub use builds::BuildIds;
@@ -164,11 +165,59 @@ impl<'d> Judge<'d> {
         }
     }
 
+    /// Takes back what a record cannot know, since its bound is of another upstream release than the package.
+    ///
+    /// A package that bears no mark of the release, made from a newer upstream release than the repaired one, came
+    /// from elsewhere: it is past the bound and may never have had the repair. The same holds for one that says
+    /// `+really`, and for one with another epoch.
+    fn past_another_bound(&self, subject: &Subject<'_>, said: &Said<'_, '_>) -> Option<Finding> {
+        let lies = said.lies.as_ref().filter(|lies| lies.at == At::Fixed && lies.bound_is == "fixed")?;
+        let bound = lies.bound?;
+        let doubted = |reason, doubt: &str| {
+            let compare = caveated(&said.finding, doubt).compare;
+            Some(Finding { verdict: Verdict::Inconclusive, reason, compare })
+        };
+        if subject.version.contains("+really") && !bound.contains("+really") {
+            return doubted(
+                Reason::BackportLikely,
+                "the package is another release than its version begins with",
+            );
+        }
+        let epoch = |text: &str| text.split_once(':').map_or("0", |(epoch, _)| epoch).to_owned();
+        if said.row.scheme == Scheme::Dpkg && epoch(subject.version) != epoch(bound) {
+            return doubted(Reason::BackportLikely, "its epoch is another one than the record's");
+        }
+        if subject.place.marked && said.fit.names_release() {
+            return None;
+        }
+        let upstream = self.software_of(subject)?;
+        let part = upstream_part(subject.version, upstream.software);
+        let repaired = upstream_part(bound, upstream.software);
+        if part == repaired {
+            return None;
+        }
+        let is_other_branch = upstream.software == OPENSSL && branch(&part) != branch(&repaired);
+        match self.ruling(upstream, &part).says {
+            Says::Affected => doubted(
+                Reason::BackportLikely,
+                "it is a newer upstream release than the repaired one, and upstream says that it has the hole",
+            ),
+            Says::NotAnalysed | Says::Unconfirmed | Says::Unreadable if is_other_branch => doubted(
+                Reason::BranchNotAnalysed,
+                "it is of another branch than the repaired one, which nobody analysed",
+            ),
+            _ => None,
+        }
+    }
+
     /// Takes back what a record cannot know: its version is of another branch of OpenSSL than the package.
     ///
     /// A record that says no more than `below this version` is written for the branch that the release ships. A
     /// package of another branch there is from another release, or the record names none.
     fn across_branches(&self, subject: &Subject<'_>, said: Said<'_, '_>) -> Finding {
+        if let Some(finding) = self.past_another_bound(subject, &said) {
+            return finding;
+        }
         let loose = !said.fit.names_release();
         let Some(lies) = said.lies.filter(|lies| lies.bound_is == "fixed") else { return said.finding };
         let is_open = said.row.introduced().is_none();
@@ -185,13 +234,11 @@ impl<'d> Judge<'d> {
         let says = self.upstream(OPENSSL).map_or(Says::NotAnalysed, |upstream| {
             self.ruling(upstream, &upstream_part(subject.version, OPENSSL)).says
         });
-        let loose_or_unmarked = loose || !subject.place.marked;
         let doubt = match (lies.at, says) {
             (At::Inside, Says::NotAffected) => "upstream says that this branch does not have it",
             (At::Inside, Says::NotAnalysed | Says::Unconfirmed | Says::Unreadable) if loose => {
                 "the record names no release"
             }
-            (At::Fixed, Says::Affected) if loose_or_unmarked => "upstream says that this release has it",
             _ => return said.finding,
         };
         let doubt = format!("the record's version is of another branch, and {doubt}");

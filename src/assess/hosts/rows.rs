@@ -103,6 +103,12 @@ impl<'d> Row<'d> {
         self.record.introduced.as_deref().filter(|first| *first != "0")
     }
 
+    /// Whether it knows of no end: affected, and no fix named.
+    fn is_open_ended(&self) -> bool {
+        let record = self.record;
+        record.fixed.is_none() && record.last_affected.is_none() && record.versions.is_empty()
+    }
+
     /// Where a version lies.
     pub(super) fn lies(&self, held: Held<'_>) -> Result<Lies<'d>, Cannot> {
         if self.broken {
@@ -339,7 +345,15 @@ impl<'r, 'd> Tier<'r, 'd, '_> {
     /// By the rows that decide: inside one that is affected, the version has the hole, whatever others say.
     fn by_range(&self) -> Option<Said<'r, 'd>> {
         let spared = self.find(RowStatus::NotAffected, At::is_meant);
-        if let Some((row, lies)) = self.find(RowStatus::Affected, At::is_meant) {
+        let fixed = self.find(RowStatus::Affected, |at| at == At::Fixed);
+        // An advisory that names the fix knows more than a record that has none yet.
+        let superseded = |row: &Row<'_>| fixed.is_some() && row.is_open_ended();
+        let bad = self.rows.iter().find_map(|(row, lies)| {
+            let lies = lies.as_ref().ok()?;
+            let holds = row.says(RowStatus::Affected) && lies.at.is_meant() && !superseded(row);
+            holds.then_some((*row, lies))
+        });
+        if let Some((row, lies)) = bad {
             let more = spared.map(|_| "another record of the same release says not affected");
             return Some(self.say(HAS_IT, row, Some(lies), more));
         }
@@ -354,7 +368,7 @@ impl<'r, 'd> Tier<'r, 'd, '_> {
         if let Some((row, lies)) = spared {
             return Some(self.say(NEVER_HAD_IT, row, Some(lies), None));
         }
-        if let Some((row, lies)) = self.find(RowStatus::Affected, |at| at == At::Fixed) {
+        if let Some((row, lies)) = fixed {
             return Some(self.say((Verdict::NotVulnerable, Reason::PackageFixed), row, Some(lies), None));
         }
         let (row, lies) = self.find(RowStatus::Affected, |at| matches!(at, At::Before | At::Past))?;

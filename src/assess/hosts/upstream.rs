@@ -192,11 +192,11 @@ pub(super) fn upstream_part(version: &str, software: &str) -> String {
     }
     // A distribution writes a beta with a tilde, or as Alpine does.
     let (release, rest) = release.split_once('_').map_or((release, rest), |(release, rest)| (release, rest));
-    let word = rest.trim_start_matches('~');
+    let word = rest.trim_start_matches(['~', '-']);
     let end = word.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(word.len());
     let word = word.get(..end).unwrap_or_default();
     let early = ["alpha", "beta", "pre", "dev"].iter().any(|early| word.starts_with(early));
-    let is_tilde = rest.starts_with('~') || !rest.starts_with(['-', '+', '^']);
-    let whole = if early && is_tilde { format!("{release}-{word}") } else { release.to_owned() };
+    let is_early = early && !rest.starts_with(['+', '^']);
+    let whole = if is_early { format!("{release}-{word}") } else { release.to_owned() };
     if whole.parse::<OpensslVersion>().is_ok() { whole } else { shown(release) }
 }

@@ -6,8 +6,8 @@ use super::*;
 use crate::model::{
     disclosure::{Affected, Disclosure, Owed, UPSTREAM},
     host::{
-        Collector, CopyKind, CopyRole, Document, Header, Library, Listener, OnDisk, OpenTo, Part, Process,
-        ProcessRole, Protocol, Reach, Replaced, Runner, RunnerKind, TlsLibrary,
+        Collector, CopyKind, CopyRole, Document, Footer, Header, Library, Listener, OnDisk, OpenTo, Part,
+        Process, ProcessRole, Protocol, Reach, Replaced, Runner, RunnerKind, TlsLibrary,
     },
     joined::Weight,
     sweep::HostDocument,
@@ -23,6 +23,7 @@ pub(super) fn collected(history: &mut History, place: &str, runs: &str, disk: Op
     header.coverage.parts = vec![Part::Processes, Part::Exposure, Part::Files];
     header.coverage.complete = true;
     let mut document = Document::new(header);
+    document.footer = Some(Footer::default());
     if runs != "-" {
         running(&mut document, runs, disk);
     }
@@ -150,7 +151,7 @@ fn the_network_outranks_a_host_and_the_contradiction_is_told() {
         ("s1; a clean K1; host h 1.0.1e; s2; a clean K1", State::AwaitingVerification, None),
         // Red by the network is red, whatever the package says.
         ("s1; a bad K1; host h 1.0.1g", State::Exposed, None),
-        ("s1; host h 1.0.1g; a bad K1", State::Regressed, None),
+        ("s1; host h 1.0.1g; a bad K1", State::Exposed, None),
     ] {
         let (a, _) = judged(SEEN, text);
         assert_eq!(a.state, state, "{text}: {a:#?}");
@@ -198,6 +199,61 @@ fn facets_from_hosts_have_their_grades() {
     assert_eq!(a.state, State::PatchedNotRestarted);
     let (a, _) = judged(UNSEEN, "s1; a odd K1; a says restarted ref; host h 1.0.1e 1.0.1g");
     assert_eq!(a.state, State::Contradicted);
+}
+
+/// The last document of a history, changed.
+fn damaged(text: &str, change: impl FnOnce(&mut Document)) -> State {
+    let mut history = tell(text);
+    let last = history.evidence.hosts.last_mut().expect("a document");
+    change(Arc::make_mut(&mut last.document));
+    let policy = Policy { presume: Presume::None, ..Policy::default() };
+    assess(&history.evidence, &disclosure(UNSEEN), &policy, history.now).services[0].state
+}
+
+#[test]
+fn what_a_document_lost_may_have_been_the_bad_part() {
+    let repaired = "s1; a odd K1; host h 1.0.1e; host h 1.0.1g";
+    assert_eq!(damaged(repaired, |_| {}), State::ClosedKeyAtRisk);
+    assert_eq!(damaged(repaired, |d| d.footer = None), State::Unknown, "cut off");
+    let lost = |d: &mut Document| {
+        d.header.coverage.gaps.push(crate::model::host::Gap {
+            part: Part::Document,
+            what: "unreadable-line".into(),
+            count: 1,
+            examples: Vec::new(),
+        });
+    };
+    assert_eq!(damaged(repaired, lost), State::Unknown, "a line that could not be read");
+    // Another socket on the port, of which nobody knows whose it is.
+    let masked = |d: &mut Document| {
+        let mut other = d.listeners[0].clone();
+        other.processes.clear();
+        d.listeners.push(other);
+    };
+    assert_eq!(damaged(repaired, masked), State::Unknown, "a listener without a process");
+    let twice = |d: &mut Document| {
+        let mut same = d.processes[0].clone();
+        same.readable = false;
+        d.processes.insert(0, same);
+    };
+    assert_eq!(damaged(repaired, twice), State::Unknown, "one process, readable and not");
+    // A document of another machine of that name speaks for itself alone.
+    let other = |d: &mut Document| {
+        d.header.addresses = vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99))];
+    };
+    assert_ne!(damaged(repaired, other), State::ClosedKeyAtRisk, "another machine");
+}
+
+#[test]
+fn one_collection_told_twice_confirms_nothing() {
+    let mut history = tell("s1; a odd; host h 1.0.1g");
+    let mut again = history.evidence.hosts[0].clone();
+    again.at = again.at.plus_seconds(1);
+    history.evidence.hosts.push(again);
+    let mut mild = disclosure(UNSEEN);
+    (mild.rotate.keys, mild.rotate.secrets) = (Owed::No, Owed::No);
+    let a = assess(&history.evidence, &mild, &Policy::default(), history.now).services[0].clone();
+    assert_eq!(a.state, State::AwaitingVerification);
 }
 
 #[test]

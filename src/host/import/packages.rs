@@ -2,7 +2,7 @@
 
 use crate::{
     host::cover::Cover,
-    model::host::{Document, Ecosystem, Origin, Package, is_openssl_source},
+    model::host::{Document, Ecosystem, Origin, Os, Package, is_openssl_source},
 };
 
 /// Architectures at the end of an rpm's name.
@@ -66,8 +66,50 @@ pub(super) fn read(origin: Origin, text: &[u8], cover: &Cover, document: &mut Do
     }
     document.packages.sort();
     document.packages.dedup();
+    if origin == Origin::DpkgQuery {
+        document.header.os = release(&document.packages);
+    }
     cover.count("packages_seen", document.packages.len() as u64);
 }
+
+/// The release that a list of packages is of, where one of them tells: each release of Debian and Ubuntu has its own
+/// `base-files`, and Ubuntu's release upgrader bears the number of the release.
+fn release(packages: &[Package]) -> Option<Os> {
+    let os = |id: &str, version: &str, by: &Package| Os {
+        id: id.to_owned(),
+        version: version.to_owned(),
+        name: format!("{id} {version}, by {} {}", by.name, by.version),
+    };
+    let version = |p: &Package| p.version.split_once(':').map_or(&*p.version, |(_, rest)| rest).to_owned();
+    if let Some(upgrader) = packages.iter().find(|p| p.name == "ubuntu-release-upgrader-core") {
+        let version = version(upgrader);
+        let numbers: Vec<&str> = version.split('.').take(2).collect();
+        let fits = |n: &&&str| n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit());
+        if numbers.iter().filter(fits).count() == 2 {
+            return Some(os("ubuntu", &numbers.join("."), upgrader));
+        }
+    }
+    let base = packages.iter().find(|p| p.name == "base-files")?;
+    let text = version(base);
+    if text.contains("ubuntu") {
+        let fits = |start: &str| text.strip_prefix(start).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        let release = UBUNTU_BASE.iter().find(|(start, _)| fits(start))?.1;
+        return Some(os("ubuntu", release, base));
+    }
+    let major: String = text.chars().take_while(char::is_ascii_digit).collect();
+    let derived = text.contains(|c: char| c.is_ascii_alphabetic()) && !text.contains("+deb");
+    (!major.is_empty() && !derived).then(|| os("debian", &major, base))
+}
+
+/// What the version of base-files begins with in each long-term release; later uploads add a dot and a number.
+const UBUNTU_BASE: &[(&str, &str)] = &[
+    ("7.2ubuntu5", "14.04"),
+    ("9.4ubuntu4", "16.04"),
+    ("10.1ubuntu2", "18.04"),
+    ("11ubuntu5", "20.04"),
+    ("12ubuntu4", "22.04"),
+    ("13ubuntu10", "24.04"),
+];
 
 fn parse(origin: Origin, line: &str) -> Option<Line> {
     match origin {

@@ -74,7 +74,9 @@ fn restart(unit: &str, caution: bool) -> Act {
 }
 
 fn view(name: &str, running: Finding, disk: Finding, acts: Vec<Act>) -> HostView {
+    let old_runs = disk.verdict.is_clean() && !running.verdict.is_clean();
     HostView {
+        old_runs,
         host: name.to_owned(),
         at: build::NOW,
         address: None,

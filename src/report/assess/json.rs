@@ -57,6 +57,7 @@ struct HostCounts {
     affected: usize,
     not_decided: usize,
     gave_nothing: usize,
+    seen_in_part: usize,
     clean: usize,
 }
 
@@ -133,6 +134,7 @@ pub fn json(view: &AssessView<'_>, out: &mut dyn Write) -> io::Result<()> {
         affected,
         undecided,
         silent,
+        in_part,
         clean,
         services,
         vulnerable_services,
@@ -152,7 +154,13 @@ pub fn json(view: &AssessView<'_>, out: &mut dyn Write) -> io::Result<()> {
             documents: view.times.documents,
         },
         counts: CountsBody {
-            hosts: HostCounts { affected, not_decided: undecided, gave_nothing: silent, clean },
+            hosts: HostCounts {
+                affected,
+                not_decided: undecided,
+                gave_nothing: silent,
+                seen_in_part: in_part,
+                clean,
+            },
             services: ServiceCounts {
                 known: services,
                 vulnerable: vulnerable_services,

@@ -24,6 +24,10 @@ use crate::{
 const NAMED: usize = 5;
 /// Services that are written out without `-v`.
 const SERVICES: usize = 20;
+/// Findings of a host that are written out without `-v`, the worst ones.
+const FINDINGS: usize = 20;
+/// Things to do on a host that are written out without `-v`.
+const ACTS: usize = 12;
 /// Gaps of a host that are named without `-v`.
 const GAPS: usize = 3;
 
@@ -37,6 +41,7 @@ pub fn text(view: &AssessView<'_>, whole: bool, screen: &Screen, out: &mut dyn W
         ("AFFECTED", Stands::Affected, Ink::Bad),
         ("NOT DECIDED, which is not clean", Stands::Open, Ink::Warn),
         ("GAVE NOTHING, which is not clean", Stands::Silent, Ink::Warn),
+        ("SEEN IN PART, nothing open in that; which is not clean", Stands::Part, Ink::Warn),
     ] {
         if of(wanted).next().is_some() {
             lines.push(String::new());
@@ -68,6 +73,7 @@ impl Page<'_> {
                 vulnerable_services: 0,
                 undecided: 0,
                 silent: 0,
+                in_part: 0,
                 unknown_services: 0,
                 ..
             } => Ink::Bold,
@@ -75,11 +81,12 @@ impl Page<'_> {
             _ => Ink::Bad,
         };
         let hosts = format!(
-            "{}: {} AFFECTED, {} not decided, {} gave nothing, {} clean",
+            "{}: {} AFFECTED, {} not decided, {} gave nothing, {} seen in part with nothing open, {} clean",
             number(view.hosts.len(), "host"),
             counts.affected,
             counts.undecided,
             counts.silent,
+            counts.in_part,
             counts.clean
         );
         lines.extend(self.wrapped(ink, 0, &hosts));
@@ -104,9 +111,13 @@ impl Page<'_> {
             lines.extend(self.findings(host.stands, look, assessed));
         }
         let acts: Vec<_> = host.looks().flat_map(|(_, assessed)| &assessed.acts).collect();
-        for act in &acts {
+        let worked = if self.whole { acts.len() } else { ACTS };
+        for act in acts.iter().take(worked) {
             let ink = if act.cuts_people_off() { Ink::Warn } else { Ink::Plain };
             lines.extend(self.wrapped(ink, 4, &format!("do: {}", act.sentence())));
+        }
+        if acts.len() > worked {
+            lines.push(format!("    and {} more things to do; -v shows them", acts.len() - worked));
         }
         let shown = if self.whole { host.gaps.len() } else { GAPS };
         for gap in host.gaps.iter().take(shown) {
@@ -126,7 +137,8 @@ impl Page<'_> {
     /// Packages, copies and processes that are as bad as the host, or not known to be better.
     fn findings(&self, stands: Stands, look: &Look, assessed: &CopiesAssessed) -> Vec<String> {
         let document = &look.document;
-        let shown = |f: &Finding| self.whole || stands == Stands::Clean || !f.verdict.is_clean();
+        let no_worse = matches!(stands, Stands::Clean | Stands::Part);
+        let shown = |f: &Finding| self.whole || no_worse || !f.verdict.is_clean();
         let mut all: Vec<(u8, String, &Finding)> = Vec::new();
         for ((container, _, version, _), (packages, finding)) in builds(document, assessed) {
             let mut names: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
@@ -160,6 +172,8 @@ impl Page<'_> {
         all.retain(|(_, _, finding)| shown(finding));
         all.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         let mut lines = Vec::new();
+        let more = if self.whole { 0 } else { all.len().saturating_sub(FINDINGS) };
+        all.truncate(all.len() - more);
         for (rank, text, finding) in all {
             let ink = match rank {
                 0 => Ink::Bad,
@@ -171,6 +185,9 @@ impl Page<'_> {
             if let Some(compare) = &finding.compare {
                 lines.extend(self.wrapped(Ink::Dim, 6, &format!("compared: {compare}")));
             }
+        }
+        if more > 0 {
+            lines.push(format!("    and {more} more, none of them worse; -v shows them"));
         }
         lines
     }

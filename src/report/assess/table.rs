@@ -62,10 +62,11 @@ pub fn table(rows: &[TableRow], screen: &Screen, out: &mut dyn Write) -> io::Res
         Column::text("PUBLIC", 10),
         Column::number("HOSTS"),
         Column::number("UNK"),
+        Column::number("PART"),
         Column::number("CLEAN"),
     ];
     if services {
-        columns.extend(["SERVICES", "UNK", "CLEAN"].map(Column::number));
+        columns.extend(["SVCS", "UNK", "CLEAN"].map(Column::number));
     }
     let mut table = Table::new(0, &columns);
     for row in rows {
@@ -77,6 +78,7 @@ pub fn table(rows: &[TableRow], screen: &Screen, out: &mut dyn Write) -> io::Res
             (row.disclosed_at.date(), Ink::Dim),
             cell(c.affected, Ink::Bad),
             cell(c.undecided + c.silent, Ink::Warn),
+            cell(c.in_part, Ink::Plain),
             cell(c.clean, Ink::Plain),
         ];
         if services {
@@ -91,7 +93,9 @@ pub fn table(rows: &[TableRow], screen: &Screen, out: &mut dyn Write) -> io::Res
     for line in table.lines(screen.width, screen.style) {
         writeln!(out, "{line}")?;
     }
-    let about = if services { "HOSTS and SERVICES: with the hole" } else { "HOSTS: with the hole" };
-    let legend = format!("{about}. UNK: not decided, seen in part, or gave nothing, which is not clean.");
+    let about = if services { "HOSTS and SVCS (services): with the hole" } else { "HOSTS: with the hole" };
+    let legend = format!(
+        "{about}. UNK: not decided, or gave nothing. PART: seen in part, and nothing open in that. Neither is clean."
+    );
     wrap(&legend, screen.width).iter().try_for_each(|line| writeln!(out, "{line}"))
 }

@@ -67,7 +67,8 @@ pub(super) fn lines(disclosure: &Disclosure, hosts: &[HostJudged], screen: &Scre
     let part = hosts.iter().filter(|h| h.state.looks().any(|l| !l.document.header.coverage.complete)).count();
     let ink = if bad + bad_packages > 0 { Ink::Bad } else { Ink::Bold };
     let name = disclosure.aliases.first().map_or("", |a| a.as_str());
-    let title = format!("{} ({name}): {}", disclosure.id, summary(hosts));
+    let called = if name.is_empty() { String::new() } else { format!(" ({name})") };
+    let title = format!("{}{called}: {}", disclosure.id, summary(hosts));
     let mut lines = vec![screen.style.paint(ink, &printable(&title)).to_string()];
     lines.push(format!(
         "  {} of a TLS library: {bad} vulnerable, {unknown} not decided, {clean} clean. {} from before a change on disk.",

@@ -70,7 +70,9 @@ pub(crate) fn restart(unit: &str, caution: bool) -> Act {
 }
 
 fn host(name: &str, weight: Weight, running: Finding, disk: Finding) -> HostView {
+    let old_runs = disk.verdict.is_clean() && !running.verdict.is_clean();
     HostView {
+        old_runs,
         host: name.to_owned(),
         at: at("15:00:00"),
         address: Some("192.0.2.11".parse().expect("an address")),

@@ -69,9 +69,9 @@ fn counted(view: &AssessView<'_>) -> Counts {
     view.counts()
 }
 
-fn counts(hosts: &[HostJudged]) -> (usize, usize, usize, usize) {
-    let Counts { affected, undecided, silent, clean, .. } = with(hosts, counted);
-    (affected, undecided, silent, clean)
+fn counts(hosts: &[HostJudged]) -> [usize; 5] {
+    let Counts { affected, undecided, silent, in_part, clean, .. } = with(hosts, counted);
+    [affected, undecided, silent, in_part, clean]
 }
 
 fn value(hosts: &[HostJudged]) -> serde_json::Value {
@@ -90,7 +90,12 @@ fn affected_hosts_come_first_each_with_its_comparison_and_its_work() {
     let text = shown(&hosts, false);
     insta::assert_snapshot!(text);
     let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(plain.contains("4 hosts: 1 AFFECTED, 1 not decided, 1 gave nothing, 1 clean"), "{text}");
+    assert!(
+        plain.contains(
+            "4 hosts: 1 AFFECTED, 1 not decided, 1 gave nothing, 0 seen in part with nothing open, 1 clean"
+        ),
+        "{text}"
+    );
     assert!(plain.contains("no traffic was sent"), "{text}");
     assert!(plain.contains("do: restart nginx.service") && plain.contains("cuts people off"), "{text}");
     assert!(plain.contains("would decide: a primary record"), "{text}");
@@ -103,8 +108,8 @@ fn affected_hosts_come_first_each_with_its_comparison_and_its_work() {
 
 #[test]
 fn what_was_not_seen_is_never_clean() {
-    assert_eq!(counts(&[clean("a")]), (0, 0, 0, 1));
-    assert_eq!(counts(&[silent("a"), empty("b")]), (0, 0, 2, 0));
+    assert_eq!(counts(&[clean("a")]), [0, 0, 0, 0, 1]);
+    assert_eq!(counts(&[silent("a"), empty("b")]), [0, 0, 2, 0, 0]);
     let cases: [(&str, Change); 5] = [
         ("in part", |h| document(h).header.coverage.complete = false),
         ("cut off", |h| document(h).footer = None),
@@ -118,7 +123,8 @@ fn what_was_not_seen_is_never_clean() {
     for (case, change) in cases {
         let mut host = clean("a");
         change(&mut host);
-        assert_eq!(counts(std::slice::from_ref(&host)), (0, 1, 0, 0), "{case}");
+        let failed = usize::from(case == "failed since");
+        assert_eq!(counts(std::slice::from_ref(&host)), [0, failed, 0, 1 - failed, 0], "{case}");
         let text = shown(&[host], false);
         assert!(text.contains("not seen: ") && !text.contains("CLEAN:"), "{case}: {text}");
     }
@@ -126,7 +132,7 @@ fn what_was_not_seen_is_never_clean() {
     untold.assessed[0].verdicts = vec![None; 4];
     untold.assessed[0].packages = vec![None; 2];
     untold.assessed[0].old[0].verdict = None;
-    assert_eq!(counts(&[untold]), (0, 1, 0, 0), "what runs and was not told");
+    assert_eq!(counts(&[untold]), [0, 1, 0, 0, 0], "what runs and was not told");
 }
 
 #[test]
@@ -197,7 +203,7 @@ fn many_disclosures_are_a_table_the_worst_first() {
     let text = shown(&alone);
     let ids: Vec<&str> = text.lines().skip(1).take(3).filter_map(|l| l.split_whitespace().next()).collect();
     assert_eq!(ids, ["CVE-3", "CVE-2", "CVE-1"], "{text}");
-    assert!(!text.contains("SERVICES"), "no column without a service: {text}");
+    assert!(!text.contains("SVCS"), "no column without a service: {text}");
 }
 
 #[test]

@@ -48,9 +48,11 @@ fn a_mapped_copy_whose_file_is_gone_is_known_from_another_host() {
         });
         assert_eq!(verdict, expected);
         assert!(compared.contains(&format!("by Build-ID, seen as libssl1.1 {version}")), "{compared}");
+        // Of a file that nobody owns, another host's word convicts and never clears.
         let (verdict, _) =
             judged_with(&builds, |copy| copy.banner = Some("OpenSSL 1.1.1w  FIPS 11 Sep 2023".to_owned()));
-        assert_eq!(verdict, expected);
+        let believed = expected.starts_with("vulnerable");
+        assert_eq!(verdict, if believed { expected } else { "inconclusive backport-likely" });
     }
 }
 
@@ -64,7 +66,7 @@ fn what_is_not_certain_teaches_nothing() {
     assert_eq!(judged_with(&learned(&both), |_| {}).0, "vulnerable version-affected");
     // They name two packages that mean the same.
     let both = [teacher("1.1.1w-0+deb11u8", Some(true)), teacher("1.1.1w-0+deb11u7", Some(true))];
-    assert_eq!(judged_with(&learned(&both), |_| {}).0, "not-vulnerable package-fixed");
+    assert_eq!(judged_with(&learned(&both), |_| {}).0, "inconclusive backport-likely");
     // So many that somebody makes them up.
     let many: Vec<_> = (2..12).map(|u| teacher(&format!("1.1.1w-0+deb11u{u}"), Some(true))).collect();
     assert_eq!(judged_with(&learned(&many), |_| {}).0, "vulnerable version-affected");
@@ -77,5 +79,5 @@ fn a_changed_or_overwritten_file_keeps_a_build_id_that_means_nothing() {
     let (verdict, _) = judged_with(&builds, |copy| *copy = owned(copy.clone(), &package, Some(false)));
     assert_eq!(verdict, "vulnerable version-affected");
     let (verdict, _) = judged_with(&builds, |copy| copy.replaced = Some(Replaced::Overwritten));
-    assert_eq!(verdict, "inconclusive symbols-unavailable");
+    assert_eq!(verdict, "inconclusive backport-likely");
 }

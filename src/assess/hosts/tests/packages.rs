@@ -120,7 +120,7 @@ fn a_package_of_another_branch_than_the_record_is_not_judged_by_it_alone() {
     // On a host of Debian 12: past its fix, and affected by upstream's own record.
     let (verdict, compared) = told(&alpn(), "debian 12", "openssl", "3.3.1-1");
     assert_eq!(verdict, "inconclusive backport-likely");
-    assert!(compared.contains("another branch"), "{compared}");
+    assert!(compared.contains("newer upstream release"), "{compared}");
     // Below the fix, and of a branch that never had it.
     let mut rpk = disclosure(vec![
         row("Red Hat:enterprise_linux:9", "openssl", "0..1:3.2.2-6.el9_5.1"),
@@ -131,6 +131,53 @@ fn a_package_of_another_branch_than_the_record_is_not_judged_by_it_alone() {
     rpk.affected.pop();
     assert_eq!(openssl(&rpk, "rhel 9.4", "1:3.0.7-24.el9"), "vulnerable package-affected");
     assert_eq!(openssl(&rpk, "rhel 9.5", "1:3.2.2-6.el9_5"), "vulnerable package-affected");
+}
+
+#[test]
+fn a_package_from_elsewhere_is_past_the_bound_and_not_cleared_by_it() {
+    let heartbleed = disclosure(vec![
+        row("Debian:7", "openssl", "1.0.1-1..1.0.1e-2+deb7u5"),
+        row("Ubuntu:12.04:LTS", "openssl", "0..1.0.1-4ubuntu5.12"),
+        row("upstream", "openssl", "1.0.1..1.0.1g"),
+        row("upstream", "openssl", "1.0.2-beta1..1.0.2-beta2"),
+    ]);
+    for (os, version, expected) in [
+        ("debian 7", "1.0.1f-1", "inconclusive backport-likely"),
+        ("debian 7", "1.0.1e-2+deb7u5", "not-vulnerable package-fixed"),
+        ("debian 7", "1.0.1g-1", "not-vulnerable package-fixed"),
+        ("ubuntu 12.04", "1.0.1f-1ubuntu1", "inconclusive backport-likely"),
+        ("ubuntu 12.04", "1.0.1-4ubuntu5.13", "not-vulnerable package-fixed"),
+    ] {
+        assert_eq!(openssl(&heartbleed, os, version), expected, "{os} {version}");
+    }
+    let mut dtls = disclosure(vec![
+        row("Debian:13", "openssl", "0..3.5.7-1~deb13u3"),
+        row("Ubuntu:22.04:LTS", "openssl", "0..3.0.2-0ubuntu1.30"),
+        row("upstream", "openssl", "3.0.0..3.0.23"),
+        row("upstream", "openssl", "3.5.0..3.5.9"),
+    ]);
+    dtls.not_analysed = vec!["3.1".to_owned()];
+    for (os, version, expected) in [
+        ("debian 13", "3.5.8-1", "inconclusive backport-likely"),
+        ("debian 13", "3.5.9-1~deb13u1", "not-vulnerable package-fixed"),
+        ("debian 13", "3.5.9+really3.5.7-1", "inconclusive backport-likely"),
+        ("debian 13", "1:3.5.7-1~deb13u2", "inconclusive backport-likely"),
+        ("ubuntu 22.04", "3.1.0-1ubuntu1", "inconclusive branch-not-analysed"),
+    ] {
+        assert_eq!(openssl(&dtls, os, version), expected, "{os} {version}");
+    }
+}
+
+#[test]
+fn an_advisory_that_names_the_fix_outranks_a_record_that_has_none_yet() {
+    let mut rows = disclosure(vec![
+        row("Red Hat:enterprise_linux:9::baseos", "openssl", "0..1:3.5.1-8.el9_7"),
+        row("Red Hat:enterprise_linux:9", "openssl", ".."),
+    ]);
+    rows.affected[1].introduced = None;
+    rows.affected[1].fixed = None;
+    assert_eq!(openssl(&rows, "rhel 9.7", "1:3.5.1-8.el9_7"), "not-vulnerable package-fixed");
+    assert_eq!(openssl(&rows, "rhel 9.7", "1:3.5.1-7.el9_7"), "vulnerable package-affected");
 }
 
 #[test]
