@@ -14,6 +14,7 @@ use crate::model::{
 use super::{
     claims::Standing,
     index::{Index, Look, Moment, NONE, Said},
+    join::HostLook,
     keys::Keys,
 };
 
@@ -482,7 +483,7 @@ pub(super) struct Picture {
 
 impl Picture {
     fn add(&mut self, class: Class, look: &Look<'_>) {
-        let unrestarted = u32::from(look.host.is_some_and(|host| host.is_unrestarted()));
+        let unrestarted = u32::from(look.host.is_some_and(HostLook::is_unrestarted));
         match class {
             Class::Bad => {
                 self.bad += 1;

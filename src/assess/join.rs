@@ -102,7 +102,12 @@ fn gone(looks: Vec<HostLook>) -> Vec<HostLook> {
     order.sort_by_key(|l| l.seen.at);
     order.retain(|l| {
         let id = (l.service, l.seen.vantage.clone(), l.seen.address);
-        if l.finding.reason == Reason::Refused { known.contains(&id) } else { known.insert(id) || true }
+        let is_gone = l.finding.reason == Reason::Refused;
+        let seen_before = known.contains(&id);
+        if !is_gone {
+            known.insert(id);
+        }
+        !is_gone || seen_before
     });
     order
 }

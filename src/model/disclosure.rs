@@ -315,9 +315,8 @@ impl fmt::Display for Compare {
         write!(f, "{} {}", self.subject, self.installed)?;
         match &self.bound {
             Some(bound) => write!(f, " {} {bound} ({}; ", self.relation, self.bound_is)?,
-            None => {
-                write!(f, " {} (", if self.relation == "any" { "(any version)" } else { &*self.relation })?
-            }
+            None if self.relation == "any" => f.write_str(" (any version) (")?,
+            None => write!(f, " {} (", self.relation)?,
         }
         write!(f, "{}, {}", self.ecosystem, self.advisory)?;
         if self.confidence == Confidence::Unconfirmed {

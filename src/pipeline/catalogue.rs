@@ -153,7 +153,8 @@ fn held_as(disclosure: &Disclosure) -> String {
 type Read = (String, Vec<Disclosure>, Vec<String>);
 
 fn one(text: &[u8], name: &str, format: Option<Format>) -> Result<Read, Vec<String>> {
-    if format.is_none() && name.ends_with(".toml") {
+    let is_toml = Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
+    if format.is_none() && is_toml {
         let words = std::str::from_utf8(text).map_err(|e| vec![format!(" not UTF-8: {e}")])?;
         let mut record =
             check::check(words).map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;

@@ -2,6 +2,7 @@
 //! against them without traffic, hosts and network side by side. Libraries and servers are real ones.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -31,8 +32,8 @@ fn installed(work: &Work, name: &str, release: &str, package: &str, version: &st
         let inside = file.strip_prefix(files).unwrap();
         copy(&file, &root.join(inside));
         let sum = Command::new("md5sum").arg(&file).output().unwrap().stdout;
-        list.push_str(&format!("/{}\n", inside.display()));
-        sums.push_str(&format!("{}  {}\n", String::from_utf8_lossy(&sum[..32]), inside.display()));
+        writeln!(list, "/{}", inside.display()).unwrap();
+        writeln!(sums, "{}  {}", String::from_utf8_lossy(&sum[..32]), inside.display()).unwrap();
     }
     fs::write(info.join(format!("{package}:amd64.list")), list).unwrap();
     fs::write(info.join(format!("{package}:amd64.md5sums")), sums).unwrap();
