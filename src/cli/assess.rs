@@ -24,7 +24,7 @@ use crate::{
 #[command(verbatim_doc_comment)]
 pub(crate) struct AssessArgs {
     /// Every disclosure of the catalogue, one line each
-    #[arg(long, conflicts_with = "disclosure")]
+    #[arg(long)]
     all: bool,
     /// One JSON object for each disclosure, one a line
     #[arg(long)]
@@ -34,7 +34,8 @@ pub(crate) struct AssessArgs {
 impl AssessArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let asked = match (self.all, globals.disclosure.as_slice()) {
-            (true, _) => Asked::All,
+            (true, []) => Asked::All,
+            (true, _) => return Err(Error::Usage("--all and --disclosure exclude each other".to_owned())),
             (false, []) => Asked::TheIncidents,
             (false, names) => Asked::These(names),
         };

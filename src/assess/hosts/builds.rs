@@ -6,9 +6,16 @@
 
 use std::collections::HashMap;
 
-use crate::model::host::{Collector, Document, Ecosystem, Finding, Package, TlsLibrary};
+use crate::model::{
+    host::{Collector, Document, Ecosystem, Finding, Package, TlsLibrary},
+    version::OpensslVersion,
+};
 
-use super::{Judge, Subject, caveated, release::Place};
+use super::{
+    Judge, Subject, caveated,
+    release::Place,
+    upstream::{OPENSSL, upstream_part},
+};
 
 /// From a Build-ID to the packages that it was seen in.
 #[derive(Clone, Debug, Default)]
@@ -65,10 +72,22 @@ impl BuildIds {
         }
     }
 
-    /// What the package of a Build-ID means for a disclosure.
-    pub(super) fn judge(&self, judge: &Judge<'_>, id: Option<&str>) -> Option<Finding> {
+    /// What the package of a Build-ID means for a disclosure. `version` is what the copy says of itself: a package of
+    /// another release is not the one that it came from, whatever its Build-ID is.
+    pub(super) fn judge(
+        &self,
+        judge: &Judge<'_>,
+        id: Option<&str>,
+        version: Option<&str>,
+    ) -> Option<Finding> {
         let seen = self.seen.get(id?)?;
-        if seen.len() > KEPT {
+        let same = |one: &Seen| {
+            let part = upstream_part(&one.version, OPENSSL).parse::<OpensslVersion>();
+            version
+                .and_then(|v| v.parse::<OpensslVersion>().ok())
+                .is_none_or(|v| part.is_ok_and(|part| part == v))
+        };
+        if seen.len() > KEPT || !seen.iter().all(same) {
             return None;
         }
         let mut said: Option<Finding> = None;

@@ -157,7 +157,7 @@ impl Context<'_, '_> {
         let is_changed = copy.owner.as_ref().is_some_and(|owner| owner.intact == Some(false));
         let id = copy.build_id.as_deref().filter(|_| !is_changed);
         // Another host's word on a build convicts, and never clears: it may be wrong, or not be honest.
-        match self.builds.judge(self.judge, id) {
+        match self.builds.judge(self.judge, id, Some(text)) {
             Some(finding) if !finding.verdict.is_clean() => return finding,
             Some(finding) if feature != Feature::Present => {
                 return Finding { reason: Reason::BackportLikely, verdict: Verdict::Inconclusive, ..finding };
@@ -179,7 +179,10 @@ impl Context<'_, '_> {
     fn replaced(&self, copy: &Library) -> Finding {
         let overwritten = copy.replaced == Some(Replaced::Overwritten);
         // What can be read of an overwritten file are the new bytes.
-        if !overwritten && let Some(finding) = self.builds.judge(self.judge, copy.build_id.as_deref()) {
+        if !overwritten
+            && let Some(finding) =
+                self.builds.judge(self.judge, copy.build_id.as_deref(), copy.version.as_deref())
+        {
             return self.with_feature(finding, copy);
         }
         if let Some(finding) = self.before_upgrade(copy) {

@@ -73,6 +73,13 @@ fn what_is_not_certain_teaches_nothing() {
 }
 
 #[test]
+fn a_build_id_of_another_release_is_not_believed() {
+    // A copy that says 1.1.1w with the Build-ID of a package made from another release: one of them is not true.
+    let builds = learned(&[teacher("1.1.1n-0+deb11u8", Some(true))]);
+    assert_eq!(judged_with(&builds, |_| {}).0, "vulnerable version-affected");
+}
+
+#[test]
 fn a_changed_or_overwritten_file_keeps_a_build_id_that_means_nothing() {
     let builds = learned(&[teacher("1.1.1w-0+deb11u8", Some(true))]);
     let package = package("libssl1.1", "openssl", "1.1.1w-0+deb11u8", Ecosystem::Dpkg);
