@@ -13,9 +13,10 @@ use crate::model::{
 use super::{
     beside,
     claims::Standing,
-    history::{Class, Endpoint, Picture, Track, is_after},
+    history::{Class, Endpoint, Track, is_after},
     index::{Index, Moment},
     keys::Keys,
+    picture::Picture,
     secrets::{self, Line, Status},
 };
 

@@ -42,6 +42,26 @@ fn shown(document: &Document) -> Vec<String> {
 }
 
 #[test]
+fn a_list_of_packages_tells_its_release_where_a_package_does() {
+    for (lines, expected) in [
+        ("base-files\t12ubuntu4.7\nlibssl3\t3.0.2-0ubuntu1.29\n", "ubuntu 22.04"),
+        ("base-files\t13ubuntu10.3\n", "ubuntu 24.04"),
+        // 23.10 had a base-files of 13 as well.
+        ("base-files\t13ubuntu2\n", "none"),
+        ("base-files\t99ubuntu1\nubuntu-release-upgrader-core\t1:26.04.12\n", "ubuntu 26.04"),
+        ("base-files\t12.4+deb12u10\n", "debian 12"),
+        ("base-files\t11.1\n", "debian 11"),
+        // Somebody else's.
+        ("base-files\t12.4kali1\n", "none"),
+        ("libssl3\t3.0.11-1~deb12u2\n", "none"),
+    ] {
+        let document = read(Origin::DpkgQuery, lines.as_bytes(), "web01", at());
+        let told = document.header.os.map_or("none".to_owned(), |os| format!("{} {}", os.id, os.version));
+        assert_eq!(told, expected, "{lines}");
+    }
+}
+
+#[test]
 fn dpkg_lists_in_every_form_give_the_same_packages() {
     let bare = "libssl3:amd64\t3.0.17-1~deb12u2\nlibssl1.1\t1.1.1n-0+deb11u4\nbash\t5.2.15-2+b2\nopenssl\t1:3.0.17-1~deb12u2\nlibssl-doc\t3.0.17-1~deb12u2\n";
     let document = whole(bare, Origin::DpkgQuery);
