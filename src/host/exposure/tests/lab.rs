@@ -296,7 +296,19 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         let filters = self.filters(&Root::new(folder.path()), &cover);
         let mut answers = Answers::new();
-        for ((protocol, port, v6), got) in self.reality(ports).into_iter().filter(|(key, _)| asked(key)) {
+        let mut again = self.reality(ports);
+        for _ in 0..1 {
+            // A connection that did not come about on a busy machine says nothing: what is let in comes through once.
+            if again.values().flatten().all(|got| *got) {
+                break;
+            }
+            for (key, got) in self.reality(ports) {
+                if let Some(known) = again.get_mut(&key) {
+                    known.iter_mut().zip(got).for_each(|(known, got)| *known |= got);
+                }
+            }
+        }
+        for ((protocol, port, v6), got) in again.into_iter().filter(|(key, _)| asked(key)) {
             let any = if v6 { "::2" } else { "0.0.0.0" };
             // No family's wildcard but its own: for IPv6 alone the first address that is asked is enough where
             // no rule asks for one.
