@@ -45,7 +45,7 @@ impl Machines {
                 continue;
             }
             let name = host.host.to_lowercase();
-            if !is_same(first.entry(name.clone()).or_insert(header), header) {
+            if !first.entry(name.clone()).or_insert(header).is_same_machine(header) {
                 shared.insert(name);
             }
         }
@@ -61,16 +61,6 @@ impl Machines {
         let addresses: Vec<String> = header.addresses.iter().map(ToString::to_string).collect();
         let machine = header.machine.clone().unwrap_or_else(|| addresses.join(" "));
         format!("{name}\n{machine}")
-    }
-}
-
-/// Whether two documents of one name are of one machine: by its id, and where one does not say it, by an address that
-/// both have.
-fn is_same(a: &Header, b: &Header) -> bool {
-    match (&a.machine, &b.machine) {
-        (Some(a), Some(b)) => a == b,
-        _ if a.addresses.is_empty() && b.addresses.is_empty() => true,
-        _ => a.addresses.iter().any(|address| b.addresses.contains(address)),
     }
 }
 

@@ -99,18 +99,9 @@ fn first<'a>(
     &mut states[at]
 }
 
-/// Whether a document is of the machine that a state is of: by its machine id, and where one of them does not
-/// say it, by an address in common. A state without a document is anyone's.
+/// Whether a document is of the machine that a state is of. A state without a document is anyone's.
 fn is_same_machine(state: &HostState, document: &Document) -> bool {
-    let Some(known) = state.latest.as_ref().map(|look| &look.document.header) else { return true };
-    let new = &document.header;
-    match (&known.machine, &new.machine) {
-        (Some(a), Some(b)) => a == b,
-        _ if known.addresses.is_empty() || new.addresses.is_empty() => {
-            known.addresses.is_empty() && new.addresses.is_empty()
-        }
-        _ => known.addresses.iter().any(|a| new.addresses.contains(a)),
-    }
+    state.latest.as_ref().is_none_or(|look| look.document.header.is_same_machine(&document.header))
 }
 
 /// When a document was made: by the host's clock, but not later than we had it.

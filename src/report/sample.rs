@@ -8,7 +8,7 @@ use crate::model::{
         SecretAssessment, ServiceAssessment, StandingClaim,
     },
     claim::{Claim, Statement, Subject},
-    disclosure::{Disclosure, ProbeFact, ProbeKind, Rotation},
+    disclosure::{Disclosure, ProbeFact, ProbeKind},
     facet::{Facet, FacetValue, Facets, Regression, State},
     ids::{RowId, Sha256, SweepId},
     observation::{
@@ -177,25 +177,10 @@ impl Sample {
 /// Heartbleed, as far as reports show it.
 pub(crate) fn disclosure() -> Disclosure {
     Disclosure {
-        id: "CVE-2014-0160".into(),
         aliases: vec!["heartbleed".to_owned()],
-        title: "Heartbleed".to_owned(),
-        disclosed_at: "2014-04-07".parse().expect("a date"),
-        severity: None,
-        confidence: String::new(),
         leaks: "memory".to_owned(),
-        exposes: Vec::new(),
-        preconditions: String::new(),
-        first_words: Vec::new(),
-        links: Vec::new(),
-        notes: Vec::new(),
-        sources: Vec::new(),
-        feature: None,
-        never_in: Vec::new(),
-        not_analysed: Vec::new(),
-        rotate: Rotation::default(),
         probe: ProbeFact { kind: ProbeKind::BuiltIn, method: String::new() },
-        affected: Vec::new(),
+        ..Disclosure::named("CVE-2014-0160", "Heartbleed", "2014-04-07".parse().expect("a date"))
     }
 }
 

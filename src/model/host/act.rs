@@ -58,6 +58,22 @@ pub struct Act {
 }
 
 impl Act {
+    /// Work of which no more is known than its kind and what it is done to.
+    pub fn new(kind: ActKind, target: &str) -> Self {
+        Self {
+            kind,
+            target: target.to_owned(),
+            from: None,
+            to: None,
+            runner: None,
+            program: String::new(),
+            processes: Vec::new(),
+            container: None,
+            bundle: None,
+            caution: false,
+        }
+    }
+
     /// What to do, as one sentence that begins small and may stand after the host's name. It is safe to show, and
     /// a name in a command is quoted for a shell.
     pub fn sentence(&self) -> String {
@@ -211,18 +227,7 @@ mod tests {
     use crate::model::text::acts_on_a_terminal;
 
     fn act(kind: ActKind, target: &str) -> Act {
-        Act {
-            kind,
-            target: target.to_owned(),
-            from: None,
-            to: None,
-            runner: None,
-            program: String::new(),
-            processes: Vec::new(),
-            container: None,
-            bundle: None,
-            caution: false,
-        }
+        Act::new(kind, target)
     }
 
     fn runner(kind: RunnerKind, name: &str) -> Runner {

@@ -202,6 +202,18 @@ impl Header {
     }
 }
 
+impl Header {
+    /// Whether two documents of one name are of one machine: by its id, and where one does not say it, by an address
+    /// that both have. Two that tell neither are taken for one.
+    pub fn is_same_machine(&self, other: &Self) -> bool {
+        match (&self.machine, &other.machine) {
+            (Some(a), Some(b)) => a == b,
+            _ if self.addresses.is_empty() && other.addresses.is_empty() => true,
+            _ => self.addresses.iter().any(|address| other.addresses.contains(address)),
+        }
+    }
+}
+
 fn slash() -> String {
     "/".to_owned()
 }

@@ -49,18 +49,7 @@ fn fixed() -> Finding {
 }
 
 fn act(kind: ActKind, target: &str) -> Act {
-    Act {
-        kind,
-        target: target.to_owned(),
-        from: None,
-        to: None,
-        runner: None,
-        program: String::new(),
-        processes: Vec::new(),
-        container: None,
-        bundle: None,
-        caution: false,
-    }
+    Act::new(kind, target)
 }
 
 fn upgrade() -> Act {

@@ -44,18 +44,7 @@ pub(crate) fn fixed() -> Finding {
 
 /// Work on something.
 pub(crate) fn act(kind: ActKind, target: &str) -> Act {
-    Act {
-        kind,
-        target: target.to_owned(),
-        from: None,
-        to: None,
-        runner: None,
-        program: String::new(),
-        processes: Vec::new(),
-        container: None,
-        bundle: None,
-        caution: false,
-    }
+    Act::new(kind, target)
 }
 
 /// The restart of a unit.
