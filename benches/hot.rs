@@ -113,6 +113,7 @@ fn evidence(services: u32) -> Evidence {
         sweeps: Vec::new(),
         observations,
         hosts: Vec::new(),
+        revocations: Vec::new(),
         claims: Vec::new(),
     }
 }
@@ -171,9 +172,13 @@ fn observation(sweep: u32, n: usize, service: &Service) -> Observation {
             not_before: Some(Timestamp::from_seconds(1_600_000_000)),
             not_after: Some(Timestamp::from_seconds(1_900_000_000)),
             names: Vec::new(),
+            details: None,
         }),
         chain: Vec::new(),
         other_keys: Some(Vec::new()),
         attempts: vec![attempt],
+        served: None,
+        expectations: Vec::new(),
+        software: Vec::new(),
     }
 }

@@ -9,15 +9,17 @@
 #   node-0.10.2/bin/node    the same OpenSSL without heartbeats: not vulnerable
 #   openssl-1.0.2q/*.so*    OpenSSL with heartbeats and the fix, for tests/peers/openssl102_server.py
 #   sslyze/bin/sslyze       another scanner
+#   exim4/usr/sbin/exim4    a mail server, unpacked: as a package it conflicts with postfix
 #   subjects/               wheels, npm packages and Debian packages that hold or use TLS libraries
-# Debian's packages are installed as packages (root only); no daemon is started. Versions on npm and
+# Debian's packages are installed as packages (root only); no daemon is started, and the mail servers and the
+# directory are left unconfigured: the tests bring configurations of their own. Versions on npm and
 # PyPI are pinned, and what is unpacked and run is held to its SHA-256. Debian's version is the one of
 # the day: an older one vanishes from the mirrors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PEERS=${ALLCLEAR_PEERS:-$PWD/target/peers}
 
-# Command and the Debian package that brings it.
+# Command, or file or pattern of files where it is on no path, and the Debian package that brings it.
 DEBIAN=(
   "nginx nginx-light"
   "gnutls-serv gnutls-bin"
@@ -35,6 +37,27 @@ DEBIAN=(
   "dnf dnf"
   "createrepo_c createrepo-c"
   "db5.3_load db5.3-util"
+  "postfix postfix"
+  "/usr/lib/dovecot/imap dovecot-imapd"
+  "/usr/lib/dovecot/pop3 dovecot-pop3d"
+  "/usr/lib/dovecot/lmtp dovecot-lmtpd"
+  "/usr/lib/dovecot/managesieve dovecot-managesieved"
+  "vsftpd vsftpd"
+  "slapd slapd"
+  "ldapsearch ldap-utils"
+  "prosody prosody"
+  "ejabberdctl ejabberd"
+  "/usr/lib/postgresql/*/bin/initdb postgresql"
+  "mariadbd mariadb-server"
+  "/usr/lib/news/bin/nnrpd inn2"
+  "inspircd inspircd"
+  "turnserver coturn"
+  "testssl testssl.sh"
+)
+# What packages ask about when they are installed, and the answer that makes them do least.
+ANSWERS=(
+  "postfix postfix/main_mailer_type select No configuration"
+  "slapd slapd/no_configuration boolean true"
 )
 # Debian packages that are looked into and not installed.
 UNPACKED=(
@@ -84,7 +107,12 @@ fail() { printf 'peers: %s\n' "$*" >&2; exit 1; }
 
 # Debian puts servers into /usr/sbin, which a user's PATH may lack.
 export PATH="$PATH:/usr/sbin:/sbin"
-have() { command -v "$1" >/dev/null 2>&1; }
+have() {
+  case $1 in
+    *'*'*) compgen -G "$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
 
 WORK=
 POLICY=
@@ -115,7 +143,14 @@ install_debian() {
   fi
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+  if have debconf-set-selections; then
+    # Only for packages that are new here: what is installed keeps its answers.
+    for entry in "${ANSWERS[@]}"; do
+      if [[ " ${wanted[*]} " == *" ${entry%% *} "* ]]; then printf '%s\n' "$entry"; fi
+    done | debconf-set-selections
+  fi
+  # A machine with another mail agent keeps it, and this says so, rather than losing it to postfix.
+  apt-get install -y -qq --no-install-recommends --no-remove "${wanted[@]}" >/dev/null
 }
 
 verify() { # FILE
@@ -158,6 +193,27 @@ install_openssl102() {
   verify "$wheel"
   python3 -m zipfile -e "$wheel" "$WORK/wheel"
   rm -rf "$target" && mv "$WORK/wheel/psycopg2/.libs" "$target"
+}
+
+exim4_runs() {
+  local exim=$PEERS/exim4/usr/sbin/exim4 libraries=$PEERS/exim4/usr/lib/x86_64-linux-gnu
+  [[ -x $exim ]] && ! LD_LIBRARY_PATH=$libraries ldd "$exim" | grep -q 'not found'
+}
+
+# Exim with those of its libraries that are not installed here.
+install_exim4() {
+  local package packages=(exim4-daemon-light exim4-base)
+  if exim4_runs; then return; fi
+  if [[ -z $(apt-cache policy exim4-daemon-light 2>/dev/null) ]]; then apt-get update -qq; fi
+  while read -r package; do
+    dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || packages+=("$package")
+  done < <(apt-cache depends exim4-daemon-light | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')
+  say "fetching ${packages[*]} (Debian)"
+  mkdir -p "$WORK/exim4"
+  (cd "$WORK/exim4" && apt-get download -qq "${packages[@]}" 2>/dev/null)
+  rm -rf "$PEERS/exim4.part"
+  for package in "$WORK"/exim4/*.deb; do dpkg -x "$package" "$PEERS/exim4.part"; done
+  rm -rf "$PEERS/exim4" && mv "$PEERS/exim4.part" "$PEERS/exim4"
 }
 
 # One file of a registry into the subjects, checked, unless it is there.
@@ -262,6 +318,7 @@ check() {
   [[ -x $PEERS/node-$NODE_0_10_0/bin/node ]] || { say "missing: node 0.10.0, a really vulnerable server"; missing=1; }
   [[ -x $PEERS/node-$NODE_0_10_2/bin/node ]] || { say "missing: node 0.10.2, the same without heartbeats"; missing=1; }
   compgen -G "$PEERS/openssl-1.0.2q/libssl-*" >/dev/null || { say "missing: OpenSSL 1.0.2q, a fixed server with heartbeats"; missing=1; }
+  exim4_runs || { say "missing: exim4, a mail server"; missing=1; }
   have python3 || { say "missing: python3"; missing=1; }
   [[ -x $PEERS/sslyze/bin/sslyze ]] || { say "missing: sslyze"; missing=1; }
   [[ -e $PEERS/subjects/pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl && -d $PEERS/subjects/bind9-libs ]] ||
@@ -284,6 +341,7 @@ case ${1:-} in
     install_node "$NODE_0_10_2"
     install_sslyze
     install_openssl102
+    install_exim4
     install_subjects
     check
     ;;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::model::policy::Policy;
+use crate::model::{fragile::Signature, policy::Policy};
 
 /// The name looked for beside the inventory, the incident file and in the working folder.
 pub const FILE_NAME: &str = "allclear.toml";
@@ -19,6 +19,8 @@ pub struct Config {
     pub policy: Policy,
     /// Defaults of `sweep` options.
     pub limits: Limits,
+    /// Devices that a probe may hurt, beside the built-in ones.
+    pub fragile: Vec<Signature>,
 }
 
 /// Defaults of `sweep` options; absent ones keep the built-in default.
@@ -85,16 +87,23 @@ pub fn find(named: Option<&Path>, folders: &[&Path]) -> Result<Found, Error> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Config, Error> {
-    toml::from_str(text).map_err(|e| {
-        let at = e.span().map_or(0, |span| span.start).min(text.len());
-        let before = text.get(..at).unwrap_or("");
+    let bad = |at: usize, message: String| {
+        let before = text.get(..at.min(text.len())).unwrap_or("");
         Error::Bad {
             path: path.to_path_buf(),
             line: before.matches('\n').count() + 1,
             column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
-            message: e.message().to_owned(),
+            message,
         }
-    })
+    };
+    let config: Config =
+        toml::from_str(text).map_err(|e| bad(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
+    // The tables stand in the order of the file.
+    let places = text.match_indices("[[fragile]]").map(|(at, _)| at).chain(std::iter::repeat(0));
+    for (signature, at) in config.fragile.iter().zip(places) {
+        signature.check().map_err(|why| bad(at, why))?;
+    }
+    Ok(config)
 }
 
 #[cfg(test)]
@@ -119,6 +128,7 @@ mod tests {
             ("[policy]\npresumed = \"all\"\n", "allclear.toml:2:1: unknown field `presumed`"),
             ("[policy]\npresume = \"some\"\n", "allclear.toml:2:11: `some` is not a known presumption"),
             ("[policy\n", "allclear.toml:1:8: "),
+            ("[limits]\n\n[[fragile]]\nname = \"x\"\n", "allclear.toml:3:1: the signature `x` has no pattern"),
         ];
         for (text, expected) in table {
             let error = parse(Path::new("allclear.toml"), text).unwrap_err().to_string();

@@ -17,6 +17,7 @@ use super::{
     index::{Index, Moment},
     keys::Keys,
     picture::Picture,
+    revocations,
     secrets::{self, Line, Status},
 };
 
@@ -27,15 +28,17 @@ pub(super) struct Mark {
     pub(super) grade: Option<Grade>,
     pub(super) at: Option<Moment>,
     pub(super) until: Option<Timestamp>,
+    /// It rests on a word alone, and nobody could be asked.
+    pub(super) uncheckable: bool,
 }
 
 impl Mark {
     pub(super) const fn new(value: FacetValue) -> Self {
-        Self { value, grade: None, at: None, until: None }
+        Self { value, grade: None, at: None, until: None, uncheckable: false }
     }
 
     const fn at(value: FacetValue, grade: Grade, at: Option<Moment>) -> Self {
-        Self { value, grade: Some(grade), at, until: None }
+        Self { value, grade: Some(grade), at, until: None, uncheckable: false }
     }
 
     /// Whether nothing is owed, at whatever grade.
@@ -43,8 +46,9 @@ impl Mark {
         matches!(self.value, FacetValue::Done | FacetValue::NotApplicable | FacetValue::Waived)
     }
 
-    /// Whether nothing is owed, at the minimum grade.
+    /// Whether nothing is owed, at the minimum grade; or at E1, where nothing better can be had.
     pub(super) fn satisfies(&self, minimum: Grade) -> bool {
+        let minimum = if self.uncheckable { minimum.min(Grade::E1) } else { minimum };
         self.is_settled() && (self.value != FacetValue::Done || self.grade.is_some_and(|g| g >= minimum))
     }
 }
@@ -310,17 +314,34 @@ impl<'e> View<'_, 'e> {
         }
         let word = self.revocation_word(keys);
         let mut mark = Mark::at(FacetValue::Done, Grade::E4, None);
+        let (mut open, mut denied, mut rests, mut nobody) = (false, false, false, true);
         for certificate in self.old_certificates() {
-            let (grade, at) = match certificate.not_after.filter(|end| *end < self.now) {
+            let standing = self.index.revocations.of(certificate);
+            let expired = certificate.not_after.filter(|end| *end < self.now);
+            let (grade, at) = match (expired, standing.and_then(|s| Some((s.since?, s.again))), word) {
                 // The clock ended it, whichever sweep is the last.
-                Some(at) => (Grade::E2, Moment { sweep: 0, at }),
-                None => match word {
-                    Some(word) => word,
-                    None => return Mark::new(FacetValue::Open),
-                },
+                (Some(at), ..) => (Grade::E2, Moment { sweep: 0, at }),
+                (None, Some((since, again)), _) => (if again { Grade::E3 } else { Grade::E2 }, since),
+                (None, None, Some(word)) => {
+                    denied |= standing.is_some_and(|s| s.vouched_after(word.1));
+                    rests = true;
+                    nobody &= !revocations::is_checkable(certificate);
+                    word
+                }
+                (None, None, None) => {
+                    open = true;
+                    continue;
+                }
             };
             mark.grade = mark.grade.map(|g| g.min(grade));
             mark.at = mark.at.max(Some(at));
+        }
+        mark.uncheckable = rests && nobody;
+        if denied {
+            return Mark::new(FacetValue::Contradicted);
+        }
+        if open {
+            return Mark::new(FacetValue::Open);
         }
         match mark.grade {
             Some(Grade::E0) => mark.value = FacetValue::Claimed,

@@ -156,7 +156,10 @@ pub(super) fn contact(contact: Contact, observation: &Observation) -> Outcome {
     let unreachable = |reason| (Verdict::Unreachable, reason);
     match contact {
         Contact::Answered => unasked(observation.tls.as_ref().map(|t| t.version)),
-        Contact::NotTls if greets_upgradable(observation) => inconclusive(Reason::WrapMismatch),
+        // Where STARTTLS was to be spoken, something else says nothing about what stands behind.
+        Contact::NotTls if greets_upgradable(observation) || observation.wrap.is_starttls() => {
+            inconclusive(Reason::WrapMismatch)
+        }
         Contact::NotTls => (Verdict::NotApplicable, Reason::NotTls),
         Contact::HandshakeFailed => inconclusive(Reason::HandshakeFailed),
         Contact::ClosedEarly => inconclusive(Reason::ClosedEarly),

@@ -24,6 +24,7 @@ use crate::model::{
 
 use super::{
     join::HostLook,
+    revocations::Revocations,
     verdict::{Finding, rule},
 };
 
@@ -116,6 +117,8 @@ pub(super) struct Index<'e> {
     pub(super) path_of: Vec<Vec<u32>>,
     /// Keys by number.
     pub(super) spkis: Vec<Spki>,
+    /// What is known of the revocation of certificates.
+    pub(super) revocations: Revocations<'e>,
     /// The last sweep that the evidence holds.
     pub(super) last_sweep: Option<SweepId>,
     /// The last observation of each sweep.
@@ -150,6 +153,7 @@ impl<'e> Index<'e> {
             secrets_of: vec![Vec::new(); evidence.services.len()],
             path_of: Vec::with_capacity(evidence.secrets.len()),
             spkis: Vec::new(),
+            revocations: Revocations::new(&evidence.revocations, &evidence.sweeps, last.map(|s| s.0)),
             last_sweep: None,
             ends: BTreeMap::new(),
             unfinished: Vec::new(),

@@ -95,6 +95,7 @@ impl History {
                 observations: Vec::new(),
                 claims: Vec::new(),
                 hosts: Vec::new(),
+                revocations: Vec::new(),
             },
             now: Timestamp::from_seconds(DISCLOSED + 24 * HOUR),
             sweep: 0,
@@ -149,6 +150,9 @@ impl History {
             chain: Vec::new(),
             other_keys: asked.then(|| others.collect()),
             attempts: attempt.into_iter().collect(),
+            served: None,
+            expectations: Vec::new(),
+            software: Vec::new(),
         });
     }
 
@@ -194,6 +198,7 @@ pub(super) fn certificate(key: &str, serial: u32) -> Certificate {
         not_before: Some(Timestamp::from_seconds(DISCLOSED + age * HOUR)),
         not_after: Some(Timestamp::from_seconds(DISCLOSED + 9000 * HOUR)),
         names: Vec::new(),
+        details: None,
     }
 }
 

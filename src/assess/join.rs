@@ -323,6 +323,9 @@ impl<'d> Scene<'d> {
                 chain: Vec::new(),
                 other_keys: None,
                 attempts: Vec::new(),
+                served: None,
+                expectations: Vec::new(),
+                software: Vec::new(),
             },
             finding: Finding {
                 verdict,

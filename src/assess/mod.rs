@@ -31,6 +31,7 @@
 mod beside;
 mod claims;
 mod facets;
+mod findings;
 mod gate;
 mod heartbleed;
 mod history;
@@ -43,8 +44,10 @@ mod leads;
 mod next;
 mod picture;
 mod regressions;
+mod revocations;
 mod secrets;
 mod service;
+mod shown;
 mod state;
 mod verdict;
 
@@ -63,6 +66,7 @@ use crate::model::{
 pub use gate::{changes, gate};
 pub use hosts::{BuildIds, Judge, judge_copies};
 pub use invariants::fuzz;
+pub use shown::findings_of;
 pub use verdict::judge;
 
 use index::{Index, Moment, NONE};

@@ -36,6 +36,10 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
             "New keys were claimed, and a later look still found one that was in reach: install a new key on every address, then sweep again."
                 .to_owned()
         }
+        State::Contradicted if marks.revoked.value == FacetValue::Contradicted => {
+            "Said to be revoked, and the authority's later CRL or OCSP answer still vouches for an old certificate: ask the CA why, and have it revoked (reason keyCompromise)."
+                .to_owned()
+        }
         State::Contradicted | State::Exposed => {
             "Said to be gone, and it still answers: switch it off, or withdraw the claim.".to_owned()
         }
@@ -47,7 +51,7 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
         }
         State::ClosedKeyAtRisk | State::PresumedAffected => rekey(headline),
         State::RekeyedOldNotRevoked => {
-            "Have the certificates on the old keys revoked (reason keyCompromise), once nothing serves them any more, and attest it with a reference."
+            "Have the certificates on the old keys revoked (reason keyCompromise), once nothing serves them any more; the next sweep reads CRL and OCSP. Where it cannot, attest it with a reference."
                 .to_owned()
         }
         State::SecretsPending => secrets(headline),
@@ -261,7 +265,7 @@ fn awaiting(view: &View<'_, '_>, headline: &Headline) -> String {
         FacetKind::Patched => "attest the fixed version with a reference",
         FacetKind::Restarted | FacetKind::Rekeyed => "sweep it again",
         FacetKind::Revoked => {
-            "wait until the old certificates expire or their revocation is seen, or lower the minimum in the policy"
+            "wait until the old certificates expire or a CRL or OCSP answer shows their revocation, or lower the minimum in the policy"
         }
         FacetKind::Secrets | FacetKind::Verified => "attest it with a reference",
     };

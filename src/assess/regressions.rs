@@ -71,6 +71,9 @@ fn host_denies(view: &View<'_, '_>) -> bool {
 
 /// R6: said to be revoked, and still shown at a later look.
 fn serves_revoked(view: &View<'_, '_>, headline: &Headline) -> bool {
+    if serves_what_its_authority_revoked(view) {
+        return true;
+    }
     let Some((_, said)) = view.revocation_word(&headline.marks.keys) else {
         return false;
     };
@@ -83,6 +86,16 @@ fn serves_revoked(view: &View<'_, '_>, headline: &Headline) -> bool {
         };
     view.said.done(FacetKind::Revoked).next().is_some()
         && view.endpoints().filter_map(|e| e.key_look).any(shows)
+}
+
+/// R6 as well: a later look shows a certificate that its authority had revoked by then.
+fn serves_what_its_authority_revoked(view: &View<'_, '_>) -> bool {
+    view.endpoints().filter_map(|e| e.key_look).any(|look| {
+        look.seen.certificates().any(|certificate| {
+            let standing = view.index.revocations.of(certificate);
+            standing.and_then(|s| s.since).is_some_and(|since| look.moment > since)
+        })
+    })
 }
 
 /// R7: an address that was first seen after the service had been verified.

@@ -21,6 +21,7 @@ use super::{
     keys::{KeyPlace, Keys},
     next, regressions,
     secrets::{Line, Status},
+    shown,
     state::{Headline, Memory, headline},
 };
 
@@ -86,6 +87,7 @@ impl<'e> Fleet<'_, 'e> {
         let sharing = self.sharing(view);
         let endpoints = endpoints(view);
         let hosts = beside::views(track, said);
+        let (findings, software) = shown::of_service(view);
         let worst = marks.picture.worst.or(marks.picture.worst_left);
         let decided = |e: &&EndpointAssessment| e.verdict.is_decided();
         let linked = index.secrets_of.get(view.service).map_or(&[][..], Vec::as_slice);
@@ -125,6 +127,8 @@ impl<'e> Fleet<'_, 'e> {
             linkage: beside::linkage(&hosts, declared),
             version: beside::version(&hosts),
             hosts,
+            findings,
+            software,
         }
     }
 
@@ -215,12 +219,17 @@ fn endpoints(view: &View<'_, '_>) -> Vec<EndpointAssessment> {
 
 fn old_certificates(view: &View<'_, '_>, marks: &Marks) -> Vec<OldCertificate> {
     let word = view.revocation_word(&marks.keys);
-    let revoked = word.is_some_and(|(grade, _)| grade > crate::model::verdict::Grade::E0);
+    let attested = word.is_some_and(|(grade, _)| grade > crate::model::verdict::Grade::E0);
     view.old_certificates()
-        .map(|certificate| OldCertificate {
+        .map(|certificate| {
+            let standing = view.index.revocations.of(certificate);
+            OldCertificate {
             certificate: certificate.clone(),
             expired: certificate.not_after.is_some_and(|end| end < view.now),
-            revoked,
+            revoked: standing.is_some_and(|s| s.is_revoked())
+                || (attested && !word.zip(standing).is_some_and(|((_, said), s)| s.vouched_after(said))),
+            check: standing.map(|s| s.decided.map_or(s.last, |(check, _)| check).clone()),
+        }
         })
         .collect()
 }

@@ -54,6 +54,9 @@ fn red(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
 
 /// Somebody said done, gone or not affected, and a later look says otherwise.
 fn is_contradicted(view: &View<'_, '_>, marks: &Marks) -> bool {
+    if marks.revoked.value == FacetValue::Contradicted {
+        return true;
+    }
     let bad = marks.picture.bad_at;
     let denied = |at: Moment| bad.is_some_and(|bad| bad > at);
     // Where the fixed version is on disk, who said that it is installed was right.

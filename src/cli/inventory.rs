@@ -59,23 +59,32 @@ pub(crate) struct Files {
     #[arg(long, value_delimiter = ',', value_name = "PORT,...", default_value = "443")]
     pub(crate) ports: Vec<std::num::NonZeroU16>,
     /// How TLS is reached where a row does not say.
-    #[arg(long, default_value = "auto", value_name = "WRAP", value_parser = parse_wrap, help = WRAP_HELP.as_str())]
-    pub(crate) wrap: WrapChoice,
+    #[arg(long, value_name = "WRAP", value_parser = parse_wrap, help = wrap_help())]
+    pub(crate) wrap: Option<WrapChoice>,
     /// Stop at any bad row (exit 5) instead of reporting it and going on
     #[arg(long)]
     pub(crate) strict: bool,
 }
 
-static WRAP_HELP: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-    let all: Vec<&str> = Wrap::ALL.iter().map(|w| w.as_str()).collect();
-    format!("How TLS is reached where a row does not say: auto (the port decides), {}", all.join(", "))
-});
+/// The help of `--wrap`, with every word that it takes.
+pub(crate) fn wrap_help() -> &'static str {
+    static HELP: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let all: Vec<&str> = Wrap::ALL.iter().map(|w| w.as_str()).collect();
+        format!(
+            "How TLS is reached where a row does not say. Without it the port decides, and a greeting of another \
+             protocol corrects it; auto: ports that show nothing are also tried with protocols in which the client \
+             speaks first, at up to five connections each; or one of {}",
+            all.join(", ")
+        )
+    });
+    &HELP
+}
 
-/// A wrap, or the port's choice.
+/// A wrap, or none: to be found out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrapChoice(pub(crate) Option<Wrap>);
 
-fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
+pub(crate) fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
     if text == "auto" {
         return Ok(WrapChoice(None));
     }
@@ -90,9 +99,14 @@ impl Files {
             strict: self.strict,
             default_ports: self.port_numbers(),
             allow_huge: scoped,
-            wrap: self.wrap.0,
+            wrap: self.fixed_wrap(),
         };
         source::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)
+    }
+
+    /// The wrap for rows that name none, where one was typed.
+    pub(crate) fn fixed_wrap(&self) -> Option<Wrap> {
+        self.wrap.and_then(|choice| choice.0)
     }
 
     /// The default ports.

@@ -37,6 +37,7 @@ mod drill;
 mod export;
 mod host;
 mod inventory;
+mod probe;
 mod progress;
 mod status;
 mod sweep;
@@ -109,6 +110,7 @@ pub(crate) struct Globals {
 enum Command {
     Drill(drill::DrillArgs),
     Sweep(Box<sweep::SweepArgs>),
+    Probe(Box<probe::ProbeArgs>),
     Assess(assess::AssessArgs),
     Status(status::StatusArgs),
     Verify(Box<verify::VerifyArgs>),
@@ -153,6 +155,7 @@ impl Cli {
         match &self.command {
             Command::Drill(args) => args.run(g, console),
             Command::Sweep(args) => args.run(g, console),
+            Command::Probe(args) => args.run(g, console),
             Command::Assess(args) => args.run(g, console),
             Command::Status(args) => args.run(g, console),
             Command::Verify(args) => args.run(g, console),

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use tokio::sync::watch;
 
-use super::{Console, Globals, inventory::Files, progress::Shown};
+use super::{Console, Globals, inventory::Files, probe::TrustArgs, progress::Shown};
 use crate::{
     clock::Clock,
     config::{self, Found},
@@ -13,6 +13,7 @@ use crate::{
     model::{facet::State, loading::Loaded, policy::Presume, text::printable},
     pipeline::{
         judged::{self, Choice},
+        revocations,
         plan::{self, Fate, Planned},
         session::Session,
         settings::{Depth, Resolve, Settings},
@@ -93,6 +94,8 @@ pub(crate) struct LimitArgs {
     /// The local address to connect from
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) source: Option<IpAddr>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 impl LimitArgs {
@@ -109,11 +112,11 @@ impl LimitArgs {
         settings.samples = self.samples;
         settings.depth = self.depth;
         settings.source = self.source;
-        Ok(())
+        self.trust.apply(settings)
     }
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time; write 3s, 1.5s or 500ms");
     let (number, unit) = if let Some(n) = text.strip_suffix("ms") {
         (n, 0.001)
@@ -196,7 +199,9 @@ impl SweepArgs {
         }
         settings.resolve = self.resolve;
         settings.ports = self.files.port_numbers();
-        settings.wrap = self.files.wrap.0;
+        settings.wrap = self.files.fixed_wrap();
+        settings.find_wrap = self.files.wrap.is_some_and(|choice| choice.0.is_none());
+        settings.fragile.clone_from(&found.config.fragile);
         settings.exclude = expand_excludes(limits.exclude.iter().chain(&self.exclude))?;
         settings.scope = match &self.scope {
             Some(path) => Some((path.display().to_string(), read(path)?)),
@@ -251,8 +256,18 @@ impl SweepArgs {
         if let (Some(policy), Some(presume)) = (&mut policy, self.presume) {
             policy.presume = presume;
         }
+        if let (Some(policy), Some(hours)) = (&mut policy, self.limits.trust.expiry_warn) {
+            policy.findings.expiry_warn_hours = hours;
+        }
         let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy };
-        let judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
+        let mut judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
+        if !outcome.offline {
+            let round = revocations::after_sweep(&globals.incident, &judged, &Clock::System)?;
+            if let Some(words) = round.words() {
+                console.note(&words);
+                judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
+            }
+        }
         let mut screen = console.screen(globals);
         let out = if self.jsonl {
             screen.style.color = console.color_err; // standard output belongs to the rows
@@ -352,7 +367,7 @@ fn end_at_once() {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
-fn read(path: &std::path::Path) -> Result<String, Error> {
+pub(super) fn read(path: &std::path::Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|e| Error::Input(format!("cannot read {}: {e}", path.display())))
 }
 

@@ -98,6 +98,7 @@ impl VerifyArgs {
         let mut settings = Settings::default();
         self.limits.apply(&mut settings, &found.config.limits)?;
         settings.exclude.clone_from(&found.config.limits.exclude);
+        settings.fragile.clone_from(&found.config.fragile);
         let selection = self.which.selection();
         let line = super::command_line();
         let question = Question {
@@ -121,6 +122,9 @@ impl VerifyArgs {
                 "Looked twice, {} s apart ({first} and {second}): a second clean look was all that a grade still lacked.",
                 verify::REPEAT_AFTER.as_secs()
             ));
+        }
+        if let Some(words) = verified.revoked.words() {
+            console.note(&words);
         }
         let screen = console.screen(globals);
         let out = &mut console.out;

@@ -7,10 +7,13 @@ use super::{
     claim::Justification,
     disclosure::{Disclosure, DisclosureId},
     facet::{Facets, Regression, State},
+    finding::Finding,
     ids::{RowId, Sha256, Spki, SweepId},
     joined::{Conflict, Graded, HostView},
     observation::Certificate,
     policy::Policy,
+    revocation::Revocation,
+    served::Software,
     service::TlsStack,
     time::Timestamp,
     verdict::{Reason, Verdict},
@@ -128,6 +131,10 @@ pub struct ServiceAssessment {
     pub linkage: Option<Graded<TlsStack>>,
     /// The version that decided, and what it was compared with, by the best evidence there is.
     pub version: Option<Graded<String>>,
+    /// What is wrong with what it serves, apart from the disclosure, as its last looks showed it.
+    pub findings: Vec<Finding>,
+    /// Software that it named in banners at its last looks.
+    pub software: Vec<Software>,
 }
 
 impl ServiceAssessment {
@@ -144,8 +151,11 @@ pub struct OldCertificate {
     pub certificate: Certificate,
     /// Whether its time has run out.
     pub expired: bool,
-    /// Whether somebody attested its revocation after the last bad look.
+    /// Whether its authority says that it is revoked, or somebody attested so after the last bad look and the authority
+    /// has not vouched for it since.
     pub revoked: bool,
+    /// The last check that could tell; where none could, the last one.
+    pub check: Option<Revocation>,
 }
 
 vocabulary! {

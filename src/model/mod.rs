@@ -3,18 +3,24 @@
 //! Nothing in here does I/O, knows a socket or a file, or decides what evidence means. A stage may
 //! use everything in `model`; `model` uses nothing but itself.
 
+pub mod account;
 pub mod assessment;
 pub mod checklist;
 pub mod claim;
 pub mod disclosure;
+pub mod expect;
 pub mod facet;
+pub mod finding;
+pub mod fragile;
 pub mod host;
 pub mod ids;
 pub mod joined;
 pub mod loading;
 pub mod observation;
 pub mod policy;
+pub mod revocation;
 pub mod secret;
+pub mod served;
 pub mod service;
 pub mod sweep;
 pub mod text;

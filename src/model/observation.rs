@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ids::{RowId, Sha256, Spki, SweepId},
+    served::{Details, Expectation, Served, Software},
     time::Timestamp,
     vocabulary,
     wrap::{Transport, Wrap},
@@ -210,6 +211,9 @@ pub struct Certificate {
     /// DNS names and addresses of the subject alternative name, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// More about it. Absent in evidence of earlier releases, and where it could not be parsed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<Details>>,
 }
 
 /// A key other than the first that an endpoint served: other key type, other backend.
@@ -273,6 +277,15 @@ pub struct Observation {
     /// Every connection that asked the heartbeat question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// The chain behind the leaf; absent in evidence of earlier releases, and where no certificate came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Box<Served>>,
+    /// What users must still get, tried at this look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expectation>,
+    /// Software that the service named, at most 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub software: Vec<Software>,
 }
 
 impl Observation {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{facet::FacetKind, service::Exposure, verdict::Grade, vocabulary};
+use super::{facet::FacetKind, finding::FindingRules, service::Exposure, verdict::Grade, vocabulary};
 
 vocabulary! {
     /// Which services that were clean on their first look owe new keys all the same (DESIGN).
@@ -27,7 +27,8 @@ pub struct MinimumGrades {
     pub restarted: Grade,
     /// Default E3.
     pub rekeyed: Grade,
-    /// Default E1: this release does not read CRL or OCSP itself, so a person's word with a reference must do.
+    /// Default E2: a CRL, an OCSP answer, or the certificate's end. Where a certificate names neither, a person's word
+    /// with a reference (E1) is the best that can be had, and is enough.
     pub revoked: Grade,
     /// Default E1.
     pub secrets: Grade,
@@ -41,7 +42,7 @@ impl Default for MinimumGrades {
             patched: Grade::E1,
             restarted: Grade::E3,
             rekeyed: Grade::E3,
-            revoked: Grade::E1,
+            revoked: Grade::E2,
             secrets: Grade::E1,
             verified: Grade::E3,
         }
@@ -113,6 +114,8 @@ pub struct Policy {
     /// Whether keys and secrets are owed for disclosures that leave it to policy (a leak that needs a man in the
     /// middle, a few bytes of memory). Default no.
     pub rotate_by_policy: bool,
+    /// What is told of certificates.
+    pub findings: FindingRules,
 }
 
 impl Policy {
@@ -122,13 +125,15 @@ impl Policy {
             FacetKind::ALL.iter().map(|kind| format!("{kind} {}", self.minimum_grades.of(*kind))).collect();
         format!(
             "presumption {}; minimum grades {}; confirming sweep {} h after everything is done; stale after {} days; \
-             {} unreachable sweeps prove a decommissioning; rotation that is left to policy is {}owed",
+             {} unreachable sweeps prove a decommissioning; rotation that is left to policy is {}owed; \
+             certificates that end within {} h are told",
             self.presume,
             grades.join(", "),
             self.confirm_after_hours,
             self.stale_after_days,
             self.decommission_sweeps,
-            if self.rotate_by_policy { "" } else { "not " }
+            if self.rotate_by_policy { "" } else { "not " },
+            self.findings.expiry_warn_hours
         )
     }
 }
@@ -143,6 +148,7 @@ impl Default for Policy {
             stale_after_days: 30,
             decommission_sweeps: 2,
             rotate_by_policy: false,
+            findings: FindingRules::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     host::Document,
     ids::{Sha256, SweepId},
     observation::Observation,
+    revocation::Revocation,
     secret::Secret,
     service::Service,
     time::Timestamp,
@@ -91,6 +92,8 @@ pub struct Evidence {
     /// Every document that hosts gave, in the order it was recorded. Packages that no disclosure is about may be
     /// left out.
     pub hosts: Vec<HostDocument>,
+    /// Every check for revocation, in the order recorded.
+    pub revocations: Vec<Revocation>,
 }
 
 /// One document of one host.

@@ -84,6 +84,11 @@ impl Wrap {
         }
     }
 
+    /// Whether a dialogue in the clear comes before TLS.
+    pub const fn is_starttls(self) -> bool {
+        !matches!(self, Self::Plain | Self::Tls | Self::Dtls | Self::Stun | Self::Turn)
+    }
+
     /// The transport where none is declared.
     pub const fn transport(self) -> Transport {
         match self {

@@ -20,7 +20,7 @@ use crate::{
         scope::{Scope, is_fragile},
     },
     model::{ids::RowId, observation::Skip, service::Service},
-    probe::kind,
+    probe::{fragile::Signatures, kind},
 };
 
 /// Names that are resolved at the same time.
@@ -64,6 +64,8 @@ pub struct Planner {
     pub last: BTreeMap<RowId, Vec<IpAddr>>,
     /// Endpoints that this sweep has seen already, when it is resumed.
     pub observed: BTreeSet<(RowId, Option<IpAddr>)>,
+    /// How devices are told that a probe may hurt.
+    pub fragile: Signatures,
 }
 
 impl Planner {
@@ -85,6 +87,12 @@ impl Planner {
             }
         }
         while resolving.join_next().await.is_some() {}
+    }
+
+    /// Whether a tag says that the device is one of a kind that a probe may hurt; the inventory's plain `no` outranks it.
+    fn looks_fragile(&self, service: &Service) -> bool {
+        let declared = &service.declared;
+        declared.fragile != Some(false) && self.fragile.matches(None, None, &declared.tags, None).is_some()
     }
 
     fn known_addresses(&self, service: &Service) -> Vec<IpAddr> {
@@ -135,7 +143,7 @@ impl Planner {
                 _ if is_no_host(*address) => Fate::Skip(Skip::OutOfScope),
                 Some(skip) => Fate::Skip(skip),
                 None if kind::find(service.wrap, service.transport).is_none() => Fate::NotSpoken,
-                None => Fate::Probe { fragile: is_fragile(service) },
+                None => Fate::Probe { fragile: is_fragile(service) || self.looks_fragile(service) },
             };
             let planned = Planned { service: Arc::clone(service), address: Some(*address), fate };
             if out.send(planned).await.is_err() {
@@ -171,6 +179,7 @@ pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>,
         resolver: Resolver::system(),
         last: BTreeMap::new(),
         observed: BTreeSet::new(),
+        fragile: Signatures::built_in().with(&settings.fragile),
     };
     let mut list = runtime::start()?.block_on(async {
         let (services_in, services_out) = mpsc::channel(256);

@@ -2,7 +2,7 @@
 //! judges, prints and counts them. Until the calibration has passed it holds everything back.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     io::Write,
     net::SocketAddr,
     sync::Arc,
@@ -16,13 +16,20 @@ use crate::{
     error::Error,
     model::{
         disclosure::Disclosure,
+        ids::Sha256,
         observation::Observation,
+        policy::Policy,
+        revocation::{Issuer, RevocationStatus},
+        service::Service,
         sweep::SweepState,
         verdict::{Reason, Verdict},
     },
+    probe::Looked,
     report,
     store::Store,
 };
+
+use super::revocations;
 
 /// How long a batch may gather before it is committed (DESIGN: at most 100 ms).
 const GATHER: Duration = Duration::from_millis(20);
@@ -72,6 +79,8 @@ pub struct Recorder<'a, 's> {
     pub store: &'a mut Store,
     /// What observations are judged against.
     pub disclosures: &'a [Arc<Disclosure>],
+    /// The rules in force.
+    pub policy: &'a Policy,
     /// Where JSON lines go, if they are wanted.
     pub jsonl: Option<&'s mut (dyn Write + Send)>,
     /// Who is told.
@@ -85,7 +94,7 @@ impl Recorder<'_, '_> {
     /// is recorded or shown.
     pub fn run(
         mut self,
-        mut rows: mpsc::Receiver<Observation>,
+        mut rows: mpsc::Receiver<Looked>,
         calibrated: oneshot::Receiver<Result<(), String>>,
     ) -> Result<Counts, Error> {
         let began = Instant::now();
@@ -94,21 +103,45 @@ impl Recorder<'_, '_> {
             .blocking_recv()
             .unwrap_or_else(|_| Err("it was cut off before it could end".to_owned()));
         sweep_calibrated.map_err(Error::Calibration)?;
+        let mut known: HashSet<Sha256> =
+            self.store.reader()?.issuers()?.iter().map(|issuer| issuer.certificate).collect();
         let mut batch = Vec::with_capacity(64);
         while let Some(first) = rows.blocking_recv() {
             batch.push(first);
             gather(&mut rows, &mut batch);
-            self.store.append_observations(&batch)?;
-            self.show(&batch, &mut counts)?;
+            self.store_beside(&mut batch, &mut known)?;
+            let (services, observations): (Vec<_>, Vec<_>) =
+                batch.drain(..).map(|looked| (looked.service, looked.observation)).unzip();
+            self.store.append_observations(&observations)?;
+            self.show(&services, &observations, &mut counts)?;
             self.progress.update(&counts, self.total, began.elapsed());
-            batch.clear();
         }
         Ok(counts)
     }
 
-    fn show(&mut self, batch: &[Observation], counts: &mut Counts) -> Result<(), Error> {
+    /// Stores what came beside observations: certificates that were not known, and staples that say revoked.
+    fn store_beside(&mut self, batch: &mut [Looked], known: &mut HashSet<Sha256>) -> Result<(), Error> {
+        let (mut issuers, mut revoked) = (Vec::new(), Vec::new());
+        for looked in batch {
+            let at = looked.observation.at;
+            let stapled = revocations::take_staple(looked, at);
+            revoked.extend(stapled.filter(|r| r.status == RevocationStatus::Revoked));
+            let new = looked.issuers.iter().filter(|(digest, _)| known.insert(*digest));
+            issuers.extend(new.map(|(_, der)| Issuer::seen(at, der)));
+        }
+        self.store.append_issuers(&issuers)?;
+        self.store.append_revocations(&revoked)?;
+        Ok(())
+    }
+
+    fn show(
+        &mut self,
+        services: &[Arc<Service>],
+        observations: &[Observation],
+        counts: &mut Counts,
+    ) -> Result<(), Error> {
         let mut text = String::new();
-        for observation in batch {
+        for (service, observation) in services.iter().zip(observations) {
             let judgements: Vec<_> = self.disclosures.iter().map(|d| assess::judge(observation, d)).collect();
             if let Some(first) = judgements.first() {
                 counts.done += 1;
@@ -120,7 +153,8 @@ impl Recorder<'_, '_> {
                 }
             }
             if self.jsonl.is_some() {
-                text.push_str(&report::endpoint::line(observation, &judgements));
+                let findings = assess::findings_of(observation, service, &[], observation.at, self.policy);
+                text.push_str(&report::endpoint::line(observation, &judgements, &findings));
                 text.push('\n');
             }
         }
@@ -141,7 +175,7 @@ impl Recorder<'_, '_> {
 }
 
 /// Adds what else is ready, waiting a moment so that single rows share a commit.
-fn gather(rows: &mut mpsc::Receiver<Observation>, batch: &mut Vec<Observation>) {
+fn gather(rows: &mut mpsc::Receiver<Looked>, batch: &mut Vec<Looked>) {
     let mut waited = false;
     while batch.len() < BATCH {
         match rows.try_recv() {
@@ -186,10 +220,14 @@ mod tests {
         fn note(&self, _: &str) {}
     }
 
-    fn row() -> Observation {
+    fn row() -> Looked {
         let body = r#"{"sweep":"s0001","row_id":"svc-a","address":"127.0.0.1","port":443,"transport":"tcp","wrap":"tls",
             "vantage":"test","at":"2026-11-22T14:00:00Z","ms":1.0,"contact":"refused"}"#;
-        serde_json::from_str(body).unwrap()
+        let observation: Observation = serde_json::from_str(body).unwrap();
+        let service = r#"{"row_id":"svc-a","name":"a","addresses":[],"port":443,"transport":"tcp","wrap":"tls",
+            "wrap_declared":false,"sni":null,"id_declared":false,"declared":{},"sources":[]}"#;
+        let service: Service = serde_json::from_str(service).unwrap();
+        Looked::plain(Arc::new(service), observation)
     }
 
     /// What a sweep records and shows when the calibration ends like this.
@@ -210,6 +248,7 @@ mod tests {
         let recorder = Recorder {
             store: &mut store,
             disclosures: &heartbleed,
+            policy: &Policy::default(),
             jsonl: Some(&mut shown),
             progress: &Mute,
             total: 1,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::probe::Depth;
 use crate::{
     error::Error,
-    model::{policy::Policy, wrap::Wrap},
+    model::{fragile::Signature, policy::Policy, wrap::Wrap},
     pipeline::catalogue,
 };
 
@@ -34,6 +34,14 @@ pub struct Settings {
     pub ports: Vec<u16>,
     /// The wrap for rows that name none; absent: the port decides.
     pub wrap: Option<Wrap>,
+    /// Whether a port that shows nothing is tried with protocols in which the client speaks first.
+    pub find_wrap: bool,
+    /// No request but to the targets themselves: neither CRL nor OCSP.
+    pub offline: bool,
+    /// The trust store's name and text in PEM; absent: the system's.
+    pub trust: Option<(String, String)>,
+    /// Signatures of fragile devices beside the built-in ones.
+    pub fragile: Vec<Signature>,
     /// Addresses, networks and names that are left alone.
     pub exclude: Vec<String>,
     /// The scope file's name and text.
@@ -84,6 +92,10 @@ impl Default for Settings {
             depth: Depth::Standard,
             ports: vec![443],
             wrap: None,
+            find_wrap: false,
+            offline: false,
+            trust: None,
+            fragile: Vec::new(),
             exclude: Vec::new(),
             scope: None,
             source: None,

@@ -33,11 +33,14 @@ use crate::{
         verdict::Reason,
     },
     probe::{
-        self, Context, Job,
+        self, Context, Job, Looked,
         calibration::{self, Endpoints, Role},
         dial::Dialer,
         engine::{self, Ended, Keyed, Limits},
+        fragile::Signatures,
         limits::{Rate, Timeouts},
+        trace::Aside,
+        trust::TrustStore,
     },
     store::{Reader, Store},
 };
@@ -66,6 +69,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// Whether it was stopped and can be resumed.
     pub interrupted: bool,
+    /// Whether nothing but targets may be asked.
+    pub offline: bool,
 }
 
 /// The planner for a sweep that stands in the incident file.
@@ -85,6 +90,7 @@ pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
             Resolve::Live => std::collections::BTreeMap::new(),
         },
         observed: if prepared.resumed { reader.observed(prepared.sweep)? } else { BTreeSet::new() },
+        fragile: Signatures::built_in().with(&prepared.settings.fragile),
     })
 }
 
@@ -107,6 +113,7 @@ pub fn run(
     let recorder = Recorder {
         store,
         disclosures: &disclosures,
+        policy: &prepared.settings.policy,
         jsonl: sinks.jsonl,
         progress: sinks.progress,
         total: prepared.services,
@@ -137,7 +144,7 @@ pub fn run(
     store.finish_sweep(prepared.sweep, state_of(interrupted, failed), clock.now())?;
     let counts = result?; // the recorder's fault first: it is what stops the rest
     ended?;
-    Ok(Outcome { sweep: prepared.sweep, counts, interrupted })
+    Ok(Outcome { sweep: prepared.sweep, counts, interrupted, offline: prepared.settings.offline })
 }
 
 struct Work {
@@ -151,11 +158,11 @@ impl Work {
         self,
         reader: Reader,
         planner: Planner,
-        rows: mpsc::Sender<Observation>,
+        rows: mpsc::Sender<Looked>,
         calibrated: oneshot::Sender<Result<(), String>>,
         halted: watch::Receiver<bool>,
     ) -> Result<Ended, Error> {
-        let context = Arc::new(self.context());
+        let context = Arc::new(context(&self.settings, &self.clock, self.sweep)?);
         let (clock, sweep) = (self.clock.clone(), self.sweep);
         tokio::spawn(async move {
             let _ = calibrated.send(calibrate(clock, sweep).await); // the recorder may be gone already
@@ -171,8 +178,8 @@ impl Work {
         let ended = engine::run(jobs_out, limits, halted, move |job: Job| {
             let (context, rows) = (Arc::clone(&context), rows.clone());
             async move {
-                let observation = probe::probe_endpoint(&job, &context).await;
-                let _ = rows.send(observation).await; // closed: the recorder failed, and says why
+                let looked = probe::look(&job, &context, &Aside::default()).await;
+                let _ = rows.send(looked).await; // closed: the recorder failed, and says why
             }
         })
         .await;
@@ -183,21 +190,33 @@ impl Work {
         Ok(ended)
     }
 
-    fn context(&self) -> Context {
-        let s = &self.settings;
-        let timeouts = Timeouts { connect: s.timeout, step: s.probe_timeout, ..Timeouts::default() };
-        Context {
-            settings: probe::Settings {
-                timeouts,
-                samples: s.samples.max(1),
-                depth: s.depth,
-                vantage: Arc::clone(&s.vantage),
-            },
-            dialer: Dialer::new(s.source, Rate::per_second(s.rate)),
-            clock: self.clock.clone(),
-            sweep: self.sweep,
+}
+
+/// What the probes of a sweep share, by its settings.
+pub(super) fn context(s: &Settings, clock: &Clock, sweep: SweepId) -> Result<Context, Error> {
+    let settings = probe::Settings {
+        timeouts: Timeouts { connect: s.timeout, step: s.probe_timeout, ..Timeouts::default() },
+        samples: s.samples.max(1),
+        depth: s.depth,
+        find_wrap: s.find_wrap,
+        vantage: Arc::clone(&s.vantage),
+    };
+    let trust = match &s.trust {
+        Some((name, text)) => {
+            let store = TrustStore::from_pem(name, text.as_bytes()).map_err(|e| Error::Input(e.to_string()))?;
+            Some(store)
         }
-    }
+        // Without one, chains are not checked, and every look says so.
+        None => TrustStore::system().ok(),
+    };
+    Ok(Context {
+        settings,
+        dialer: Dialer::new(s.source, Rate::per_second(s.rate)),
+        clock: clock.clone(),
+        sweep,
+        trust: trust.map(Arc::new),
+        fragile: Arc::new(Signatures::built_in().with(&s.fragile)),
+    })
 }
 
 /// Passes the user's stop on.
@@ -240,7 +259,7 @@ struct Settle {
 async fn route(
     mut planned: mpsc::Receiver<Planned>,
     jobs: mpsc::Sender<Job>,
-    rows: mpsc::Sender<Observation>,
+    rows: mpsc::Sender<Looked>,
     settle: Settle,
 ) {
     while let Some(next) = planned.recv().await {
@@ -258,7 +277,7 @@ async fn route(
 }
 
 impl Settle {
-    fn row(&self, planned: Planned) -> Observation {
+    fn row(&self, planned: Planned) -> Looked {
         let Planned { service, address, fate } = planned;
         let (contact, skip, detail): (Contact, Option<Skip>, Option<String>) = match fate {
             Fate::Skip(skip) => (Contact::Skipped, Some(skip), None),
@@ -267,7 +286,7 @@ impl Settle {
                 (Contact::DnsFailed, None, Some("planned without an address".to_owned()))
             }
         };
-        Observation {
+        let observation = Observation {
             sweep: self.sweep,
             row_id: service.row_id.clone(),
             name: service.name.clone(),
@@ -287,7 +306,11 @@ impl Settle {
             chain: Vec::new(),
             other_keys: None,
             attempts: Vec::new(),
-        }
+            served: None,
+            expectations: Vec::new(),
+            software: Vec::new(),
+        };
+        Looked::plain(service, observation)
     }
 }
 

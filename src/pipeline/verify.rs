@@ -4,6 +4,7 @@ use std::{collections::HashSet, path::Path, time::Duration};
 
 use super::{
     judged::{self, Choice, Judged},
+    revocations::{self, Round},
     select::Selection,
     session::Session,
     settings::Settings,
@@ -39,6 +40,8 @@ pub struct Verified {
     pub sweeps: Vec<SweepId>,
     /// Whether it was stopped.
     pub interrupted: bool,
+    /// What CRL and OCSP said.
+    pub revoked: Round,
 }
 
 /// What is asked.
@@ -70,6 +73,7 @@ pub fn verify<'s>(
     let rows: Vec<RowId> = chosen.iter().map(|s| s.row_id.clone()).collect();
     let mut sweeps = Vec::new();
     let mut interrupted = false;
+    let mut revoked = Round::default();
     if let Some(settings) = &question.settings {
         let mut once = |services: &[&Service]| -> Result<Outcome, Error> {
             let session = Session::again(incident, services, settings.clone(), question.command_line, clock)?;
@@ -79,6 +83,9 @@ pub fn verify<'s>(
         sweeps.push(first.sweep);
         interrupted = first.interrupted;
         let after = judged::load(incident, question.choice, clock.now())?;
+        if !settings.offline && !interrupted {
+            revoked = revocations::after_sweep(incident, &after, clock)?;
+        }
         let by_row = after.by_row();
         let lacking = |s: &&Service| by_row.get(&s.row_id).is_some_and(|a| lacks_a_second_look(&after, a));
         let again: Vec<&Service> = chosen.iter().copied().filter(lacking).collect();
@@ -94,7 +101,7 @@ pub fn verify<'s>(
     let asked: HashSet<&RowId> = rows.iter().collect();
     changes.retain(|c| asked.contains(&c.row_id));
     let gate = assess::gate(&judged.assessment, question.gate, &|row| asked.contains(row));
-    Ok(Verified { judged, rows, changes, gate, sweeps, interrupted })
+    Ok(Verified { judged, rows, changes, gate, sweeps, interrupted, revoked })
 }
 
 /// Whether one more clean look is all that a grade still lacks.

@@ -117,12 +117,8 @@ async fn ask(role: Role, address: SocketAddr, clock: &Clock, sweep: SweepId, dea
 /// Neither the source address nor the rate of the sweep: those are for targets, and this is loopback.
 fn context(short: Duration, clock: &Clock, sweep: SweepId) -> Context {
     let timeouts = Timeouts { short, ..Timeouts::default() };
-    Context {
-        settings: Settings { timeouts, depth: Depth::Quick, ..Settings::default() },
-        dialer: Dialer::new(None, Rate::per_second(0)),
-        clock: clock.clone(),
-        sweep,
-    }
+    let settings = Settings { timeouts, depth: Depth::Quick, ..Settings::default() };
+    Context::new(settings, Dialer::new(None, Rate::per_second(0)), clock.clone(), sweep)
 }
 
 fn job(address: SocketAddr) -> Job {

@@ -1,13 +1,14 @@
-//! Facts of a leaf certificate, out of DER that a server sent. Nothing is checked or trusted.
+//! Facts of a certificate, out of DER that a server sent. Nothing is checked or trusted.
 //!
 //! The key is what is tracked, so the SubjectPublicKeyInfo and the serial are found by walking the structure
 //! (RFC 5280, 4.1) and are there even where a name or a date in the certificate makes no sense. Names and
 //! dates come from x509-parser.
 
-mod der;
+pub(in crate::probe) mod der;
+mod details;
 mod name;
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::{
     certificate::X509Certificate,
@@ -51,6 +52,7 @@ impl Leaf {
             not_before: None,
             not_after: None,
             names: Vec::new(),
+            details: None,
         };
         if let Ok((_, parsed)) = X509Certificate::from_der(der) {
             certificate.subject = Some(name::rfc4514(parsed.subject()));
@@ -58,6 +60,7 @@ impl Leaf {
             certificate.not_before = Some(Timestamp::from_seconds(parsed.validity().not_before.timestamp()));
             certificate.not_after = Some(Timestamp::from_seconds(parsed.validity().not_after.timestamp()));
             certificate.names = alternative_names(&parsed);
+            certificate.details = Some(Box::new(details::read(&parsed)));
         }
         Self { certificate, key: walked.and_then(|w| der::key_kind(w.spki)) }
     }
@@ -102,6 +105,8 @@ fn alternative_names(parsed: &X509Certificate<'_>) -> Vec<String> {
 
 fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
+        // A dNSName that reads as an address names no address (RFC 9525, 3.4): it must not look like one that does.
+        GeneralName::DNSName(text) if text.parse::<IpAddr>().is_ok() => Some(format!("DNS:{text}")),
         GeneralName::DNSName(text) => (text.len() <= MAX_NAME_LEN).then(|| (*text).to_owned()),
         GeneralName::IPAddress(bytes) => match bytes.len() {
             4 => <[u8; 4]>::try_from(*bytes).ok().map(|b| Ipv4Addr::from(b).to_string()),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{dial::Dialer, limits::Timeouts};
+use super::{dial::Dialer, fragile::Signatures, limits::Timeouts, trust::TrustStore};
 use crate::{
     clock::Clock,
-    model::{ids::SweepId, vocabulary},
+    model::{ids::SweepId, observation::Certificate, vocabulary},
 };
 
 vocabulary! {
@@ -29,6 +29,8 @@ pub struct Settings {
     pub samples: u32,
     /// How much is asked.
     pub depth: Depth,
+    /// Whether a port that shows nothing is tried with protocols in which the client speaks first.
+    pub find_wrap: bool,
     /// From where it is looked.
     pub vantage: Arc<str>,
 }
@@ -39,6 +41,7 @@ impl Default for Settings {
             timeouts: Timeouts::default(),
             samples: 1,
             depth: Depth::Standard,
+            find_wrap: false,
             vantage: Arc::from("local"),
         }
     }
@@ -55,4 +58,21 @@ pub struct Context {
     pub clock: Clock,
     /// The sweep that observations belong to.
     pub sweep: SweepId,
+    /// What chains are checked against; absent: they are not.
+    pub trust: Option<Arc<TrustStore>>,
+    /// How devices are told that a probe may hurt.
+    pub fragile: Arc<Signatures>,
+}
+
+impl Context {
+    /// A context without a trust store, with the built-in signatures of fragile devices.
+    pub fn new(settings: Settings, dialer: Dialer, clock: Clock, sweep: SweepId) -> Self {
+        Self { settings, dialer, clock, sweep, trust: None, fragile: Arc::new(Signatures::built_in()) }
+    }
+
+    /// The signature of a fragile device that a certificate bears, if it does.
+    pub fn fragile_by(&self, certificate: Option<&Certificate>) -> Option<&str> {
+        let certificate = certificate?;
+        self.fragile.matches(certificate.subject.as_deref(), certificate.issuer.as_deref(), &[], None)
+    }
 }

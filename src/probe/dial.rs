@@ -131,6 +131,11 @@ impl Connection {
         self.rtt
     }
 
+    /// The stream below, for a client that does its own reading and writing.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Sends all of `bytes` within `limit`.
     ///
     /// # Errors

@@ -5,19 +5,20 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Instant,
 };
 
 use super::{
-    context::Context,
+    context::{Context, Depth},
     kind::{self, Seen, Target},
+    trace::Aside,
 };
 use crate::model::{
-    observation::{Attempt, Contact, Observation},
+    ids::Sha256,
+    expect,
+    observation::{Attempt, Contact, Observation, Skip},
+    served::Expectation,
     service::Service,
 };
 
@@ -32,22 +33,55 @@ pub struct Job {
     pub fragile: bool,
 }
 
+/// What a look brought, whole.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The service.
+    pub service: Arc<Service>,
+    /// The observation.
+    pub observation: Observation,
+    /// Certificates behind leaves, as DER by digest.
+    pub issuers: Vec<(Sha256, Vec<u8>)>,
+    /// The OCSP answer that came with the leaf.
+    pub staple: Option<Vec<u8>>,
+}
+
+impl Looked {
+    /// One that brought nothing beside its observation.
+    pub const fn plain(service: Arc<Service>, observation: Observation) -> Self {
+        Self { service, observation, issuers: Vec::new(), staple: None }
+    }
+}
+
+/// Looks at one endpoint, and brings what came beside the observation as well.
+pub async fn look(job: &Job, context: &Context, aside: &Aside) -> Looked {
+    let observation = probe_aside(job, context, aside).await;
+    let service = Arc::clone(&job.service);
+    Looked { service, observation, issuers: aside.take_issuers(), staple: aside.take_staple() }
+}
+
 /// Looks at one endpoint. Always comes back, and always with an observation: a failure is evidence too.
 pub async fn probe_endpoint(job: &Job, context: &Context) -> Observation {
+    probe_aside(job, context, &Aside::default()).await
+}
+
+/// The same, with what comes beside it.
+async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation {
     let started = Instant::now();
     let service = &*job.service;
     let seen = match kind::find(service.wrap, service.transport) {
         Some(kind) => {
-            let stray = AtomicU64::new(0);
             let target = Target {
-                stray: &stray,
+                aside,
                 address: SocketAddr::new(job.address, service.port),
+                wrap: service.wrap,
                 sni: service.sni_to_send(),
                 fragile: job.fragile,
+                sturdy: service.declared.fragile == Some(false),
             };
             let mut seen = (kind.look)(target, context).await;
             // Counted wherever they came: the figure is of the whole look.
-            let stray = stray.load(Ordering::Relaxed);
+            let stray = aside.stray();
             if stray > 0 {
                 if seen.attempts.is_empty() {
                     seen.attempts.push(Attempt::ended(seen.contact));
@@ -56,11 +90,29 @@ pub async fn probe_endpoint(job: &Job, context: &Context) -> Observation {
                     first.foreign_bytes = first.foreign_bytes.saturating_add(stray);
                 }
             }
+            let wrap = seen.wrap.unwrap_or(service.wrap);
+            let fragile = job.fragile || seen.skip == Some(Skip::Fragile);
+            seen.expectations = as_users(service, Target { wrap, fragile, ..target }, context).await;
             seen
         }
         None => not_built_yet(service),
     };
-    observation(job, context, seen, started)
+    observation(job, context, seen, aside, started)
+}
+
+/// What users must still get, as the inventory says it. Nothing where it says nothing, and for a quick look.
+async fn as_users(service: &Service, target: Target<'_>, context: &Context) -> Vec<Expectation> {
+    let Some(text) = service.declared.expect.as_deref().filter(|_| context.settings.depth > Depth::Quick) else {
+        return Vec::new();
+    };
+    match expect::parse(text) {
+        Ok(expects) => Box::pin(super::expect::try_all(&expects, target, context)).await,
+        // The inventory was read by the same rules, unless an earlier release did it.
+        Err(error) => {
+            let saw = Some(format!("it cannot be read: character {}: {}", error.column, error.message));
+            vec![Expectation { expect: Arc::from(text), met: None, saw, mixed: Vec::new() }]
+        }
+    }
 }
 
 /// A wrap that this build cannot speak is not contacted at all.
@@ -74,7 +126,7 @@ fn not_built_yet(service: &Service) -> Seen {
     seen
 }
 
-fn observation(job: &Job, context: &Context, seen: Seen, started: Instant) -> Observation {
+fn observation(job: &Job, context: &Context, seen: Seen, aside: &Aside, started: Instant) -> Observation {
     let service = &*job.service;
     let sni = service.sni_to_send().and_then(|_| service.sni.clone().or_else(|| service.name.clone()));
     Observation {
@@ -84,7 +136,7 @@ fn observation(job: &Job, context: &Context, seen: Seen, started: Instant) -> Ob
         address: Some(job.address),
         port: service.port,
         transport: service.transport,
-        wrap: service.wrap,
+        wrap: seen.wrap.unwrap_or(service.wrap),
         sni,
         vantage: context.settings.vantage.clone(),
         at: context.clock.now(),
@@ -97,6 +149,9 @@ fn observation(job: &Job, context: &Context, seen: Seen, started: Instant) -> Ob
         chain: seen.chain,
         other_keys: seen.other_keys,
         attempts: seen.attempts,
+        served: seen.served,
+        expectations: seen.expectations,
+        software: aside.take_software(),
     }
 }
 
@@ -133,18 +188,14 @@ mod tests {
     }
 
     fn context() -> Context {
-        Context {
-            settings: Settings::default(),
-            dialer: Dialer::new(None, Rate::per_second(0)),
-            clock: Clock::simulated("2026-11-22".parse().unwrap()),
-            sweep: SweepId(7),
-        }
+        let clock = Clock::simulated("2026-11-22".parse().unwrap());
+        Context::new(Settings::default(), Dialer::new(None, Rate::per_second(0)), clock, SweepId(7))
     }
 
     #[tokio::test]
     async fn a_wrap_that_cannot_be_spoken_is_not_contacted() {
         let table = [
-            (Wrap::Smtp, Transport::Tcp, "wrap not built yet: starttls-smtp"),
+            (Wrap::Smtp, Transport::Udp, "wrap not built yet: starttls-smtp over udp"),
             (Wrap::Dtls, Transport::Udp, "wrap not built yet: dtls"),
             (Wrap::Tls, Transport::Udp, "wrap not built yet: tls over udp"),
         ];

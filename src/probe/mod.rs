@@ -10,12 +10,18 @@ pub mod context;
 pub mod dial;
 pub mod endpoint;
 pub mod engine;
+pub mod expect;
+pub mod fragile;
 pub mod kind;
 pub mod limits;
+pub mod link;
+pub mod signer;
 pub mod tls13;
+pub mod trace;
+pub mod trust;
 
 pub use context::{Context, Depth, Settings};
-pub use endpoint::{Job, probe_endpoint};
+pub use endpoint::{Job, Looked, look, probe_endpoint};
 
 /// The fuzz target of this stage: any bytes as a certificate.
 ///

@@ -18,10 +18,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use super::{
-    dial::{Connection, Wait},
-    limits::Timeouts,
-};
+use super::{dial::Wait, limits::Timeouts, link::Link};
 
 /// Which signatures are asked for, which decides the key that a server with several shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +51,13 @@ pub enum Failure {
     Ended(Wait),
 }
 
-/// Shakes hands over a fresh connection.
+/// Shakes hands over a fresh link.
 ///
 /// # Errors
 ///
 /// [`Failure`].
 pub async fn handshake(
-    connection: &mut Connection,
+    link: &mut Link,
     sni: Option<&str>,
     address: IpAddr,
     schemes: Schemes,
@@ -74,16 +71,16 @@ pub async fn handshake(
         .map_err(|_| Failure::Protocol)?;
     let mut client = Box::new(client);
     while client.is_handshaking() {
-        flush(&mut client, connection, limits).await?;
+        flush(&mut client, link, limits).await?;
         let mut error = None;
-        let wait = connection
+        let wait = link
             .receive(limits.step, |bytes| {
                 error = take(&mut client, bytes).err();
                 error.is_some() || !client.is_handshaking() || client.wants_write()
             })
             .await;
         if let Some(error) = error {
-            let _ = flush(&mut client, connection, limits).await; // our alert, as a courtesy
+            let _ = flush(&mut client, link, limits).await; // our alert, as a courtesy
             return Err(failure_of(&error));
         }
         if wait != Wait::Met {
@@ -92,7 +89,7 @@ pub async fn handshake(
     }
     let shown = shown(&client);
     client.send_close_notify();
-    let _ = flush(&mut client, connection, limits).await;
+    let _ = flush(&mut client, link, limits).await;
     shown
 }
 
@@ -104,7 +101,7 @@ fn shown(client: &ClientConnection) -> Result<Shown, Failure> {
 
 async fn flush(
     client: &mut ClientConnection,
-    connection: &mut Connection,
+    link: &mut Link,
     limits: Timeouts,
 ) -> Result<(), Failure> {
     let mut out = Vec::new();
@@ -114,7 +111,7 @@ async fn flush(
     if out.is_empty() {
         return Ok(());
     }
-    match connection.send(&out, limits.step).await {
+    match link.send(&out, limits.step).await {
         // The server may have said why before it closed.
         Ok(()) | Err(Wait::Reset) => Ok(()),
         Err(wait) => Err(Failure::Ended(wait)),

@@ -8,8 +8,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::model::{
+    finding::Finding,
     ids::{RowId, Spki, SweepId},
     observation::{Certificate, Contact, Observation, Skip, TlsFacts},
+    served::{Expectation, Software},
     time::Timestamp,
     verdict::Judgement,
     wrap::{Transport, Wrap},
@@ -49,6 +51,12 @@ struct Line<'a> {
     certificate: Option<&'a Certificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other_keys: Option<Vec<OtherKey>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    expectations: &'a [Expectation],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    software: &'a [Software],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [Finding],
     verdicts: &'a [Judgement],
 }
 
@@ -58,7 +66,7 @@ struct OtherKey {
 }
 
 /// The line, without a line end. A field that was not learned is absent.
-pub fn line(observation: &Observation, judgements: &[Judgement]) -> String {
+pub fn line(observation: &Observation, judgements: &[Judgement], findings: &[Finding]) -> String {
     let other = |keys: &Vec<crate::model::observation::OtherKey>| {
         keys.iter().map(|k| OtherKey { spki_sha256: k.spki_sha256 }).collect()
     };
@@ -81,6 +89,9 @@ pub fn line(observation: &Observation, judgements: &[Judgement]) -> String {
         tls: observation.tls.as_ref(),
         certificate: observation.certificate.as_ref(),
         other_keys: observation.other_keys.as_ref().map(other),
+        expectations: &observation.expectations,
+        software: &observation.software,
+        findings,
         verdicts: judgements,
     })
 }
@@ -103,7 +114,7 @@ mod tests {
     fn a_line_has_the_keys_of_the_design_in_their_order() {
         let sample = Sample::new();
         let observation = &sample.evidence.observations[0];
-        insta::assert_snapshot!(line(observation, &[judge(observation)]), @r#"{"schema":"allclear.endpoint/1","sweep":"s0002","row_id":"svc-2wyf2llav7a7","name":"web01.example.test","address":"192.0.2.11","port":443,"transport":"tcp","wrap":"tls","sni":"web01.example.test","vantage":"local","at":"2026-11-22T14:00:00.123456Z","ms":12.4,"contact":"answered","tls":{"version":"TLSv1.2","cipher":"ECDHE-RSA-AES128-GCM-SHA256","heartbeat_extension":true},"certificate":{"sha256":"sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72","spki_sha256":"sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683","serial":"0x1e10","subject":"CN=web01.example.test","issuer":"CN=Test CA","not_before":"2014-01-01T00:00:00.000000Z","not_after":"2027-01-01T00:00:00.000000Z","names":["web01.example.test"]},"other_keys":[{"spki_sha256":"sha256:318f9f812b9e89ec3bd948c00afc751749a5a275b3a709436288da62f4cb36fb"}],"verdicts":[{"disclosure":"CVE-2014-0160","verdict":"vulnerable","reason":"malformed-heartbeat-answered","grade":"E2","vulnerable":1,"tried":1,"foreign_bytes":0}]}"#);
+        insta::assert_snapshot!(line(observation, &[judge(observation)], &[]), @r#"{"schema":"allclear.endpoint/1","sweep":"s0002","row_id":"svc-2wyf2llav7a7","name":"web01.example.test","address":"192.0.2.11","port":443,"transport":"tcp","wrap":"tls","sni":"web01.example.test","vantage":"local","at":"2026-11-22T14:00:00.123456Z","ms":12.4,"contact":"answered","tls":{"version":"TLSv1.2","cipher":"ECDHE-RSA-AES128-GCM-SHA256","heartbeat_extension":true},"certificate":{"sha256":"sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72","spki_sha256":"sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683","serial":"0x1e10","subject":"CN=web01.example.test","issuer":"CN=Test CA","not_before":"2014-01-01T00:00:00.000000Z","not_after":"2027-01-01T00:00:00.000000Z","names":["web01.example.test"]},"other_keys":[{"spki_sha256":"sha256:318f9f812b9e89ec3bd948c00afc751749a5a275b3a709436288da62f4cb36fb"}],"verdicts":[{"disclosure":"CVE-2014-0160","verdict":"vulnerable","reason":"malformed-heartbeat-answered","grade":"E2","vulnerable":1,"tried":1,"foreign_bytes":0}]}"#);
     }
 
     #[test]
@@ -115,7 +126,7 @@ mod tests {
             .iter()
             .find(|o| o.certificate.is_none())
             .expect("the sample has a silent endpoint");
-        let text = line(silent, &[judge(silent)]);
+        let text = line(silent, &[judge(silent)], &[]);
         insta::assert_snapshot!(text, @r#"{"schema":"allclear.endpoint/1","sweep":"s0002","row_id":"svc-gyttqb5yskrv","name":"tarpit.example.test","address":"192.0.2.11","port":443,"transport":"tcp","wrap":"tls","sni":"tarpit.example.test","vantage":"local","at":"2026-11-22T14:00:00.123456Z","ms":12.4,"contact":"probe-timed-out","detail":"silent after the handshake","verdicts":[{"disclosure":"CVE-2014-0160","verdict":"inconclusive","reason":"probe-timed-out","grade":"E2","vulnerable":0,"tried":1,"foreign_bytes":0}]}"#);
         assert!(!text.contains("null"), "{text}");
     }
@@ -124,7 +135,7 @@ mod tests {
     fn a_hostile_subject_is_kept_and_cannot_act() {
         let sample = Sample::new();
         for observation in &sample.evidence.observations {
-            let text = line(observation, &[judge(observation)]);
+            let text = line(observation, &[judge(observation)], &[]);
             assert!(!text.contains(acts_on_a_terminal), "{text:?}");
             let back: serde_json::Value = serde_json::from_str(&text).unwrap();
             let subject = observation.certificate.as_ref().and_then(|c| c.subject.as_deref());
@@ -136,6 +147,6 @@ mod tests {
     fn a_time_that_is_no_number_is_absent() {
         let mut observation = Sample::new().evidence.observations[0].clone();
         observation.ms = f64::NAN;
-        assert!(!line(&observation, &[]).contains("\"ms\""));
+        assert!(!line(&observation, &[], &[]).contains("\"ms\""));
     }
 }

@@ -47,6 +47,58 @@ pub const fn reason(reason: Reason) -> &'static str {
     }
 }
 
+/// Why a verdict with this reason follows from what came, for whoever doubts it.
+pub const fn because(reason: Reason) -> &'static str {
+    match reason {
+        Reason::MalformedHeartbeatAnswered => {
+            "The malformed heartbeat claimed and carried the same bytes, but no padding. Fixed code drops such a message (1 + 2 + payload + 16 must fit the record); this server answered it with exactly our bytes, so the bounds check is missing. It would answer a larger claim with its own memory; that is never asked for"
+        }
+        Reason::FixProved => {
+            "The well-formed heartbeat was answered and the malformed one was not: the server speaks heartbeats and checks their length. That is the fix itself at work"
+        }
+        Reason::HeartbeatRefused => {
+            "The heartbeat was refused as a record that has no place there: the server has no heartbeat code that answers, so nothing can be read out of it this way"
+        }
+        Reason::Blocked => {
+            "What ended the connection may have been a filter on the way: the well-formed heartbeat alone did not end in the same way, or a handshake that worked before does not any more. Nothing was learned of the server itself"
+        }
+        Reason::UnexpectedAnswer => {
+            "Something came that is neither our own payload nor an alert. Nobody can say what it means, so it is no verdict"
+        }
+        Reason::HeartbeatNotAnswered => {
+            "Neither heartbeat was answered, and the out-of-order record ended the conversation. Where the extension was offered and not acknowledged, that is a server without heartbeats; else silence proves nothing"
+        }
+        Reason::Tls13Only => {
+            "Nothing older than TLS 1.3 was accepted. The code with the hole cannot speak TLS 1.3"
+        }
+        Reason::NotTls => "The port is open and speaks another protocol, in which TLS cannot be begun",
+        Reason::WrapMismatch => {
+            "The greeting belongs to another protocol than the one that was asked for, and no way to TLS was found"
+        }
+        Reason::StarttlsRefused => {
+            "The protocol answered and does not offer TLS, or refused it. Whether the software behind has the hole on another port is not known"
+        }
+        Reason::RateLimited => {
+            "The service asked to come again later, was waited for once, and asked again. Try later, or from an address that it knows"
+        }
+        Reason::HandshakeFailed => "No handshake up to ServerHelloDone came about, so no question could be asked",
+        Reason::ProbeTimedOut => {
+            "The connection stood and then nothing came within the limit, twice. Silence is never taken for clean"
+        }
+        Reason::ClosedEarly => "The connection was closed before TLS was spoken, at every try",
+        Reason::Fragile => {
+            "The device is one that a probe may hang (by its row, its tags or its certificate): a handshake was made and no question asked"
+        }
+        Reason::BannerOnly | Reason::BranchNotAnalysed => {
+            "The network cannot ask about this disclosure. Evidence of the host's packages or files can decide it: `allclear host collect`, then `allclear assess`"
+        }
+        Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut | Reason::DnsFailed => {
+            "Nothing was reached, so nothing is known: unreachable is never clean"
+        }
+        _ => "Nothing that came decides it",
+    }
+}
+
 /// A state: what it means for whoever has to act.
 pub const fn state(state: State) -> &'static str {
     match state {

@@ -22,6 +22,7 @@ mod lists;
 pub mod meta;
 mod owners;
 mod sections;
+pub mod probe;
 pub mod split;
 pub mod status;
 pub mod style;

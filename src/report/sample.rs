@@ -228,6 +228,7 @@ fn certificate(subject: &str) -> Certificate {
         not_before: Some("2014-01-01".parse().expect("a date")),
         not_after: Some("2027-01-01".parse().expect("a date")),
         names: vec![subject.to_owned()],
+        details: None,
     }
 }
 
@@ -301,6 +302,8 @@ fn entry(spec: &Spec, service: &Service) -> ServiceAssessment {
         conflicts: Vec::new(),
         linkage: None,
         version: None,
+        findings: Vec::new(),
+        software: Vec::new(),
     }
 }
 
@@ -336,6 +339,9 @@ fn observation(service: &Service, spec: &Spec) -> Observation {
             extension: Some(HeartbeatExtension::Acknowledged),
             ..Attempt::ended(Contact::Answered)
         }],
+        served: None,
+        expectations: Vec::new(),
+        software: Vec::new(),
     }
 }
 
@@ -462,5 +468,6 @@ fn evidence(services: Vec<Service>, secrets: Vec<Secret>, observations: Vec<Obse
         secrets,
         observations,
         hosts: Vec::new(),
+        revocations: Vec::new(),
     }
 }

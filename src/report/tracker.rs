@@ -14,6 +14,7 @@ use crate::model::{
     facet::FacetKind,
     ids::{RowId, Sha256},
     observation::Certificate,
+    revocation::Revocation,
     service::{Service, TlsStack},
 };
 
@@ -133,10 +134,12 @@ pub const COLUMNS: &[Column] = &[
     tool("serial", |c| maybe_text(certificate(c).and_then(|x| x.serial.as_deref()))),
     tool("not_before", |c| Cell::time(certificate(c).and_then(|x| x.not_before))),
     tool("not_after", |c| Cell::time(certificate(c).and_then(|x| x.not_after))),
-    tool("sct_first", empty),      // certificate transparency, not yet asked
-    tool("revocation_old", empty), // OCSP and CRL, not yet asked; what people attest is in `revoked`
-    tool("revocation_reason", empty),
-    tool("revocation_checked", empty),
+    tool("sct_first", |c| {
+        Cell::time(certificate(c).and_then(|x| x.details.as_ref()).and_then(|d| d.sct.first().copied()))
+    }),
+    tool("revocation_old", |c| text(list(checks(c).map(|r| r.status).collect::<BTreeSet<_>>()))),
+    tool("revocation_reason", |c| text(list(checks(c).filter_map(|r| r.reason).collect::<BTreeSet<_>>()))),
+    volatile("revocation_checked", |c| Cell::time(checks(c).map(|r| r.at).max())),
     tool("secrets_total", |c| Cell::tool(c.row.entry.secrets_total)),
     tool("secrets_done", |c| Cell::tool(c.row.entry.secrets_done)),
     tool("next_action", |c| text(c.row.entry.next_action.clone())),
@@ -154,6 +157,10 @@ pub const COLUMNS: &[Column] = &[
         text(c.row.entry.conflicts.iter().map(|x| x.words.as_str()).collect::<Vec<_>>().join("; "))
     }),
     tool("act_on", |c| text(joined::to_do(c.row.entry).join(" "))),
+    tool("findings", |c| {
+        text(c.row.entry.findings.iter().map(|f| format!("{}: {}", f.kind, f.detail)).collect::<Vec<_>>().join("; "))
+    }),
+    tool("software", |c| text(c.row.entry.software.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))),
 ];
 
 /// The header.
@@ -243,6 +250,11 @@ fn certificate<'a>(context: &Context<'a>) -> Option<&'a Certificate> {
     context.row.entry.certificate.as_ref()
 }
 
+/// What is known of the revocation of its old certificates.
+fn checks<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Revocation> {
+    context.row.entry.old_certificates.iter().filter_map(|old| old.check.as_ref())
+}
+
 fn value(context: &Context<'_>, kind: FacetKind) -> Cell<'static> {
     Cell::tool(context.row.entry.facets.get(kind).value)
 }
@@ -258,7 +270,7 @@ mod tests {
     use super::*;
 
     /// Section 3.1 of the remediation document, letter for letter, and what was added at its end: other tools read by it.
-    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note,conflict,act_on";
+    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note,conflict,act_on,findings,software";
     const HUMAN: &str = "owner, team, ticket, due, priority, environment, exposure, site, tags, claim, claim_by, claim_at, waiver_reason, waiver_by, waiver_until, na_justification, note";
 
     #[test]

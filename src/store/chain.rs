@@ -14,6 +14,7 @@ use crate::model::{
     host::HostEvidence,
     ids::{RowId, Sha256, SweepId},
     observation::Observation,
+    revocation::{Issuer, Revocation},
     sweep::SweepState,
     text::printable,
     time::Timestamp,
@@ -37,6 +38,10 @@ vocabulary! {
         Host = "host",
         /// A disclosure that was taken in from a file.
         Disclosure = "disclosure",
+        /// A certificate that was seen behind a leaf.
+        Certificate = "certificate",
+        /// A check of a certificate for revocation.
+        Revocation = "revocation",
     }
 }
 
@@ -142,6 +147,20 @@ impl Body for TakenIn {
     }
 }
 
+impl Body for Issuer {
+    const KIND: Kind = Kind::Certificate;
+    fn columns(&self) -> Columns {
+        Columns { sweep: None, row_id: None, at: self.at }
+    }
+}
+
+impl Body for Revocation {
+    const KIND: Kind = Kind::Revocation;
+    fn columns(&self) -> Columns {
+        Columns { sweep: None, row_id: None, at: self.at }
+    }
+}
+
 impl Body for HostEvidence {
     const KIND: Kind = Kind::Host;
     fn columns(&self) -> Columns {
@@ -176,6 +195,8 @@ pub(super) fn columns_of(kind: Kind, body: &str) -> Result<Columns, String> {
         Kind::Calibration => decode::<Calibration>(body)?.columns(),
         Kind::Host => decode::<HostEvidence>(body)?.columns(),
         Kind::Disclosure => decode::<TakenIn>(body)?.columns(),
+        Kind::Certificate => decode::<Issuer>(body)?.columns(),
+        Kind::Revocation => decode::<Revocation>(body)?.columns(),
     })
 }
 
@@ -206,6 +227,8 @@ pub fn fuzz(data: &[u8]) {
         Kind::Calibration => survives::<Calibration>(body),
         Kind::Host => survives::<HostEvidence>(body),
         Kind::Disclosure => survives::<TakenIn>(body),
+        Kind::Certificate => survives::<Issuer>(body),
+        Kind::Revocation => survives::<Revocation>(body),
     };
     assert!(holds, "a {kind} cannot be read back once it was written");
     if let Err(reason) = columns_of(kind, body) {

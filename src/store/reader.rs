@@ -27,6 +27,7 @@ use crate::model::{
     host::HostEvidence,
     ids::{RowId, SweepId},
     observation::{Contact, Observation},
+    revocation::Issuer,
     secret::Secret,
     service::Service,
     sweep::{Evidence, Incident, Sweep, SweepState},
@@ -227,23 +228,19 @@ impl Reader {
                 observations,
                 claims,
                 hosts: Vec::new(),
+                revocations: rare(connection, Kind::Revocation)?,
             })
         })
     }
 
     /// Every disclosure that was taken in, in the order recorded.
     pub fn disclosures(&self) -> Result<Vec<TakenIn>, Error> {
-        self.snapshot(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, body FROM evidence WHERE kind <> 'observation' AND kind = 'disclosure' ORDER BY id",
-            )?;
-            let mut rows = statement.query([])?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                all.push(body(row, 0, 1)?);
-            }
-            Ok(all)
-        })
+        self.snapshot(|connection| rare(connection, Kind::Disclosure))
+    }
+
+    /// Every certificate that was seen behind a leaf, in the order recorded.
+    pub fn issuers(&self) -> Result<Vec<Issuer>, Error> {
+        self.snapshot(|connection| rare(connection, Kind::Certificate))
     }
 
     /// Computes the whole chain again, and compares the columns of each row with its body.
@@ -278,6 +275,20 @@ impl Reader {
     }
 }
 
+/// Every body of one kind that is rare, in the order recorded.
+fn rare<T: serde::de::DeserializeOwned>(connection: &Connection, kind: Kind) -> Result<Vec<T>, Fault> {
+    // The first condition is the one that the index of rare rows is made with.
+    let mut statement = connection.prepare_cached(
+        "SELECT id, body FROM evidence WHERE kind <> 'observation' AND kind = ?1 ORDER BY id",
+    )?;
+    let mut rows = statement.query([kind.as_str()])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(body(row, 0, 1)?);
+    }
+    Ok(all)
+}
+
 /// The part of an observation's body that says where it looked.
 #[derive(Deserialize)]
 struct Place {
@@ -299,7 +310,8 @@ struct Known {
 fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
     // The first condition is the one that the index of rare rows is made with.
     let mut statement = connection.prepare_cached(
-        "SELECT id, kind, body FROM evidence WHERE kind <> 'observation' AND kind <> 'claim' AND kind <> 'host' ORDER BY id",
+        "SELECT id, kind, body FROM evidence WHERE kind <> 'observation' AND kind <> 'claim' AND kind <> 'host'
+         AND kind <> 'certificate' AND kind <> 'revocation' ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut known: BTreeMap<SweepId, Known> = BTreeMap::new();
@@ -319,7 +331,12 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
                 let calibration: Calibration = body(row, 0, 2)?;
                 (calibration.sweep, None, Some(calibration.passed))
             }
-            Kind::Observation | Kind::Claim | Kind::Host | Kind::Disclosure => continue,
+            Kind::Observation
+            | Kind::Claim
+            | Kind::Host
+            | Kind::Disclosure
+            | Kind::Certificate
+            | Kind::Revocation => continue,
         };
         let (number, ended, passed) = event;
         let sweep = known.get_mut(&number).ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
@@ -385,7 +402,13 @@ fn observations_and_claims(connection: &Connection) -> Result<(Vec<Observation>,
             Kind::Observation => chunk.push((id, column(row, id, 2)?.to_owned())),
             Kind::Claim => claims.push(body(row, 0, 2)?),
             // Read with the sweeps, by `for_each_host` and by `disclosures`.
-            Kind::Host | Kind::Disclosure | Kind::SweepBegun | Kind::SweepEnded | Kind::Calibration => {}
+            Kind::Host
+            | Kind::Disclosure
+            | Kind::Certificate
+            | Kind::Revocation
+            | Kind::SweepBegun
+            | Kind::SweepEnded
+            | Kind::Calibration => {}
         }
         if chunk.len() == CHUNK {
             parse_chunk(&mut chunk, &mut texts, &mut observations)?;

@@ -111,6 +111,7 @@ fn observation(sweep: SweepId, n: u32, seconds: i64) -> Observation {
         not_before: Some(at(-86_400)),
         not_after: Some(at(86_400)),
         names: vec!["web.example.test".to_owned()],
+        details: None,
     };
     Observation {
         sweep,
@@ -140,6 +141,9 @@ fn observation(sweep: SweepId, n: u32, seconds: i64) -> Observation {
             certificate: Some(certificate),
         }]),
         attempts: vec![Attempt::ended(Contact::Answered)],
+        served: None,
+        expectations: Vec::new(),
+        software: Vec::new(),
     }
 }
 

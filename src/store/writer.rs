@@ -23,6 +23,7 @@ use crate::model::{
     host::HostEvidence,
     ids::{Sha256, SweepId},
     observation::Observation,
+    revocation::{Issuer, Revocation},
     secret::Secret,
     service::Service,
     sweep::SweepState,
@@ -248,6 +249,18 @@ impl Store {
     /// Appends disclosures that were taken in, in one transaction.
     pub fn append_disclosures(&mut self, disclosures: &[TakenIn]) -> Result<(), Error> {
         self.append(disclosures)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Appends certificates that were seen behind leaves, in one transaction.
+    pub fn append_issuers(&mut self, issuers: &[Issuer]) -> Result<(), Error> {
+        self.append(issuers)
+    }
+
+    /// Appends what checks for revocation came to, in one transaction.
+    pub fn append_revocations(&mut self, revocations: &[Revocation]) -> Result<(), Error> {
+        self.append(revocations)?;
         self.settle();
         Ok(())
     }

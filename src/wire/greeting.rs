@@ -47,7 +47,7 @@ pub enum Greeting {
 }
 
 /// As many bytes as [`recognise`] looks at.
-pub const ENOUGH: usize = 128;
+pub const ENOUGH: usize = 512;
 
 impl Greeting {
     /// The protocol's name, in lower case.

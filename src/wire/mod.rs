@@ -4,8 +4,11 @@
 //! error for bytes that it does not like. None panics, whatever the bytes are; [`fuzz`] is the entry that
 //! holds them to it.
 
+pub mod banner;
 pub(crate) mod cursor;
 pub mod greeting;
+pub mod starttls;
+pub mod stun;
 pub mod tls;
 
 use tls::{
@@ -33,6 +36,7 @@ pub fn fuzz(data: &[u8]) {
     let _ = describe(handshake::CLIENT_HELLO, rest);
     let _ = describe(handshake::CERTIFICATE, rest);
     let _ = describe(handshake::CERTIFICATE_REQUEST, rest);
+    let _ = handshake::ocsp_response(rest);
     let _ = alert::Alert::parse(rest);
     let _ = greeting::recognise(rest);
     let sent = [Payload::new([7; 16]), Payload::new([8; 16])];

@@ -13,13 +13,18 @@
 )]
 
 mod assess;
+mod daemons;
+mod daemons_more;
 mod cli;
+mod expect;
 mod hostile;
 mod hosts;
 mod hosts_ssh;
 mod real_peers;
 mod resume;
+mod revocation;
 mod scanners;
+mod starttls;
 mod support;
 mod two_sweeps;
 mod wire_read;

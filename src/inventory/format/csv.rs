@@ -13,6 +13,7 @@ use crate::{
         table::{self, Header, fields, key},
     },
     model::{
+        expect,
         UnknownWord,
         service::{Declared, Exposure, Source, TlsStack},
     },
@@ -240,7 +241,10 @@ impl<'h> Services<'h> {
             "site" => to.site = own(),
             "service_type" => to.service_type = own(),
             "zone" => to.zone = own(),
-            "expect" => to.expect = own(),
+            "expect" => {
+                let parsed = expect::parse(text).map_err(|e| format!("character {}: {}", e.column, e.message))?;
+                to.expect = Some(parsed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+            }
             // `unknown` says what an empty cell says, and must not stand against what another file knows.
             "exposure" => to.exposure = Some(word(text)?).filter(|e| *e != Exposure::Unknown),
             "tls_stack" => to.tls_stack = Some(word(text)?).filter(|s| *s != TlsStack::Unknown),

@@ -1,36 +1,52 @@
-//! Walking the outer structure of a certificate (X.690 DER, RFC 5280 section 4.1) to the serial and the
-//! SubjectPublicKeyInfo. Not a DER library: it knows definite lengths and low tag numbers.
+//! Walking the outer structure of a certificate (X.690 DER, RFC 5280 section 4.1) to the serial, the names, the
+//! SubjectPublicKeyInfo and the signature. Not a DER library: it knows definite lengths and low tag numbers.
 
 use crate::wire::{cursor::Cursor, tls::suites::Auth};
 
-const INTEGER: u8 = 0x02;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub(in crate::probe) const INTEGER: u8 = 0x02;
+pub(in crate::probe) const BIT_STRING: u8 = 0x03;
+pub(in crate::probe) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(in crate::probe) const SEQUENCE: u8 = 0x30;
 const EXPLICIT_VERSION: u8 = 0xa0;
 
 /// What the walk finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Walked<'a> {
+pub(in crate::probe) struct Walked<'a> {
     /// The content of the serial's INTEGER.
-    pub(super) serial: &'a [u8],
+    pub(in crate::probe) serial: &'a [u8],
+    /// The issuer's name, header included.
+    pub(in crate::probe) issuer: &'a [u8],
+    /// The subject's name, header included.
+    pub(in crate::probe) subject: &'a [u8],
     /// The SubjectPublicKeyInfo, header included.
-    pub(super) spki: &'a [u8],
+    pub(in crate::probe) spki: &'a [u8],
+    /// What is signed, header included.
+    pub(in crate::probe) tbs: &'a [u8],
+    /// What follows it: the signature's algorithm and the signature.
+    pub(in crate::probe) signature: &'a [u8],
 }
 
 /// Walks a certificate.
-pub(super) fn walk(der: &[u8]) -> Option<Walked<'_>> {
+pub(in crate::probe) fn walk(der: &[u8]) -> Option<Walked<'_>> {
     let mut certificate = Cursor(content(der, SEQUENCE)?);
-    let mut tbs = Cursor(content(element(&mut certificate)?, SEQUENCE)?);
+    let signed = element(&mut certificate)?;
+    let mut tbs = Cursor(content(signed, SEQUENCE)?);
     if tbs.0.first() == Some(&EXPLICIT_VERSION) {
         element(&mut tbs)?;
     }
     let serial = content(element(&mut tbs)?, INTEGER)?;
-    for _signature_issuer_validity_subject in 0..4 {
-        content(element(&mut tbs)?, SEQUENCE)?;
-    }
-    let spki = element(&mut tbs)?;
-    content(spki, SEQUENCE)?;
-    Some(Walked { serial, spki })
+    let _signature = sequence(&mut tbs)?;
+    let issuer = sequence(&mut tbs)?;
+    let _validity = sequence(&mut tbs)?;
+    let subject = sequence(&mut tbs)?;
+    let spki = sequence(&mut tbs)?;
+    Some(Walked { serial, issuer, subject, spki, tbs: signed, signature: certificate.0 })
+}
+
+/// The next element, header included, which must be a sequence.
+fn sequence<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let whole = element(cursor)?;
+    content(whole, SEQUENCE).map(|_| whole)
 }
 
 /// The kind of key by the algorithm's object identifier.
@@ -52,13 +68,13 @@ pub(super) fn key_kind(spki: &[u8]) -> Option<Auth> {
 }
 
 /// The next element, header included.
-fn element<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+pub(in crate::probe) fn element<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     let (header, length) = header(cursor.0)?;
     cursor.take(header.checked_add(length)?)
 }
 
 /// The content of an element with this tag, which must be whole.
-fn content(der: &[u8], tag: u8) -> Option<&[u8]> {
+pub(in crate::probe) fn content(der: &[u8], tag: u8) -> Option<&[u8]> {
     let (header, length) = header(der)?;
     if der.first() != Some(&tag) {
         return None;

@@ -3,6 +3,8 @@ use rcgen::{CertificateParams, DnType, DnValue, KeyPair, SanType, SerialNumber};
 
 use super::*;
 
+mod details;
+
 fn made(change: impl FnOnce(&mut CertificateParams)) -> (Vec<u8>, KeyPair) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["web01.example.test".to_owned()]).unwrap();

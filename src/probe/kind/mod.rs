@@ -3,12 +3,16 @@
 //! To add one, write `probe/kind/<name>.rs` with a `pub(super) const KIND`, and add its `mod` line and its
 //! entry in [`KINDS`] below.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::atomic::AtomicU64};
+use std::{future::Future, net::SocketAddr, pin::Pin};
 
-use super::context::Context;
+use super::{
+    context::Context,
+    trace::{Aside, Way},
+};
 use crate::model::{
     ids::Sha256,
     observation::{Attempt, Certificate, Contact, OtherKey, Skip, TlsFacts},
+    served::{Expectation, Served},
     wrap::{Transport, Wrap},
 };
 
@@ -40,14 +44,27 @@ pub fn find(wrap: Wrap, transport: Transport) -> Option<&'static Kind> {
 /// What is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// Foreign bytes that came on connections which are no attempt: failed handshakes, second hellos.
-    pub stray: &'a AtomicU64,
+    /// What is collected on the side.
+    pub aside: &'a Aside,
     /// Where it listens.
     pub address: SocketAddr,
+    /// How TLS is reached, as far as is known.
+    pub wrap: Wrap,
     /// The host name to send.
     pub sni: Option<&'a str>,
     /// Never beyond a handshake (PROBING 6).
     pub fragile: bool,
+    /// The inventory says that it is not fragile, whatever it looks like.
+    pub sturdy: bool,
+}
+
+impl Target<'_> {
+    /// Adds a line to the account of this look, where one is kept.
+    pub fn tell(&self, way: Way, text: impl FnOnce() -> String) {
+        if let Some(trace) = &self.aside.trace {
+            trace.tell(way, text());
+        }
+    }
 }
 
 /// What a look brought: the part of an observation that the probe fills.
@@ -55,6 +72,8 @@ pub struct Target<'a> {
 pub struct Seen {
     /// How it ended.
     pub contact: Contact,
+    /// The wrap that the service turned out to speak, where that is another one.
+    pub wrap: Option<Wrap>,
     /// Why policy held it back.
     pub skip: Option<Skip>,
     /// More about the contact, in our own words.
@@ -69,6 +88,10 @@ pub struct Seen {
     pub other_keys: Option<Vec<OtherKey>>,
     /// The connections that asked.
     pub attempts: Vec<Attempt>,
+    /// The chain behind the leaf.
+    pub served: Option<Box<Served>>,
+    /// What users must still get.
+    pub expectations: Vec<Expectation>,
 }
 
 impl Seen {
@@ -76,6 +99,7 @@ impl Seen {
     pub const fn ended(contact: Contact) -> Self {
         Self {
             contact,
+            wrap: None,
             skip: None,
             detail: None,
             tls: None,
@@ -83,6 +107,8 @@ impl Seen {
             chain: Vec::new(),
             other_keys: None,
             attempts: Vec::new(),
+            served: None,
+            expectations: Vec::new(),
         }
     }
 }

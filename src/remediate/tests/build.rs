@@ -129,6 +129,8 @@ pub(in crate::remediate) fn quiet(
         conflicts: Vec::new(),
         linkage: None,
         version: None,
+        findings: Vec::new(),
+        software: Vec::new(),
     }
 }
 
@@ -177,6 +179,7 @@ pub(in crate::remediate) fn certificate(seed: &str) -> Certificate {
         not_before: None,
         not_after: Some(NOW.plus_seconds(86_400 * 90)),
         names: Vec::new(),
+        details: None,
     }
 }
 
@@ -203,7 +206,7 @@ pub(in crate::remediate) fn key(seed: &str, on: &[(&Service, bool)]) -> KeyAsses
 }
 
 pub(in crate::remediate) fn revoked(seed: &str) -> OldCertificate {
-    OldCertificate { certificate: certificate(seed), expired: false, revoked: true }
+    OldCertificate { certificate: certificate(seed), expired: false, revoked: true, check: None }
 }
 
 pub(in crate::remediate) fn secret_state(id: &str, state: SecretState, closed: bool) -> SecretAssessment {
@@ -233,6 +236,7 @@ pub(in crate::remediate) fn evidence(services: Vec<Service>, secrets: Vec<Secret
         observations: Vec::new(),
         claims: Vec::new(),
         hosts: Vec::new(),
+        revocations: Vec::new(),
     }
 }
 

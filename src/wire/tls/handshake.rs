@@ -17,9 +17,13 @@ pub const SERVER_KEY_EXCHANGE: u8 = 12;
 pub const CERTIFICATE_REQUEST: u8 = 13;
 /// ServerHelloDone.
 pub const SERVER_HELLO_DONE: u8 = 14;
+/// CertificateStatus (RFC 6066, 8): a stapled OCSP answer.
+pub const CERTIFICATE_STATUS: u8 = 22;
 
 /// server_name (RFC 6066, 3).
 pub const EXT_SERVER_NAME: u16 = 0;
+/// status_request (RFC 6066, 8).
+pub const EXT_STATUS_REQUEST: u16 = 5;
 /// supported_groups (RFC 8422).
 pub const EXT_SUPPORTED_GROUPS: u16 = 10;
 /// ec_point_formats (RFC 8422).
@@ -277,6 +281,14 @@ impl<'a> ClientHello<'a> {
     pub fn supported_versions(&self) -> Option<impl Iterator<Item = u16> + 'a> {
         Some(u16s(Cursor(self.extensions.find(EXT_SUPPORTED_VERSIONS)?).vec8()?))
     }
+}
+
+/// The OCSP response in the body of a CertificateStatus, where it holds one that is whole.
+pub fn ocsp_response(body: &[u8]) -> Option<&[u8]> {
+    const OCSP: u8 = 1;
+    let [OCSP, a, b, c, response @ ..] = body else { return None };
+    let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).ok()?;
+    (length > 0 && length == response.len()).then_some(response)
 }
 
 /// Appends a handshake message: four bytes of header, then the body.

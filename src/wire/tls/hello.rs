@@ -80,6 +80,10 @@ impl<'a> Hello<'a> {
                     });
                 });
             }
+            if self.offer == Offer::Certificates {
+                // An OCSP answer, from any responder.
+                put_extension(list, hs::EXT_STATUS_REQUEST, |out| out.extend_from_slice(&[1, 0, 0, 0, 0]));
+            }
             put_extension(list, hs::EXT_RENEGOTIATION_INFO, |out| out.push(0));
             put_extension(list, hs::EXT_SUPPORTED_GROUPS, |out| put_u16s(out, self.groups()));
             put_extension(list, hs::EXT_EC_POINT_FORMATS, |out| {

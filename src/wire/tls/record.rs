@@ -107,6 +107,14 @@ impl RecordReader {
         })
     }
 
+    /// What was said instead of TLS, as far as it is held.
+    pub fn said(&self) -> &[u8] {
+        match self.failed {
+            Some(RecordError::NotTls) => &self.buffer,
+            _ => &[],
+        }
+    }
+
     /// The protocol that was recognised in bytes that are not TLS.
     pub fn greeting(&self) -> Option<Greeting> {
         match self.failed {

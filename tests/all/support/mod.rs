@@ -1,10 +1,13 @@
 //! What the tests share: a folder to work in, processes that end in bounded time, certificates, real
 //! peers, listeners and a proxy that reads the wire.
 
+pub mod ca;
 pub mod certs;
+pub mod daemons;
 pub mod listen;
 pub mod peers;
 pub mod proxy;
+pub mod scripted;
 pub mod sshd;
 
 use std::{

@@ -4,8 +4,10 @@
 use super::session::Missed;
 use crate::{
     model::observation::{Contact, TlsVersion},
+    probe::link::{self, Unlinked},
     wire::{
         greeting::Greeting,
+        starttls::Ended,
         tls::{alert, hello::Hello, suites::Offer},
     },
 };
@@ -16,6 +18,8 @@ pub(super) struct Try<'a> {
     pub(super) what: What<'a>,
     /// With doubled limits, after a time-out.
     pub(super) patient: bool,
+    /// After a pause, since the service asked for one.
+    pub(super) paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +47,14 @@ pub(super) struct Plan<'a> {
 
 /// What happens at most once.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // five independent marks, not a state
+#[allow(clippy::struct_excessive_bools)] // six independent marks, not a state
 struct Done {
     without_sni: bool,
     last_resort: bool,
     tls13: bool,
     short: bool,
     patience: bool,
+    pause: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -59,18 +64,25 @@ impl<'a> Plan<'a> {
 
     /// The first connection.
     pub(super) const fn first(&self) -> Try<'a> {
-        Try { what: What::Hello(self.first), patient: false }
+        Try { what: What::Hello(self.first), patient: false, paused: false }
     }
 
     /// What to try after `last` came to nothing; `None`: nothing is left.
     pub(super) fn after(&mut self, last: Try<'a>, missed: Missed) -> Option<Try<'a>> {
         self.worst = Some(self.worst.map_or(missed, |worst| more_telling(worst, missed)));
-        if last.what == What::Tls13 && !matches!(missed, Missed::NoConnection(_)) {
+        if last.what == What::Tls13 && !matches!(missed, Missed::NoConnection(_) | Missed::Unlinked(_)) {
             return self.lower();
         }
         match missed {
             Missed::NoConnection(Contact::ConnectTimedOut) => self.once_more(last.what),
-            Missed::NoConnection(_) | Missed::NotTls(_) | Missed::Broken => None,
+            Missed::Unlinked(Unlinked::Said(Ended::RateLimited)) => self.after_pause(last.what),
+            // Slow, or out of connections for a moment.
+            Missed::Unlinked(Unlinked::TimedOut { .. } | Unlinked::Closed { .. }) => self.once_more(last.what),
+            Missed::NoConnection(_)
+            | Missed::Unlinked(_)
+            | Missed::NotTls(_)
+            | Missed::StillPlain
+            | Missed::Broken => None,
             Missed::TimedOut => {
                 self.done.short = true;
                 // Slow, or hanging on a long hello: a short one with more patience serves both.
@@ -83,6 +95,11 @@ impl<'a> Plan<'a> {
             }
             Missed::Alert(code) => self.after_refusal(last, code),
         }
+    }
+
+    /// What tells most about why nothing came about.
+    pub(super) const fn worst(&self) -> Option<Missed> {
+        self.worst
     }
 
     /// How the contact ended and more about it, when nothing is left to try.
@@ -142,7 +159,7 @@ impl<'a> Plan<'a> {
 
     fn tls13(&mut self) -> Option<Try<'a>> {
         let tried = std::mem::replace(&mut self.done.tls13, true);
-        (!tried).then_some(Try { what: What::Tls13, patient: false })
+        (!tried).then_some(Try { what: What::Tls13, patient: false, paused: false })
     }
 
     fn lower(&mut self) -> Option<Try<'a>> {
@@ -152,13 +169,18 @@ impl<'a> Plan<'a> {
 
     fn once_more(&mut self, what: What<'a>) -> Option<Try<'a>> {
         let tried = std::mem::replace(&mut self.done.patience, true);
-        (!tried).then_some(Try { what, patient: true })
+        (!tried).then_some(Try { what, patient: true, paused: false })
+    }
+
+    fn after_pause(&mut self, what: What<'a>) -> Option<Try<'a>> {
+        let tried = std::mem::replace(&mut self.done.pause, true);
+        (!tried).then_some(Try { what, patient: false, paused: true })
     }
 }
 
 #[allow(clippy::unnecessary_wraps)] // reads as the answers of `Plan`
 const fn hello(hello: Hello<'_>) -> Option<Try<'_>> {
-    Some(Try { what: What::Hello(hello), patient: false })
+    Some(Try { what: What::Hello(hello), patient: false, paused: false })
 }
 
 /// How one connection's failure ends a contact.
@@ -167,6 +189,8 @@ pub(super) fn contact_of(missed: Missed) -> (Contact, Option<String>) {
         Missed::NoConnection(contact) => (contact, None),
         Missed::Closed => (Contact::ClosedEarly, None),
         Missed::TimedOut => (Contact::ProbeTimedOut, None),
+        Missed::Unlinked(unlinked) => unlinked_contact(unlinked),
+        Missed::StillPlain => (Contact::HandshakeFailed, Some("plain text after STARTTLS".to_owned())),
         // An SSL 2.0 server is OpenSSL as likely as not: nothing that may be called clean.
         Missed::NotTls(Some(Greeting::Ssl2)) => (Contact::HandshakeFailed, Some("SSL 2.0 only".to_owned())),
         Missed::NotTls(greeting) => (Contact::NotTls, greeting.map(|g| format!("greeting of {g}"))),
@@ -175,14 +199,30 @@ pub(super) fn contact_of(missed: Missed) -> (Contact, Option<String>) {
     }
 }
 
+/// How a dialogue that did not lead to TLS ends a contact.
+fn unlinked_contact(unlinked: Unlinked) -> (Contact, Option<String>) {
+    let contact = match unlinked {
+        Unlinked::NoConnection(contact) => return (contact, None),
+        Unlinked::Said(Ended::Refused) => Contact::StarttlsRefused,
+        Unlinked::Said(Ended::RateLimited) => Contact::RateLimited,
+        Unlinked::Said(Ended::NotThis(_)) => Contact::NotTls,
+        Unlinked::Said(Ended::Garbled) => Contact::HandshakeFailed,
+        Unlinked::Closed { .. } => Contact::ClosedEarly,
+        Unlinked::TimedOut { .. } => Contact::ProbeTimedOut,
+    };
+    (contact, Some(link::words(unlinked)))
+}
+
 /// Of two failures the one that says more about the service; of two alike the earlier.
 fn more_telling(earlier: Missed, later: Missed) -> Missed {
     let weight = |m: Missed| match m {
+        // Whatever was refused before: it may go on later.
+        Missed::Unlinked(Unlinked::Said(Ended::RateLimited)) => 6,
         Missed::Alert(_) => 5,
-        Missed::Broken => 4,
-        Missed::NotTls(_) => 3,
-        Missed::TimedOut => 2,
-        Missed::Closed => 1,
+        Missed::Broken | Missed::StillPlain | Missed::Unlinked(Unlinked::Said(Ended::Garbled)) => 4,
+        Missed::NotTls(_) | Missed::Unlinked(Unlinked::Said(_)) => 3,
+        Missed::TimedOut | Missed::Unlinked(Unlinked::TimedOut { .. }) => 2,
+        Missed::Closed | Missed::Unlinked(_) => 1,
         Missed::NoConnection(_) => 0,
     };
     if weight(later) > weight(earlier) { later } else { earlier }

@@ -3,11 +3,17 @@
 //!
 //! What the answers mean is not decided here. The ladder stops as soon as they cannot change any more.
 
-use super::session::{Missed, Request, Session};
+use super::{
+    account,
+    session::{Missed, Request, Session},
+};
 use crate::{
     model::observation::{Answer, Attempt, Contact},
-    probe::{context::Context, kind::Target},
-    wire::tls::{alert, hello::Hello},
+    probe::{context::Context, kind::Target, link::Unlinked, trace::Way},
+    wire::{
+        starttls::Ended,
+        tls::{alert, hello::Hello},
+    },
 };
 
 /// Asks the heartbeat question on a session, with the follow-ups that its answers call for.
@@ -17,29 +23,34 @@ pub(super) async fn ask(
     context: &Context,
     hello: Hello<'_>,
 ) -> Attempt {
-    let mut attempt = climb(&mut session, hello).await;
+    let mut attempt = climb(&mut session, target, hello).await;
     drop(session); // never two connections at once to one port
     if attempt.contact == Contact::ProbeTimedOut {
         attempt = once_more(attempt, target, context, hello).await;
     }
     if calls_for_a_heartbeat_alone(&attempt) {
+        target.tell(Way::Note, || {
+            "an end without alert 10 may be a filter's: a well-formed heartbeat alone, on one more connection, tells"
+                .to_owned()
+        });
         follow_up(&mut attempt, target, context, hello).await;
     }
+    target.tell(Way::Note, || account::attempt(&attempt));
     attempt
 }
 
 /// The three steps.
-async fn climb(session: &mut Session, hello: Hello<'_>) -> Attempt {
+async fn climb(session: &mut Session, target: Target<'_>, hello: Hello<'_>) -> Attempt {
     let mut attempt = Attempt::ended(Contact::Answered);
     attempt.version = session.facts().map(|f| f.version);
     attempt.extension = Some(session.extension(hello));
-    let (malformed, answer) = session.ask(Request::Malformed).await;
+    let (malformed, answer) = session.ask(Request::Malformed, target).await;
     attempt.malformed = Some(answer);
     if goes_on(session, answer) {
-        let (control, answer) = session.ask(Request::WellFormed).await;
+        let (control, answer) = session.ask(Request::WellFormed, target).await;
         attempt.control = Some(answer);
         if goes_on(session, answer) && !session.has_echoed(malformed) {
-            attempt.poke = Some(session.poke().await);
+            attempt.poke = Some(session.poke(target).await);
         }
         if session.has_echoed(control) {
             attempt.control = Some(Answer::Echoed);
@@ -79,9 +90,9 @@ fn calls_for_a_heartbeat_alone(attempt: &Attempt) -> bool {
 async fn follow_up(attempt: &mut Attempt, target: Target<'_>, context: &Context, hello: Hello<'_>) {
     match Session::open(target, context, hello, context.settings.timeouts).await {
         Ok(mut session) => {
-            let (alone, mut answer) = session.ask(Request::WellFormed).await;
+            let (alone, mut answer) = session.ask(Request::WellFormed, target).await;
             if goes_on(&session, answer) {
-                session.poke().await; // sets free what the server holds back
+                session.poke(target).await; // sets free what the server holds back
             }
             if session.has_echoed(alone) {
                 answer = Answer::Echoed;
@@ -97,8 +108,9 @@ async fn follow_up(attempt: &mut Attempt, target: Target<'_>, context: &Context,
 /// handshake (PROBING C4, C13).
 async fn once_more(mut silent: Attempt, target: Target<'_>, context: &Context, hello: Hello<'_>) -> Attempt {
     let patient = context.settings.timeouts.doubled();
+    target.tell(Way::Note, || "silence: the whole ladder once more, with doubled limits".to_owned());
     let mut attempt = match Session::open(target, context, hello, patient).await {
-        Ok(mut session) => climb(&mut session, hello).await,
+        Ok(mut session) => climb(&mut session, target, hello).await,
         Err(missed) => {
             note_down(&mut silent, missed);
             return silent;
@@ -106,6 +118,7 @@ async fn once_more(mut silent: Attempt, target: Target<'_>, context: &Context, h
     };
     attempt.foreign_bytes = attempt.foreign_bytes.saturating_add(silent.foreign_bytes);
     if attempt.contact == Contact::ProbeTimedOut {
+        target.tell(Way::Note, || "silence again: does a plain handshake still work?".to_owned());
         match Session::open(target, context, hello, context.settings.timeouts).await {
             Ok(_) => attempt.still_up = Some(true),
             Err(missed) => note_down(&mut attempt, missed),
@@ -114,9 +127,11 @@ async fn once_more(mut silent: Attempt, target: Target<'_>, context: &Context, h
     attempt
 }
 
-/// A handshake that worked before the probe does not any more. Failures of our own say nothing.
+/// A handshake that worked before the probe does not any more. Failures of our own say nothing, and neither does
+/// a service that asks for patience.
 fn note_down(attempt: &mut Attempt, missed: Missed) {
-    if missed != Missed::NoConnection(Contact::LocalError) {
+    let ours = missed == Missed::NoConnection(Contact::LocalError);
+    if !ours && missed != Missed::Unlinked(Unlinked::Said(Ended::RateLimited)) {
         attempt.still_up = Some(false);
         attempt.contact = Contact::Blocked;
     }

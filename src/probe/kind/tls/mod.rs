@@ -3,13 +3,15 @@
 //!
 //! One connection at a time, always. Nothing here says vulnerable or clean.
 
+mod account;
 mod fallback;
 mod keys;
 mod ladder;
 mod peer;
 mod session;
+mod wraps;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fallback::{Plan, What};
 use peer::{Facts, MAX_CHAIN};
@@ -19,7 +21,7 @@ use super::{Kind, Seen, Target};
 use crate::{
     model::{
         ids::Sha256,
-        observation::{Attempt, Contact, HeartbeatExtension, Skip, TlsFacts, TlsVersion},
+        observation::{Attempt, Certificate, Contact, HeartbeatExtension, Skip, TlsFacts, TlsVersion},
         wrap::{Transport, Wrap},
     },
     probe::{
@@ -27,25 +29,52 @@ use crate::{
         context::{Context, Depth},
         dial::Wait,
         limits::Timeouts,
+        link::Link,
+        signer::is_signed_by,
         tls13::{self, Schemes, Shown},
+        trace, trust,
     },
     wire::tls::{hello::Hello, suites},
 };
+
+/// How long a service that asks for patience is waited for, once (DESIGN: command line).
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The probe. A service that was declared plain is asked too: whether it really is.
 pub(super) const KIND: Kind = Kind {
     name: "tls",
     transport: Transport::Tcp,
-    wraps: &[Wrap::Tls, Wrap::Plain],
+    wraps: &[
+        Wrap::Tls,
+        Wrap::Plain,
+        Wrap::Smtp,
+        Wrap::Lmtp,
+        Wrap::Pop3,
+        Wrap::Imap,
+        Wrap::Ftp,
+        Wrap::Ldap,
+        Wrap::Nntp,
+        Wrap::Sieve,
+        Wrap::XmppClient,
+        Wrap::XmppServer,
+        Wrap::Postgres,
+        Wrap::Mysql,
+        Wrap::Mssql,
+        Wrap::Rdp,
+        Wrap::Irc,
+        Wrap::Telnet,
+        Wrap::Vnc,
+    ],
     look: |target, context| Box::pin(look(target, context)),
 };
 
-async fn look(target: Target<'_>, context: &Context) -> Seen {
+async fn look(declared: Target<'_>, context: &Context) -> Seen {
     // Each stage is boxed: what is in flight takes the memory of the stage that it is in.
-    let (mut seen, mut first) = Box::pin(sample(target, context)).await;
-    if target.fragile {
+    let (mut seen, mut first) = Box::pin(wraps::first_sample(declared, context)).await;
+    if declared.fragile || seen.skip.is_some() {
         return seen;
     }
+    let target = Target { wrap: seen.wrap.unwrap_or(declared.wrap), ..declared };
     let mut found = keys::Found::new(&seen);
     let reached = !matches!(
         seen.contact,
@@ -55,7 +84,7 @@ async fn look(target: Target<'_>, context: &Context) -> Seen {
         if !reached {
             break;
         }
-        let (next, way) = Box::pin(sample(target, context)).await;
+        let Sampled { seen: next, first: way, .. } = Box::pin(sample(target, context)).await;
         first = first.or(way);
         found.add(next.certificate.clone());
         add_sample(&mut seen, next);
@@ -85,6 +114,7 @@ fn add_sample(seen: &mut Seen, next: Seen) {
     if seen.certificate.is_none() {
         seen.certificate = next.certificate;
         seen.chain = next.chain;
+        seen.served = next.served;
     }
 }
 
@@ -108,38 +138,57 @@ enum Reached<'a> {
     Tls13(Shown),
 }
 
+/// What one sample brought.
+struct Sampled<'a> {
+    seen: Seen,
+    /// The handshake that it came to, if it did.
+    first: Option<First<'a>>,
+    /// What tells most about why it did not.
+    missed: Option<Missed>,
+}
+
 /// Reaches a handshake and asks the heartbeat question once.
-async fn sample<'a>(target: Target<'a>, context: &Context) -> (Seen, Option<First<'a>>) {
+async fn sample<'a>(target: Target<'a>, context: &Context) -> Sampled<'a> {
     match reach(target, context).await {
-        Err((contact, detail)) => (failed(target, contact, detail), None),
+        Err((missed, (contact, detail))) => {
+            Sampled { seen: failed(target, contact, detail), first: None, missed }
+        }
         Ok(Reached::Tls13(shown)) => {
             let leaf = shown.chain.first().map(|der| Leaf::read(der));
             let first = First { way: Way::Tls13, key: leaf.as_ref().and_then(|l| l.key) };
-            (seen_tls13(target, &shown, leaf), Some(first))
+            let seen = seen_tls13(target, context, &shown, leaf);
+            Sampled { seen, first: Some(first), missed: None }
         }
         Ok(Reached::Session(session, hello)) => {
             let extension = session.extension(hello);
             let (mut seen, key) = session.facts().map_or_else(
                 || (Seen::ended(Contact::HandshakeFailed), None),
-                |facts| seen_session(target, facts, extension, hello),
+                |facts| seen_session(target, context, facts, extension, hello),
             );
-            if target.fragile {
+            if seen.skip.is_some() {
                 drop(session);
             } else {
                 let attempt = Box::pin(ladder::ask(*session, target, context, hello)).await;
                 seen.contact = attempt.contact;
                 seen.attempts.push(attempt);
             }
-            (seen, Some(First { way: Way::Hello(hello), key }))
+            Sampled { seen, first: Some(First { way: Way::Hello(hello), key }), missed: None }
         }
     }
 }
 
+/// Why nothing was reached, and what it comes to.
+type Unreached = (Option<Missed>, (Contact, Option<String>));
+
 /// Tries one hello after the other until one works or nothing is left.
-async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>, (Contact, Option<String>)> {
+async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>, Unreached> {
     let mut plan = Plan::new(target.sni);
     let mut next = Some(plan.first());
     while let Some(now) = next {
+        if now.paused {
+            target.tell(trace::Way::Note, || format!("waiting {} s, once, since it asked to", PAUSE.as_secs()));
+            tokio::time::sleep(PAUSE.min(context.settings.timeouts.step)).await;
+        }
         let limits =
             if now.patient { context.settings.timeouts.doubled() } else { context.settings.timeouts };
         let missed = match now.what {
@@ -154,7 +203,7 @@ async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>,
         };
         next = plan.after(now, missed);
     }
-    Err(plan.ended())
+    Err((plan.worst(), plan.ended()))
 }
 
 async fn open_tls13(
@@ -163,16 +212,20 @@ async fn open_tls13(
     schemes: Schemes,
     limits: Timeouts,
 ) -> Result<Shown, Missed> {
-    let dialled = context.dialer.dial(target.address, limits.connect).await;
-    let mut connection = dialled.map_err(Missed::NoConnection)?;
-    let shaking = tls13::handshake(&mut connection, target.sni, target.address.ip(), schemes, limits);
-    let shaken = Box::pin(shaking).await;
-    shaken.map_err(|failure| match failure {
+    let mut link = Link::open(target, context, limits).await.map_err(Missed::from)?;
+    target.tell(trace::Way::Sent, || "ClientHello, TLS 1.3 alone, for a whole handshake".to_owned());
+    let shaking = tls13::handshake(&mut link, target.sni, target.address.ip(), schemes, limits);
+    let shaken = Box::pin(shaking).await.map_err(|failure| match failure {
         tls13::Failure::Alert(code) => Missed::Alert(code),
         tls13::Failure::Protocol | tls13::Failure::Ended(Wait::Met | Wait::Flooded) => Missed::Broken,
         tls13::Failure::Ended(Wait::TimedOut) => Missed::TimedOut,
         tls13::Failure::Ended(Wait::Closed | Wait::Reset) => Missed::Closed,
-    })
+    });
+    target.tell(trace::Way::Came, || match &shaken {
+        Ok(shown) => account::tls13(shown),
+        Err(missed) => account::missed(*missed),
+    });
+    shaken
 }
 
 fn failed(target: Target<'_>, contact: Contact, detail: Option<String>) -> Seen {
@@ -194,24 +247,48 @@ fn failed(target: Target<'_>, contact: Contact, detail: Option<String>) -> Seen 
     seen
 }
 
-/// What was seen, after a handshake: spared where the service is fragile.
-fn answered(target: Target<'_>) -> Seen {
-    if target.fragile {
-        let mut seen = Seen::ended(Contact::Skipped);
+/// What was seen, after a handshake: spared where the service is fragile, by its row or by the certificate that it
+/// shows.
+fn answered(target: Target<'_>, context: &Context, leaf: Option<&Leaf>, chain: &[Vec<u8>]) -> Seen {
+    let certificate = leaf.map(|leaf| &leaf.certificate);
+    let signature = context.fragile_by(certificate).filter(|_| !target.sturdy);
+    let mut seen = Seen::ended(Contact::Answered);
+    if target.fragile || signature.is_some() {
+        seen = Seen::ended(Contact::Skipped);
         seen.skip = Some(Skip::Fragile);
-        seen
-    } else {
-        Seen::ended(Contact::Answered)
+        seen.detail = signature.map(|name| format!("its certificate is that of a fragile device: {name}"));
+        target.tell(trace::Way::Note, || "fragile: a handshake, and nothing more".to_owned());
     }
+    let ders: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+    for der in ders.iter().skip(1) {
+        target.aside.add_issuer(der);
+    }
+    seen.chain = ders.iter().skip(1).take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
+    seen.served = trust::served(&ders, context.trust.as_deref(), context.clock.now()).map(Box::new);
+    seen.certificate = certificate.cloned().map(|c| with_issuer(c, &ders));
+    seen
+}
+
+/// Notes which of the certificates served signed the leaf, so that its authority can be asked later by the right key.
+fn with_issuer(mut leaf: Certificate, chain: &[&[u8]]) -> Certificate {
+    if let (Some(details), Some((der, rest))) = (&mut leaf.details, chain.split_first()) {
+        let signer = rest.iter().find(|candidate| is_signed_by(der, candidate));
+        details.issuer = signer.map(|der| Sha256::of(der));
+    }
+    leaf
 }
 
 fn seen_session(
     target: Target<'_>,
+    context: &Context,
     facts: &Facts,
     extension: HeartbeatExtension,
     hello: Hello<'_>,
 ) -> (Seen, Option<suites::Auth>) {
-    let mut seen = answered(target);
+    let mut seen = answered(target, context, facts.leaf.as_deref(), &facts.chain);
+    if let Some(staple) = &facts.staple {
+        target.aside.set_staple(staple);
+    }
     seen.tls = Some(TlsFacts {
         version: facts.version,
         cipher: Arc::from(suites::name(facts.suite)),
@@ -222,23 +299,19 @@ fn seen_session(
         },
         without_sni: !hello.sends_sni() && Hello::first(target.sni).sends_sni(),
     });
-    seen.certificate = facts.leaf.as_ref().map(|leaf| leaf.certificate.clone());
-    seen.chain.clone_from(&facts.chain);
     let by_suite = suites::find(facts.suite).map(|s| s.auth).filter(|a| a.has_certificate());
     (seen, facts.leaf.as_ref().and_then(|leaf| leaf.key).or(by_suite))
 }
 
-fn seen_tls13(target: Target<'_>, shown: &Shown, leaf: Option<Leaf>) -> Seen {
-    let mut seen = answered(target);
+fn seen_tls13(target: Target<'_>, context: &Context, shown: &Shown, leaf: Option<Leaf>) -> Seen {
+    let mut seen = answered(target, context, leaf.as_ref(), &shown.chain);
     seen.tls = Some(TlsFacts {
         version: TlsVersion::Tls13,
         cipher: Arc::from(suites::name(shown.suite)),
         heartbeat_extension: None,
         without_sni: false,
     });
-    seen.chain = shown.chain.iter().skip(1).take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
-    seen.certificate = leaf.map(|l| l.certificate);
-    if !target.fragile {
+    if seen.skip.is_none() {
         let mut attempt = Attempt::ended(Contact::Answered);
         attempt.version = Some(TlsVersion::Tls13);
         seen.attempts.push(attempt);

@@ -4,7 +4,7 @@
 //! that arrives late is still told apart from one to a later request.
 
 use crate::{
-    model::{ids::Sha256, observation::TlsVersion},
+    model::observation::TlsVersion,
     probe::certificate::Leaf,
     wire::{
         greeting::Greeting,
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The most digests of a chain that are kept beside the leaf.
+/// The most certificates of a chain that are kept beside the leaf.
 pub(super) const MAX_CHAIN: usize = 10;
 
 /// What a server's flight up to ServerHelloDone showed.
@@ -30,7 +30,10 @@ pub(super) struct Facts {
     /// Whether the heartbeat extension came back.
     pub(super) heartbeat: bool,
     pub(super) leaf: Option<Box<Leaf>>,
-    pub(super) chain: Vec<Sha256>,
+    /// The chain as DER, leaf first.
+    pub(super) chain: Vec<Vec<u8>>,
+    /// The OCSP answer that came with it.
+    pub(super) staple: Option<Vec<u8>>,
 }
 
 /// What makes it pointless to read on.
@@ -104,6 +107,11 @@ impl Peer {
     /// Whether nothing at all was said.
     pub(super) const fn is_mute(&self) -> bool {
         self.records.is_untouched()
+    }
+
+    /// What was said instead of TLS, as far as it is held.
+    pub(super) fn said(&self) -> &[u8] {
+        self.records.said()
     }
 
     /// The protocol that was recognised instead of TLS.
@@ -208,13 +216,19 @@ impl Flight<'_> {
                         heartbeat: hello.heartbeat().is_some(),
                         leaf: None,
                         chain: Vec::new(),
+                        staple: None,
                     });
                 }
                 hs::CERTIFICATE => {
                     let chain = certificates::parse(message.body).ok()?;
-                    if let (Some(facts), Some((leaf, rest))) = (self.facts.as_mut(), chain.split_first()) {
+                    if let (Some(facts), Some(leaf)) = (self.facts.as_mut(), chain.first()) {
                         facts.leaf = Some(Box::new(Leaf::read(leaf)));
-                        facts.chain = rest.iter().take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
+                        facts.chain = chain.iter().take(MAX_CHAIN + 1).map(|der| der.to_vec()).collect();
+                    }
+                }
+                hs::CERTIFICATE_STATUS => {
+                    if let Some(facts) = self.facts.as_mut() {
+                        facts.staple = hs::ocsp_response(message.body).map(<[u8]>::to_vec);
                     }
                 }
                 hs::SERVER_HELLO_DONE => {

@@ -1,21 +1,27 @@
 //! One connection: the hello, the server's flight up to ServerHelloDone, and then single requests with their
 //! answers. Which request follows which is the ladder's business, which hello the fallback's.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::peer::{Facts, Fault, Peer};
+use super::{
+    account,
+    peer::{Facts, Fault, Peer},
+};
 use crate::{
-    model::observation::{Answer, Contact, HeartbeatExtension, TlsVersion},
+    model::{
+        observation::{Answer, Contact, HeartbeatExtension, TlsVersion},
+        served::Software,
+    },
     probe::{
         context::Context,
-        dial::{Connection, Wait},
+        dial::Wait,
         kind::Target,
         limits::Timeouts,
+        link::{Link, Unlinked},
+        trace::Way,
     },
     wire::{
+        banner,
         greeting::Greeting,
         tls::{
             handshake as hs,
@@ -35,12 +41,25 @@ pub(super) enum Missed {
     Closed,
     /// Silence, or a flight that does not end.
     TimedOut,
+    /// The dialogue before TLS did not lead to it.
+    Unlinked(Unlinked),
     /// Something else than TLS.
     NotTls(Option<Greeting>),
+    /// Plain text where the server itself said that TLS begins.
+    StillPlain,
     /// TLS, and then nothing that can be read.
     Broken,
     /// An alert.
     Alert(u8),
+}
+
+impl From<Unlinked> for Missed {
+    fn from(unlinked: Unlinked) -> Self {
+        match unlinked {
+            Unlinked::NoConnection(contact) => Self::NoConnection(contact),
+            other => Self::Unlinked(other),
+        }
+    }
 }
 
 /// Which heartbeat request.
@@ -55,7 +74,7 @@ pub(super) enum Request {
 /// A connection after ServerHelloDone.
 #[derive(Debug)]
 pub(super) struct Session {
-    connection: Connection,
+    link: Link,
     peer: Peer,
     limits: Timeouts,
     /// The longer of the connection's and the handshake's round trip.
@@ -77,25 +96,29 @@ impl Session {
         hello: Hello<'_>,
         limits: Timeouts,
     ) -> Result<Self, Missed> {
-        let dialled = context.dialer.dial(target.address, limits.connect).await;
-        let mut connection = dialled.map_err(Missed::NoConnection)?;
+        let mut link = Link::open(target, context, limits).await.map_err(Missed::from)?;
         let mut peer = Peer::new(hello.version);
         let started = Instant::now();
         // What went wrong while sending shows in what is received.
-        let _ = connection.send(&encoded(hello), limits.step).await;
+        target.tell(Way::Sent, || account::hello(hello));
+        let _ = link.send(&encoded(hello), limits.step).await;
         let mut first_byte = None;
-        let wait = connection
+        let wait = link
             .receive(limits.step, |bytes| {
                 first_byte.get_or_insert_with(|| started.elapsed());
                 peer.absorb(bytes);
                 peer.has_settled()
             })
             .await;
-        let rtt = connection.rtt().max(first_byte.unwrap_or_default());
+        let rtt = link.rtt().max(first_byte.unwrap_or_default());
         let mut wait = wait;
-        if peer.fault == Some(Fault::NotTls) && !peer.greeting_is_whole() && wait == Wait::Met {
+        if peer.fault == Some(Fault::NotTls)
+            && !link.is_upgraded()
+            && !peer.greeting_is_whole()
+            && wait == Wait::Met
+        {
             // The rest of the banner tells which protocol it is, and may come as slowly as anything else.
-            wait = connection
+            wait = link
                 .receive(limits.step, |bytes| {
                     peer.absorb(bytes);
                     peer.greeting_is_whole()
@@ -103,12 +126,18 @@ impl Session {
                 .await;
         }
         let Some(version) = peer.facts().map(|f| f.version) else {
-            target.stray.fetch_add(peer.foreign, Ordering::Relaxed);
-            return Err(missed(&peer, wait));
+            target.aside.add_stray(peer.foreign);
+            target.aside.add_software(software(&peer));
+            let missed = missed(&peer, wait, link.is_upgraded());
+            target.tell(Way::Came, || account::missed(missed));
+            return Err(missed);
         };
+        if let Some(facts) = peer.facts() {
+            target.tell(Way::Came, || account::flight(facts));
+        }
         peer.forget_handshake();
         let ended = None;
-        Ok(Self { connection, peer, limits, rtt, version, ended })
+        Ok(Self { link, peer, limits, rtt, version, ended })
     }
 
     /// What the handshake showed.
@@ -118,7 +147,7 @@ impl Session {
 
     /// The same, and the connection is closed.
     pub(super) fn into_facts(self, target: Target<'_>) -> Option<Facts> {
-        target.stray.fetch_add(self.peer.foreign, Ordering::Relaxed);
+        target.aside.add_stray(self.peer.foreign);
         self.peer.into_facts()
     }
 
@@ -140,7 +169,7 @@ impl Session {
 
     /// Sends a heartbeat request with a payload of its own and waits a short while: a round trip and a little.
     /// Returns its index and what came.
-    pub(super) async fn ask(&mut self, request: Request) -> (usize, Answer) {
+    pub(super) async fn ask(&mut self, request: Request, target: Target<'_>) -> (usize, Answer) {
         let payload = Payload::new(rand::random());
         let index = self.peer.expect(payload);
         let mut out = Vec::with_capacity(5 * 1024);
@@ -150,33 +179,42 @@ impl Session {
                 heartbeat::well_formed(&mut out, version_number(self.version), &payload, &rand::random());
             }
         }
-        let sent = self.connection.send(&out, self.limits.step).await;
+        target.tell(Way::Sent, || match request {
+            Request::Malformed => account::malformed(),
+            Request::WellFormed => account::well_formed(),
+        });
+        let sent = self.link.send(&out, self.limits.step).await;
         drop(out);
         let wait = self.limits.short_wait(self.rtt);
         let came = if sent == Err(Wait::TimedOut) { Answer::Silent } else { self.listen(wait).await };
-        (index, if self.peer.has_echoed(index) { Answer::Echoed } else { came })
+        let answer = if self.peer.has_echoed(index) { Answer::Echoed } else { came };
+        target.tell(Way::Came, || account::answer(answer));
+        (index, answer)
     }
 
     /// Sends an out-of-order handshake record, twice where silence follows: it provokes an alert, which also
     /// flushes what a server holds back.
-    pub(super) async fn poke(&mut self) -> Answer {
+    pub(super) async fn poke(&mut self, target: Target<'_>) -> Answer {
         let mut message = Vec::new();
         hs::encode_server_hello_done(&mut message);
         let mut out = Vec::new();
         record::encode(&mut out, record::HANDSHAKE, version_number(self.version), &message);
         let mut came = Answer::Silent;
+        target.tell(Way::Sent, account::poke);
         for limit in [self.limits.short_wait(self.rtt), self.limits.step] {
-            let _ = self.connection.send(&out, self.limits.step).await;
+            let _ = self.link.send(&out, self.limits.step).await;
             came = self.listen(limit).await;
             if came != Answer::Silent {
                 break;
             }
         }
         // A warning is a word too, where there was no other.
-        match (came, self.peer.warning) {
+        let answer = match (came, self.peer.warning) {
             (Answer::Silent, Some(a)) => Answer::Alert { level: a.level, code: a.code },
             _ => came,
-        }
+        };
+        target.tell(Way::Came, || account::answer(answer));
+        answer
     }
 
     /// Whether the payload with this index came back, however late.
@@ -191,15 +229,14 @@ impl Session {
 
     /// Waits for anything that decides: a heartbeat, an alert, an end.
     async fn listen(&mut self, limit: Duration) -> Answer {
-        let Self { connection, peer, .. } = self;
+        let Self { link, peer, .. } = self;
         let decides = |peer: &Peer| {
             peer.has_echoed_any() || peer.other.is_some() || peer.alert.is_some() || peer.fault.is_some()
         };
         let wait = if decides(peer) {
             Wait::Met
         } else {
-            connection
-                .receive(limit, |bytes| {
+            link.receive(limit, |bytes| {
                     peer.absorb(bytes);
                     decides(peer)
                 })
@@ -224,6 +261,16 @@ impl Session {
     }
 }
 
+/// What a server that speaks something else named itself, where that is known to hold a version.
+fn software(peer: &Peer) -> Vec<Software> {
+    match peer.greeting() {
+        Some(Greeting::Http) => banner::http_server_header(peer.said())
+            .map_or_else(Vec::new, |value| banner::software(banner::Source::HttpServer, value)),
+        Some(Greeting::Ssh) => banner::software(banner::Source::Ssh, peer.said()),
+        _ => Vec::new(),
+    }
+}
+
 fn encoded(hello: Hello<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(640);
     hello.encode(&mut out, &rand::random());
@@ -231,8 +278,9 @@ fn encoded(hello: Hello<'_>) -> Vec<u8> {
 }
 
 /// Why the handshake did not come about: what was said outweighs how it ended.
-fn missed(peer: &Peer, wait: Wait) -> Missed {
+fn missed(peer: &Peer, wait: Wait, upgraded: bool) -> Missed {
     match (peer.fault, peer.alert.or(peer.warning)) {
+        (Some(Fault::NotTls), _) if upgraded => Missed::StillPlain,
         // Half a greeting, and then nothing more: nobody knows what it would have said.
         (Some(Fault::NotTls), _) if !peer.greeting_is_whole() => match wait {
             Wait::TimedOut => Missed::TimedOut,

@@ -386,14 +386,18 @@ async fn a_server_of_tls13_alone_shows_its_certificate() {
 
 #[tokio::test]
 async fn a_look_in_flight_takes_little_memory() {
-    let context = Context {
-        settings: Settings::default(),
-        dialer: crate::probe::dial::Dialer::new(None, crate::probe::limits::Rate::per_second(0)),
-        clock: crate::clock::Clock::System,
-        sweep: crate::model::ids::SweepId(1),
+    let dialer = crate::probe::dial::Dialer::new(None, crate::probe::limits::Rate::per_second(0));
+    let (clock, sweep) = (crate::clock::Clock::System, crate::model::ids::SweepId(1));
+    let context = Context::new(Settings::default(), dialer, clock, sweep);
+    let aside = crate::probe::trace::Aside::default();
+    let target = Target {
+        aside: &aside,
+        address: "127.0.0.1:1".parse().unwrap(),
+        wrap: crate::model::wrap::Wrap::Tls,
+        sni: None,
+        fragile: false,
+        sturdy: false,
     };
-    let stray = std::sync::atomic::AtomicU64::new(0);
-    let target = Target { stray: &stray, address: "127.0.0.1:1".parse().unwrap(), sni: None, fragile: false };
     let look = size_of_val(&tls::look(target, &context));
     let sample = size_of_val(&tls::sample(target, &context));
     assert!(look + sample <= 2500, "{look} and {sample} bytes");

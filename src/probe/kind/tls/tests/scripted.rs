@@ -111,7 +111,7 @@ impl Server {
             Job { service: Arc::new(service(self.address)), address: self.address.ip(), fragile: false };
         change(&mut settings, &mut job);
         let dialer = Dialer::new(None, Rate::per_second(0));
-        let context = Context { settings, dialer, clock: Clock::System, sweep: SweepId(1) };
+        let context = Context::new(settings, dialer, Clock::System, SweepId(1));
         let seen = probe_endpoint(&job, &context).await;
         self.finish().await;
         seen

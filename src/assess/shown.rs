@@ -1,0 +1,97 @@
+//! What is wrong with what a service shows, at its last looks, and the software that it names. Apart from any
+//! disclosure: nothing here moves a verdict or a facet.
+
+use std::collections::BTreeSet;
+
+use super::{facets::View, findings};
+use crate::model::{
+    finding::{Finding, FindingKind},
+    observation::{Certificate, Observation, TlsVersion},
+    policy::Policy,
+    revocation::{Revocation, RevocationStatus},
+    served::Software,
+    service::Service,
+    time::Timestamp,
+};
+
+/// Everything that one observation shows to be wrong; `checks` are what is known of the revocation of its certificates.
+pub fn findings_of(
+    observation: &Observation,
+    service: &Service,
+    checks: &[Revocation],
+    now: Timestamp,
+    policy: &Policy,
+) -> Vec<Finding> {
+    let revoked = |certificate: &Certificate| {
+        checks
+            .iter()
+            .rfind(|c| c.certificate == certificate.sha256 && c.status != RevocationStatus::Unknown)
+            .filter(|c| c.status == RevocationStatus::Revoked)
+    };
+    all_of(observation, service, &revoked, now, policy)
+}
+
+/// The same over the last looks of a service's endpoints.
+pub(super) fn of_service(view: &View<'_, '_>) -> (Vec<Finding>, Vec<Software>) {
+    let Some(service) = view.index.evidence.services.get(view.service) else {
+        return (Vec::new(), Vec::new());
+    };
+    let revoked = |certificate: &Certificate| {
+        let standing = view.index.revocations.of(certificate)?;
+        standing.decided.map(|(check, _)| check).filter(|_| standing.is_revoked())
+    };
+    let mut found: Vec<Finding> = Vec::new();
+    let mut software = BTreeSet::new();
+    for endpoint in view.endpoints().filter(|e| e.last.host.is_none()) {
+        let seen = endpoint.last.seen;
+        for finding in all_of(seen, service, &revoked, view.now, view.index.policy) {
+            if !found.contains(&finding) {
+                found.push(finding);
+            }
+        }
+        software.extend(seen.software.iter().cloned());
+    }
+    found.sort_by_key(|f| (!f.kind.is_outage(), f.kind));
+    (found, software.into_iter().collect())
+}
+
+fn all_of<'c>(
+    observation: &Observation,
+    service: &Service,
+    revoked: &dyn Fn(&Certificate) -> Option<&'c Revocation>,
+    now: Timestamp,
+    policy: &Policy,
+) -> Vec<Finding> {
+    let mut found = findings::findings(observation, service, now, &policy.findings, staple(observation));
+    found.extend(observation.certificates().filter_map(|c| Some(serves_revoked(c, revoked(c)?))));
+    if observation.wrap != service.wrap {
+        found.push(Finding {
+            kind: FindingKind::OtherWrap,
+            detail: format!(
+                "TLS is reached by {} and not by {}, as the row or its port says",
+                observation.wrap, service.wrap
+            ),
+            certificate: None,
+        });
+    }
+    found.sort_by_key(|f| (!f.kind.is_outage(), f.kind));
+    found
+}
+
+/// Whether a staple that can be believed came; absent where none was asked for. Only hellos up to TLS 1.2 ask.
+fn staple(observation: &Observation) -> Option<bool> {
+    let asked = observation.tls.as_ref().is_some_and(|tls| tls.version < TlsVersion::Tls13);
+    let served = observation.served.as_ref().filter(|_| asked)?;
+    Some(served.staple.is_some())
+}
+
+fn serves_revoked(certificate: &Certificate, check: &Revocation) -> Finding {
+    let since = check.revoked_at.map_or(String::new(), |at| format!(" since {}", at.date()));
+    let reason = check.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+    let serial = certificate.serial.as_deref().unwrap_or("without serial");
+    Finding {
+        kind: FindingKind::ServesRevoked,
+        detail: format!("the certificate {serial} that it serves is revoked{since}{reason}"),
+        certificate: Some(certificate.sha256),
+    }
+}

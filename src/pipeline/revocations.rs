@@ -1,0 +1,120 @@
+//! Which certificates are asked about, with which issuer's key, and what comes of it: CRL and OCSP after a sweep, and
+//! OCSP answers that came with a handshake.
+//!
+//! Only certificates of the inventory's own services are asked about, at the URLs that stand in them: those on keys
+//! that were in reach or presumed so, until their revocation was seen twice.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{judged::Judged, runtime};
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::{
+        assessment::KeyExposure,
+        ids::Sha256,
+        observation::Certificate,
+        revocation::{Revocation, RevocationStatus},
+        time::Timestamp,
+    },
+    probe::Looked,
+    revocation::{self, Asked},
+    store::{Reader, Store},
+};
+
+/// What a round of checks came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Certificates asked about.
+    pub asked: usize,
+    /// Of those: revoked.
+    pub revoked: usize,
+    /// Of those: still vouched for.
+    pub good: usize,
+}
+
+impl Round {
+    /// The round in words; none where nothing was asked.
+    pub fn words(&self) -> Option<String> {
+        let unknown = self.asked - self.revoked - self.good;
+        (self.asked > 0).then(|| {
+            format!(
+                "Revocation of {} certificates on keys at risk, by CRL and OCSP: {} revoked, {} still good, {unknown} unknown.",
+                self.asked, self.revoked, self.good
+            )
+        })
+    }
+}
+
+/// Asks about what the incident owes and stores the answers.
+pub fn after_sweep(incident: &Path, judged: &Judged, clock: &Clock) -> Result<Round, Error> {
+    let certificates = owed(judged, clock.now());
+    if certificates.is_empty() {
+        return Ok(Round::default());
+    }
+    let known: Vec<Vec<u8>> =
+        Reader::open(incident)?.issuers()?.iter().filter_map(crate::model::revocation::Issuer::der).collect();
+    let found = runtime::start()?.block_on(check(certificates, &known, clock));
+    Store::open(incident)?.append_revocations(&found)?;
+    let of = |status| found.iter().filter(|r| r.status == status).count();
+    Ok(Round {
+        asked: found.len(),
+        revoked: of(RevocationStatus::Revoked),
+        good: of(RevocationStatus::Good),
+    })
+}
+
+/// Certificates on keys at risk that have not ended, name somebody to ask, and were not seen revoked twice.
+fn owed(judged: &Judged, now: Timestamp) -> Vec<Certificate> {
+    let mut seen_revoked: BTreeMap<Sha256, usize> = BTreeMap::new();
+    for check in &judged.evidence.revocations {
+        let count = seen_revoked.entry(check.certificate).or_default();
+        match check.status {
+            RevocationStatus::Revoked => *count += 1,
+            RevocationStatus::Good => *count = 0,
+            RevocationStatus::Unknown => {}
+        }
+    }
+    let at_risk = judged.assessment.keys.iter().filter(|k| k.exposure != KeyExposure::Clean);
+    let all = at_risk.flat_map(|k| &k.certificates);
+    let mut certificates: BTreeMap<Sha256, &Certificate> = BTreeMap::new();
+    for certificate in all {
+        let ended = certificate.not_after.is_some_and(|end| end < now);
+        let details = certificate.details.as_ref();
+        let named = details.is_some_and(|d| !d.crl.is_empty() || !d.ocsp.is_empty());
+        let settled = seen_revoked.get(&certificate.sha256).is_some_and(|n| *n >= 2);
+        if named && !ended && !settled {
+            certificates.insert(certificate.sha256, certificate);
+        }
+    }
+    certificates.into_values().cloned().collect()
+}
+
+/// Asks about certificates, with the issuers that are `known` as DER. One whose issuer is not among them stays unknown.
+pub async fn check(certificates: Vec<Certificate>, known: &[Vec<u8>], clock: &Clock) -> Vec<Revocation> {
+    let by_digest: BTreeMap<Sha256, &Vec<u8>> = known.iter().map(|der| (Sha256::of(der), der)).collect();
+    let asked = certificates.into_iter().map(|certificate| {
+        // By the key that signed it, as the look found: a name alone would let a stranger speak for an authority.
+        let signer = certificate.details.as_ref().and_then(|d| d.issuer);
+        let issuer = signer.and_then(|digest| by_digest.get(&digest)).map(|der| (*der).clone());
+        Asked { certificate, issuer }
+    });
+    let settings = revocation::Settings { clock: clock.clone(), ..revocation::Settings::default() };
+    revocation::check(asked.collect(), &settings).await
+}
+
+/// Judges the OCSP answer that came with a handshake and notes it in the observation.
+pub fn take_staple(looked: &mut Looked, now: Timestamp) -> Option<Revocation> {
+    let staple = looked.staple.take()?;
+    let certificate = looked.observation.certificate.as_ref()?;
+    let signer = certificate.details.as_ref().and_then(|d| d.issuer)?;
+    let (_, issuer) = looked.issuers.iter().find(|(digest, _)| *digest == signer)?;
+    let found = revocation::judge_staple(certificate, issuer, &staple, now);
+    if found.status == RevocationStatus::Unknown {
+        return None;
+    }
+    if let Some(served) = &mut looked.observation.served {
+        served.staple = Some(found.status);
+    }
+    Some(found)
+}
