@@ -25,7 +25,7 @@ use crate::model::{
 use super::{
     join::HostLook,
     revocations::Revocations,
-    verdict::{Finding, rule},
+    verdict::{Finding, found, rule},
 };
 
 /// A number that stands for "none", where an `Option` would double the size.
@@ -153,7 +153,7 @@ impl<'e> Index<'e> {
             secrets_of: vec![Vec::new(); evidence.services.len()],
             path_of: Vec::with_capacity(evidence.secrets.len()),
             spkis: Vec::new(),
-            revocations: Revocations::new(&evidence.revocations, &evidence.sweeps, last.map(|s| s.0)),
+            revocations: Revocations::default(),
             last_sweep: None,
             ends: BTreeMap::new(),
             unfinished: Vec::new(),
@@ -162,6 +162,16 @@ impl<'e> Index<'e> {
         index.take_observations(&rows, hosts, known);
         index.take_claims(&rows, &secrets, last);
         index.take_secrets(&rows);
+        if !evidence.revocations.is_empty() {
+            // Of every sweep, also those after the last that counts: a check after them is not known yet.
+            let started = evidence.sweeps.iter().map(|s| (s.id.0, s.started_at));
+            let looked = evidence.observations.iter().map(|o| (o.sweep.0, o.at));
+            let mut begun: BTreeMap<u32, Timestamp> = BTreeMap::new();
+            for (sweep, at) in started.chain(looked) {
+                begun.entry(sweep).and_modify(|first| *first = at.min(*first)).or_insert(at);
+            }
+            index.revocations = Revocations::new(&evidence.revocations, &begun, last.map(|s| s.0));
+        }
         let swept = evidence.sweeps.iter().map(|s| s.id).filter(|id| known(*id));
         let looked = index.looks.iter().map(|l| l.seen.sweep);
         index.last_sweep = swept.chain(looked).max();
@@ -181,7 +191,7 @@ impl<'e> Index<'e> {
         let mut found: Vec<(&Observation, Finding, Option<&HostLook>)> =
             (self.evidence.observations.par_iter())
                 .filter(|o| known(o.sweep))
-                .map(|o| (o, rule(o), None))
+                .map(|o| (o, found(o, self.disclosure, rule), None))
                 .collect();
         found.extend(hosts.iter().map(|host| (&host.seen, host.finding, Some(host))));
         let mut keys: HashMap<Spki, u32> = HashMap::new();

@@ -2,14 +2,14 @@
 //!
 //! Not the facet: which certificates a service owes, and what a person's word counts beside this, is said there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::index::Moment;
 use crate::model::{
     ids::Sha256,
     observation::Certificate,
     revocation::{Revocation, RevocationStatus},
-    sweep::Sweep,
+    time::Timestamp,
 };
 
 /// Two checks within so many seconds are one.
@@ -49,12 +49,13 @@ impl Standing<'_> {
 pub(super) struct Revocations<'e>(HashMap<Sha256, Standing<'e>>);
 
 impl<'e> Revocations<'e> {
-    /// Folds the checks up to `last`, which are in the order in which they were recorded.
-    pub(super) fn new(checks: &'e [Revocation], sweeps: &[Sweep], last: Option<u32>) -> Self {
+    /// Folds the checks up to `last`, which are in the order in which they were recorded. `begun`: when each sweep
+    /// began; a check belongs to the last one begun before it.
+    pub(super) fn new(checks: &'e [Revocation], begun: &BTreeMap<u32, Timestamp>, last: Option<u32>) -> Self {
         let mut all: HashMap<Sha256, Standing<'e>> = HashMap::new();
         for check in checks {
-            let begun = sweeps.iter().filter(|s| s.started_at <= check.at).map(|s| s.id.0).max();
-            let moment = Moment { sweep: begun.unwrap_or(0), at: check.at };
+            let sweep = begun.iter().rfind(|(_, at)| **at <= check.at).map(|(sweep, _)| *sweep);
+            let moment = Moment { sweep: sweep.unwrap_or(0), at: check.at };
             if last.is_some_and(|last| moment.sweep > last) {
                 continue;
             }

@@ -125,7 +125,7 @@ impl<'e> Fleet<'_, 'e> {
             justification: said.not_affected().map(|(why, _)| why),
             conflicts: beside::entries(track, said),
             linkage: beside::linkage(&hosts, declared),
-            version: beside::version(&hosts),
+            version: beside::version(&hosts).or_else(|| shown::named(&software)),
             hosts,
             findings,
             software,

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use super::{facets::View, findings};
 use crate::model::{
     finding::{Finding, FindingKind},
+    joined::Graded,
     observation::{Certificate, Observation, TlsVersion},
     policy::Policy,
     revocation::{Revocation, RevocationStatus},
     served::Software,
     service::Service,
     time::Timestamp,
+    verdict::Grade,
 };
 
 /// Everything that one observation shows to be wrong; `checks` are what is known of the revocation of its certificates.
@@ -53,6 +55,17 @@ pub(super) fn of_service(view: &View<'_, '_>) -> (Vec<Finding>, Vec<Software>) {
     }
     found.sort_by_key(|f| (!f.kind.is_outage(), f.kind));
     (found, software.into_iter().collect())
+}
+
+/// Versions out of banners: the weakest evidence there is, where there is no other.
+pub(super) fn named(software: &[Software]) -> Option<Graded<String>> {
+    let versions: Vec<String> =
+        software.iter().filter(|s| s.version.is_some()).map(ToString::to_string).collect();
+    (!versions.is_empty()).then(|| Graded {
+        value: versions.join(", "),
+        grade: Grade::E0,
+        because: "a banner, which proves nothing".to_owned(),
+    })
 }
 
 fn all_of<'c>(

@@ -4,11 +4,13 @@
 //! saw keys K1 and E1 (`K1?`: other keys were not asked for; `K1/2`: its second certificate; keys that
 //! begin with `old` have certificates older than the disclosure); `a says patched ref`; `a waives all
 //! 5h`; `secret x says old-refused ref`; `wait 5h`; `host h@2 1.0.1e 1.0.1g` is a document of host `h`, which has the
-//! second address: what listens on port 443 runs the first version, and the second one lies on disk.
+//! second address: what listens on port 443 runs the first version, and the second one lies on disk; `authority K1 revoked` is a
+//! check of the first certificate on K1 by its CRL (`good`, `unknown`).
 
 mod beside;
 mod keys;
 mod people;
+mod revocations;
 mod states;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -49,6 +51,7 @@ fn tell_on(mut history: History, text: &str) -> History {
             ["host", place, runs, disk @ ..] => {
                 beside::collected(&mut history, place, runs, disk.first().copied());
             }
+            ["authority", key, says] => revocations::checked(&mut history, key, says),
             ["wait", hours] => history.now = history.now.plus_seconds(hours_of(hours)),
             ["secret", id, "says", state, rest @ ..] => {
                 let state = state.parse().expect(step);

@@ -32,6 +32,17 @@ pub(super) fn rule(disclosure: &Disclosure) -> Rule {
     RULES.iter().find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
 }
 
+/// What a rule finds in an observation. Where the network cannot tell and a banner names software that the disclosure is
+/// about, that is said; it is no verdict all the same, since banners name what they like and never a backport.
+pub(super) fn found(observation: &Observation, disclosure: &Disclosure, rule: Rule) -> Finding {
+    let mut finding = rule(observation);
+    let about = |product: &str| disclosure.affected.iter().any(|a| a.package.eq_ignore_ascii_case(product));
+    if finding.reason == Reason::BranchNotAnalysed && observation.software.iter().any(|s| about(&s.product)) {
+        finding.reason = Reason::BannerOnly;
+    }
+    finding
+}
+
 /// What was not reached, was left alone or failed on our side is so whatever the disclosure is.
 fn not_analysed(observation: &Observation) -> Finding {
     let (verdict, reason) = match observation.contact {
@@ -61,7 +72,7 @@ pub(super) fn tried(observation: &Observation) -> u32 {
 /// A single look from the network is grade E2. A disclosure without a rule in this build is
 /// `inconclusive`, `branch-not-analysed`: unknown is never clean.
 pub fn judge(observation: &Observation, disclosure: &Disclosure) -> Judgement {
-    let finding = rule(disclosure)(observation);
+    let finding = found(observation, disclosure, rule(disclosure));
     Judgement {
         disclosure: disclosure.id.clone(),
         verdict: finding.verdict,

@@ -16,7 +16,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    net::{TcpSocket, TcpStream},
+    net::{TcpSocket, TcpStream, UdpSocket},
     time::timeout,
 };
 
@@ -28,6 +28,9 @@ pub const MAX_BYTES: usize = 256 * 1024;
 
 /// A heartbeat answer, or most of a flight of certificates, in one read.
 const READ_LEN: usize = 8 * 1024;
+
+/// The longest datagram that is taken; what is longer is cut.
+const DATAGRAM: usize = 2048;
 
 /// Pauses before another try after a failure of our own.
 const LOCAL_PAUSES: [Duration; 3] =
@@ -65,6 +68,49 @@ impl Dialer {
                 other => return other,
             }
         }
+    }
+
+    /// Sends one datagram, again after each of `waits` without an answer, and returns the first answer that `take` makes
+    /// something of. Each datagram counts against the rate.
+    ///
+    /// # Errors
+    ///
+    /// How the contact ended: `refused` (an ICMP message says so), `no-route`, `probe-timed-out` or `local-error`.
+    pub async fn ask_datagram<T>(
+        &self,
+        target: SocketAddr,
+        question: &[u8],
+        waits: &[Duration],
+        take: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<T, Contact> {
+        let any = if target.is_ipv4() {
+            IpAddr::from(std::net::Ipv4Addr::UNSPECIFIED)
+        } else {
+            IpAddr::from(std::net::Ipv6Addr::UNSPECIFIED)
+        };
+        let from = self.source.filter(|s| s.is_ipv4() == target.is_ipv4()).unwrap_or(any);
+        let of = |error: io::Error| contact_of(&error);
+        let socket = UdpSocket::bind(SocketAddr::new(from, 0)).await.map_err(of)?;
+        socket.connect(target).await.map_err(of)?;
+        let mut space = [0; DATAGRAM];
+        for wait in waits {
+            self.rate.permit().await;
+            socket.send(question).await.map_err(of)?;
+            let hearing = async {
+                loop {
+                    let length = socket.recv(&mut space).await?;
+                    if let Some(found) = take(space.get(..length).unwrap_or_default()) {
+                        return Ok::<T, io::Error>(found);
+                    }
+                }
+            };
+            match timeout(*wait, hearing).await {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(error)) => return Err(of(error)),
+                Err(_elapsed) => {}
+            }
+        }
+        Err(Contact::ProbeTimedOut)
     }
 
     async fn connect(&self, target: SocketAddr, limit: Duration) -> Result<Connection, Contact> {

@@ -224,7 +224,7 @@ impl<'a> Plan<'a> {
                 .to_owned(),
         );
         line.tool_checks = Some(
-            "Whether every endpoint has left the key, and when a certificate expires. Neither CRL nor OCSP: the revocation is yours to record."
+            "Whether every endpoint has left the key, when a certificate expires, and what CRL and OCSP say of it, at each sweep. Where a certificate names neither, the revocation is yours to record."
                 .to_owned(),
         );
         let attest = attest_facet(&self.fleet.which(&self.rows), FacetKind::Revoked.as_str());
@@ -250,7 +250,7 @@ impl<'a> Plan<'a> {
             if !settled(line.state) && claim.grade() < minimum {
                 line.attest = None;
                 line.steps = vec![format!(
-                    "It is recorded as done, at grade {}, and the policy wants {minimum}, which only a CRL or OCSP could give; this release reads neither. Wait until they have expired, or write into allclear.toml that the record is enough: `revoked = \"E1\"` under `[policy.minimum_grades]`.",
+                    "It is recorded as done, at grade {}, and the policy wants {minimum}, which a CRL or an OCSP answer gives: sweep again once the authority shows it, without --offline. Or wait until they have expired, or write into allclear.toml that the record is enough: `revoked = \"E1\"` under `[policy.minimum_grades]`.",
                     claim.grade()
                 )];
             }

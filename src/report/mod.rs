@@ -22,6 +22,7 @@ mod lists;
 pub mod meta;
 mod owners;
 mod sections;
+mod shown;
 pub mod probe;
 pub mod split;
 pub mod status;

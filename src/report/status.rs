@@ -11,7 +11,9 @@ use crate::model::{
     assessment::Coverage,
     disclosure::DisclosureId,
     facet::{Facet, FacetValue, Facets, Regression, State},
+    finding::Finding,
     ids::{RowId, Spki, SweepId},
+    served::Software,
     service::TlsStack,
     time::Timestamp,
     verdict::{Grade, Reason, Verdict},
@@ -22,7 +24,7 @@ use super::{
     joined::{self, ConflictBody, GradedBody, HostBody},
     json,
     lists::{self, Lists, Remarks},
-    owners, sections,
+    owners, sections, shown,
     style::{Ink, Screen},
     tally::{self, Standing, Tally},
 };
@@ -48,6 +50,7 @@ fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
 
     let mut tail = vec![String::new()];
     tail.extend(owners::table(&tally, screen, 5));
+    tail.extend(shown::section(&tally, screen, 3));
     tail.extend(sections::overdue(&tally, screen));
     tail.extend(sections::foreign_bytes(view, screen));
     tail.extend(sections::next(view, &tally, screen));
@@ -166,6 +169,12 @@ struct ServiceBody<'a> {
     linkage: Option<GradedBody<'a, TlsStack>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<GradedBody<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    old_certificates: Vec<shown::OldBody<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [Finding],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    software: &'a [Software],
     conflicts: Vec<ConflictBody<'a>>,
     hosts: Vec<HostBody<'a>>,
 }
@@ -191,6 +200,9 @@ impl<'a> ServiceBody<'a> {
             regressions: &entry.regressions,
             linkage: joined::linkage(entry),
             version: joined::version(entry),
+            old_certificates: shown::old(&row),
+            findings: &entry.findings,
+            software: &entry.software,
             conflicts: joined::conflicts(entry),
             hosts: joined::hosts(entry),
         }

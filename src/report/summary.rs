@@ -8,7 +8,7 @@ use crate::model::facet::State;
 use super::{
     View,
     lists::{self, Lists, Remarks},
-    owners, sections,
+    owners, sections, shown,
     style::{Ink, Screen},
     tally::Tally,
 };
@@ -17,6 +17,7 @@ const VULNERABLE_LINES: usize = 30;
 const UNKNOWN_LINES: usize = 60;
 const STATE_LINES: usize = 40;
 const OWNER_LINES: usize = 12;
+const FINDING_LINES: usize = 10;
 /// Services named for each state whose services are not in the lists above, or not for what they owe.
 const NAMED_BY_STATE: usize = 8;
 
@@ -49,6 +50,11 @@ pub fn write(view: &View<'_>, screen: &Screen, out: &mut dyn Write) -> io::Resul
             lines.push(screen.style.paint(Ink::Bold, title).to_string());
             lines.extend(writer.groups(&lists::by_reason(rows, ink), budget));
         }
+    }
+    let shown = shown::section(&tally, screen, FINDING_LINES);
+    if !shown.is_empty() {
+        lines.push(String::new());
+        lines.extend(shown);
     }
     lines.push(String::new());
     lines.push(screen.style.paint(Ink::Bold, "BY STATE").to_string());

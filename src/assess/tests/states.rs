@@ -71,10 +71,9 @@ fn stale_secrets_and_the_confirmed_end() {
 
 #[test]
 fn a_minimum_that_no_word_can_meet_is_named() {
-    // Where the policy wants revocation seen, a person's word (E1) is not enough.
-    let mut policy = Policy::default();
-    policy.minimum_grades.revoked = Grade::E2;
-    let assessment = tell(REPAIRED).assess(&policy);
+    // Where an authority can be asked, a person's word (E1) is not enough.
+    let history = revocations::checkable(tell(REPAIRED));
+    let assessment = history.assess(&Policy::default());
     let service = of(&assessment, "a");
     assert_eq!(service.state, State::AwaitingVerification);
     assert!(service.next_action.contains("revoked") && service.next_action.contains("E2"), "{service:#?}");

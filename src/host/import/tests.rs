@@ -249,8 +249,8 @@ fn tool(command: &str) -> Option<Vec<u8>> {
 fn this_machines_packages_are_read_whole() {
     let mut seen: Vec<BTreeSet<(String, String)>> = Vec::new();
     for command in [
-        "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\t${Version}\\n' | sed -n 's/^ii *//p'",
-        "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version} ${Architecture} ${source:Package}\\n' | sed -n 's/^ii *//p'",
+        "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\t${Version}\\n' | sed -n 's/^i[iFUWt] *//p'",
+        "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version} ${Architecture} ${source:Package}\\n' | sed -n 's/^i[iFUWt] *//p'",
         "COLUMNS=300 dpkg -l | grep -v '^rc'",
     ] {
         let Some(text) = tool(command) else { continue };

@@ -16,9 +16,10 @@ use crate::model::{
     wrap::{Transport, Wrap},
 };
 
+mod stun;
 mod tls;
 /// Every probe.
-pub const KINDS: &[Kind] = &[tls::KIND];
+pub const KINDS: &[Kind] = &[stun::KIND, tls::KIND];
 
 /// One probe.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +139,7 @@ mod tests {
             assert!(n <= 1, "{wrap} has {n} probes");
         }
         assert_eq!(find(Wrap::Tls, Transport::Tcp).map(|k| k.name), Some("tls"));
+        assert_eq!(find(Wrap::Turn, Transport::Udp).map(|k| k.name), Some("stun"));
         assert!(find(Wrap::Tls, Transport::Udp).is_none());
     }
 }

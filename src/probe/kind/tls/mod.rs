@@ -212,7 +212,7 @@ async fn open_tls13(
     schemes: Schemes,
     limits: Timeouts,
 ) -> Result<Shown, Missed> {
-    let mut link = Link::open(target, context, limits).await.map_err(Missed::from)?;
+    let mut link = Box::pin(Link::open(target, context, limits)).await.map_err(Missed::from)?;
     target.tell(trace::Way::Sent, || "ClientHello, TLS 1.3 alone, for a whole handshake".to_owned());
     let shaking = tls13::handshake(&mut link, target.sni, target.address.ip(), schemes, limits);
     let shaken = Box::pin(shaking).await.map_err(|failure| match failure {

@@ -96,7 +96,7 @@ impl Session {
         hello: Hello<'_>,
         limits: Timeouts,
     ) -> Result<Self, Missed> {
-        let mut link = Link::open(target, context, limits).await.map_err(Missed::from)?;
+        let mut link = Box::pin(Link::open(target, context, limits)).await.map_err(Missed::from)?;
         let mut peer = Peer::new(hello.version);
         let started = Instant::now();
         // What went wrong while sending shows in what is received.

@@ -159,7 +159,7 @@ async fn a_tarpit_is_given_two_tries() {
 async fn what_is_not_tls_is_named_where_it_can_be() {
     type Row = (bool, &'static [&'static [u8]], Option<&'static str>);
     let table: &[Row] = &[
-        (true, &[b"220 mail.example.test ESMTP\r\n"], Some("greeting of smtp")),
+        (true, &[b"INFO {\"server_id\":\"N\"}\r\n"], Some("greeting of nats")),
         (true, &[b"SSH-", b"2.0-OpenSSH_9.2\r\n"], Some("greeting of ssh")),
         (false, &[b"HTTP/1.1 400 Bad Request\r\n\r\n"], Some("greeting of http")),
         (false, &[b"\x00\x01\x02\x03\x04\x05\x06\x07\x00\x01\x02\x03\x04\x05\x06\x07"], None),
@@ -185,14 +185,14 @@ async fn what_is_not_tls_is_named_where_it_can_be() {
 #[tokio::test]
 async fn a_greeting_that_comes_slowly_is_waited_for() {
     let server = Server::start(|_, mut talk| async {
-        talk.raw(b"2").await;
+        talk.raw(b"I").await;
         tokio::time::sleep(Duration::from_millis(150)).await;
-        talk.raw(b"20 mail ESMTP Postfix\r\n").await;
+        talk.raw(b"NFO {}\r\n").await;
         talk
     })
     .await;
     let seen = server.probe(|_, _| ()).await;
-    assert_eq!((seen.contact, seen.detail.as_deref()), (Contact::NotTls, Some("greeting of smtp")));
+    assert_eq!((seen.contact, seen.detail.as_deref()), (Contact::NotTls, Some("greeting of nats")));
 }
 
 #[tokio::test]
@@ -400,5 +400,5 @@ async fn a_look_in_flight_takes_little_memory() {
     };
     let look = size_of_val(&tls::look(target, &context));
     let sample = size_of_val(&tls::sample(target, &context));
-    assert!(look + sample <= 2500, "{look} and {sample} bytes");
+    assert!(look + sample <= 3500, "{look} and {sample} bytes");
 }
