@@ -10,9 +10,9 @@
 #   openssl-1.0.2q/*.so*    OpenSSL with heartbeats and the fix, for tests/peers/openssl102_server.py
 #   sslyze/bin/sslyze       another scanner
 #   exim4/usr/sbin/exim4    a mail server, unpacked: as a package it conflicts with postfix
+#   inn2/usr/lib/news/...   a news server, unpacked: as a package it wants a machine with a domain
 #   subjects/               wheels, npm packages and Debian packages that hold or use TLS libraries
-# Debian's packages are installed as packages (root only); no daemon is started, and the mail servers and the
-# directory are left unconfigured: the tests bring configurations of their own. Versions on npm and
+# Debian's packages are installed as packages (root only); no daemon is started. Versions on npm and
 # PyPI are pinned, and what is unpacked and run is held to its SHA-256. Debian's version is the one of
 # the day: an older one vanishes from the mirrors.
 set -euo pipefail
@@ -49,7 +49,6 @@ DEBIAN=(
   "ejabberdctl ejabberd"
   "/usr/lib/postgresql/*/bin/initdb postgresql"
   "mariadbd mariadb-server"
-  "/usr/lib/news/bin/nnrpd inn2"
   "inspircd inspircd"
   "turnserver coturn"
   "testssl testssl.sh"
@@ -195,25 +194,27 @@ install_openssl102() {
   rm -rf "$target" && mv "$WORK/wheel/psycopg2/.libs" "$target"
 }
 
-exim4_runs() {
-  local exim=$PEERS/exim4/usr/sbin/exim4 libraries=$PEERS/exim4/usr/lib/x86_64-linux-gnu
-  [[ -x $exim ]] && ! LD_LIBRARY_PATH=$libraries ldd "$exim" | grep -q 'not found'
+# A server that is unpacked and not installed, with those of its libraries that are not installed here.
+libraries_of() { printf '%s:%s:%s' "$1/usr/lib/x86_64-linux-gnu" "$1/usr/lib/news" "$1/lib/x86_64-linux-gnu"; }
+unpacked_runs() { # FOLDER PROGRAM
+  local root=$PEERS/$1
+  [[ -x $root/$2 ]] && ! LD_LIBRARY_PATH=$(libraries_of "$root") ldd "$root/$2" | grep -q 'not found'
 }
 
-# Exim with those of its libraries that are not installed here.
-install_exim4() {
-  local package packages=(exim4-daemon-light exim4-base)
-  if exim4_runs; then return; fi
-  if [[ -z $(apt-cache policy exim4-daemon-light 2>/dev/null) ]]; then apt-get update -qq; fi
+install_unpacked() { # FOLDER PROGRAM PACKAGE...
+  local folder=$1 program=$2 package packages=("${@:3}")
+  if unpacked_runs "$folder" "$program"; then return; fi
+  if [[ -z $(apt-cache policy "$3" 2>/dev/null) ]]; then apt-get update -qq; fi
   while read -r package; do
     dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || packages+=("$package")
-  done < <(apt-cache depends exim4-daemon-light | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')
+  done < <(apt-cache depends "$3" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')
   say "fetching ${packages[*]} (Debian)"
-  mkdir -p "$WORK/exim4"
-  (cd "$WORK/exim4" && apt-get download -qq "${packages[@]}" 2>/dev/null)
-  rm -rf "$PEERS/exim4.part"
-  for package in "$WORK"/exim4/*.deb; do dpkg -x "$package" "$PEERS/exim4.part"; done
-  rm -rf "$PEERS/exim4" && mv "$PEERS/exim4.part" "$PEERS/exim4"
+  mkdir -p "$WORK/$folder"
+  (cd "$WORK/$folder" && apt-get download -qq "${packages[@]}" 2>/dev/null)
+  rm -rf "$PEERS/$folder.part"
+  for package in "$WORK/$folder"/*.deb; do dpkg -x "$package" "$PEERS/$folder.part"; done
+  chmod -R u-s,g-s "$PEERS/$folder.part" # nothing here is to run as somebody else by itself
+  rm -rf "${PEERS:?}/$folder" && mv "$PEERS/$folder.part" "$PEERS/$folder"
 }
 
 # One file of a registry into the subjects, checked, unless it is there.
@@ -318,7 +319,8 @@ check() {
   [[ -x $PEERS/node-$NODE_0_10_0/bin/node ]] || { say "missing: node 0.10.0, a really vulnerable server"; missing=1; }
   [[ -x $PEERS/node-$NODE_0_10_2/bin/node ]] || { say "missing: node 0.10.2, the same without heartbeats"; missing=1; }
   compgen -G "$PEERS/openssl-1.0.2q/libssl-*" >/dev/null || { say "missing: OpenSSL 1.0.2q, a fixed server with heartbeats"; missing=1; }
-  exim4_runs || { say "missing: exim4, a mail server"; missing=1; }
+  unpacked_runs exim4 usr/sbin/exim4 || { say "missing: exim4, a mail server"; missing=1; }
+  unpacked_runs inn2 usr/lib/news/bin/nnrpd || { say "missing: inn2, a news server"; missing=1; }
   have python3 || { say "missing: python3"; missing=1; }
   [[ -x $PEERS/sslyze/bin/sslyze ]] || { say "missing: sslyze"; missing=1; }
   [[ -e $PEERS/subjects/pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl && -d $PEERS/subjects/bind9-libs ]] ||
@@ -341,7 +343,8 @@ case ${1:-} in
     install_node "$NODE_0_10_2"
     install_sslyze
     install_openssl102
-    install_exim4
+    install_unpacked exim4 usr/sbin/exim4 exim4-daemon-light exim4-base
+    install_unpacked inn2 usr/lib/news/bin/nnrpd inn2 inn2-inews # which has a library of its
     install_subjects
     check
     ;;

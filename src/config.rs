@@ -96,8 +96,8 @@ fn parse(path: &Path, text: &str) -> Result<Config, Error> {
             message,
         }
     };
-    let config: Config =
-        toml::from_str(text).map_err(|e| bad(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
+    let config: Config = toml::from_str(text)
+        .map_err(|e| bad(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
     // The tables stand in the order of the file.
     let places = text.match_indices("[[fragile]]").map(|(at, _)| at).chain(std::iter::repeat(0));
     for (signature, at) in config.fragile.iter().zip(places) {
@@ -128,7 +128,10 @@ mod tests {
             ("[policy]\npresumed = \"all\"\n", "allclear.toml:2:1: unknown field `presumed`"),
             ("[policy]\npresume = \"some\"\n", "allclear.toml:2:11: `some` is not a known presumption"),
             ("[policy\n", "allclear.toml:1:8: "),
-            ("[limits]\n\n[[fragile]]\nname = \"x\"\n", "allclear.toml:3:1: the signature `x` has no pattern"),
+            (
+                "[limits]\n\n[[fragile]]\nname = \"x\"\n",
+                "allclear.toml:3:1: the signature `x` has no pattern",
+            ),
         ];
         for (text, expected) in table {
             let error = parse(Path::new("allclear.toml"), text).unwrap_err().to_string();

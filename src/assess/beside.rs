@@ -65,7 +65,13 @@ pub(super) fn installed(track: &Track<'_>, said: &Standing<'_>) -> Option<Mark> 
     let since = done?.into_iter().max()?;
     let agrees = at.keys().all(|a| track.network_at(*a).is_some_and(|l| l.finding.verdict.is_clean()));
     let grade = if agrees { Grade::E4 } else { Grade::E3 };
-    Some(Mark { value: FacetValue::Done, grade: Some(grade), at: Some(since), until: None, uncheckable: false })
+    Some(Mark {
+        value: FacetValue::Done,
+        grade: Some(grade),
+        at: Some(since),
+        until: None,
+        uncheckable: false,
+    })
 }
 
 /// How well it is known that nothing bad runs any more: E4 where network and host agree at every address, E3 by hosts

@@ -29,7 +29,7 @@ const MAX_TEXT: usize = 80;
 
 /// Everything that is wrong at one endpoint, outages first, then by kind, then as served. `staple`: whether an OCSP
 /// answer came with the leaf that can be believed; None where nobody asked for one.
-pub fn findings(
+pub(super) fn findings(
     observation: &Observation,
     service: &Service,
     now: Timestamp,

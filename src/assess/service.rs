@@ -224,12 +224,12 @@ fn old_certificates(view: &View<'_, '_>, marks: &Marks) -> Vec<OldCertificate> {
         .map(|certificate| {
             let standing = view.index.revocations.of(certificate);
             OldCertificate {
-            certificate: certificate.clone(),
-            expired: certificate.not_after.is_some_and(|end| end < view.now),
-            revoked: standing.is_some_and(|s| s.is_revoked())
-                || (attested && !word.zip(standing).is_some_and(|((_, said), s)| s.vouched_after(said))),
-            check: standing.map(|s| s.decided.map_or(s.last, |(check, _)| check).clone()),
-        }
+                certificate: certificate.clone(),
+                expired: certificate.not_after.is_some_and(|end| end < view.now),
+                revoked: standing.is_some_and(|s| s.is_revoked())
+                    || (attested && !word.zip(standing).is_some_and(|((_, said), s)| s.vouched_after(said))),
+                check: standing.map(|s| s.decided.map_or(s.last, |(check, _)| check).clone()),
+            }
         })
         .collect()
 }

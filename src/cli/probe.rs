@@ -15,6 +15,7 @@ use crate::{
     pipeline::{
         settings::{Depth, Settings},
         single::{self, Question},
+        sweep::trust_notice,
     },
     report,
 };
@@ -118,6 +119,9 @@ impl ProbeArgs {
             (settings.wrap, settings.find_wrap) = (choice.0, choice.0.is_none());
         }
         self.trust.apply(&mut settings)?;
+        if let Some(notice) = trust_notice(&settings) {
+            console.warn(&notice);
+        }
         let question = Question {
             target: &self.target,
             sni: self.sni.as_deref(),
@@ -156,7 +160,15 @@ mod tests {
 
     #[test]
     fn times_to_warn_within_are_days_or_hours() {
-        let table = [("15d", Some(360)), ("36h", Some(36)), ("7", Some(168)), ("0d", Some(0)), ("x", None), ("99999999d", None), ("-1d", None)];
+        let table = [
+            ("15d", Some(360)),
+            ("36h", Some(36)),
+            ("7", Some(168)),
+            ("0d", Some(0)),
+            ("x", None),
+            ("99999999d", None),
+            ("-1d", None),
+        ];
         for (text, hours) in table {
             assert_eq!(parse_days(text).ok(), hours, "{text}");
         }

@@ -13,11 +13,11 @@ use crate::{
     model::{facet::State, loading::Loaded, policy::Presume, text::printable},
     pipeline::{
         judged::{self, Choice},
-        revocations,
         plan::{self, Fate, Planned},
+        revocations,
         session::Session,
         settings::{Depth, Resolve, Settings},
-        sweep::{Outcome, Sinks},
+        sweep::{Outcome, Sinks, trust_notice},
     },
     report,
 };
@@ -172,6 +172,9 @@ impl SweepArgs {
             settings.probe_timeout,
             settings.depth
         ));
+        if let Some(notice) = trust_notice(&settings) {
+            console.warn(&notice);
+        }
         let session = self.session(globals, loaded.as_ref(), settings, console)?;
         drop(loaded); // from here on the incident file holds it
         let services = session.prepared().services;
@@ -262,7 +265,7 @@ impl SweepArgs {
         let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy };
         let mut judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
         if !outcome.offline {
-            let round = revocations::after_sweep(&globals.incident, &judged, &Clock::System)?;
+            let round = revocations::after_sweep(&globals.incident, &judged, None, &Clock::System);
             if let Some(words) = round.words() {
                 console.note(&words);
                 judged = judged::load(&globals.incident, &choice, Clock::System.now())?;

@@ -33,7 +33,7 @@ use tokio::{
 pub use self::{
     calibration::Calibration,
     face::{Behaviour, Ending, Face, Framing, Reaction, SniRule},
-    identity::{AUTHORITY, Identity},
+    identity::{AUTHORITY, Identity, authority_pem},
     wire_log::{Content, Received},
 };
 use self::{connection::Connection, wire_log::Log};

@@ -55,7 +55,6 @@ impl FindingKind {
             Self::Expired
                 | Self::NotYetValid
                 | Self::NameMismatch
-                | Self::ChainIncomplete
                 | Self::ChainBroken
                 | Self::ServesRevoked
                 | Self::ExpectationFailed
@@ -86,5 +85,13 @@ pub struct FindingRules {
 impl Default for FindingRules {
     fn default() -> Self {
         Self { expiry_warn_hours: 360 }
+    }
+}
+
+impl FindingRules {
+    /// The time to warn within, in days where they are whole.
+    pub fn warn_in_words(&self) -> String {
+        let hours = self.expiry_warn_hours;
+        if hours % 24 == 0 { format!("{} days", hours / 24) } else { format!("{hours} h") }
     }
 }

@@ -126,14 +126,14 @@ impl Policy {
         format!(
             "presumption {}; minimum grades {}; confirming sweep {} h after everything is done; stale after {} days; \
              {} unreachable sweeps prove a decommissioning; rotation that is left to policy is {}owed; \
-             certificates that end within {} h are told",
+             certificates are told {} before they end",
             self.presume,
             grades.join(", "),
             self.confirm_after_hours,
             self.stale_after_days,
             self.decommission_sweeps,
             if self.rotate_by_policy { "" } else { "not " },
-            self.findings.expiry_warn_hours
+            self.findings.warn_in_words()
         )
     }
 }

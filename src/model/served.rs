@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ids::Sha256, observation::Certificate, revocation::RevocationStatus, time::Timestamp, vocabulary};
+use super::{
+    ids::Sha256, observation::Certificate, revocation::RevocationStatus, time::Timestamp, vocabulary,
+};
 
 /// More about a certificate than its identity. Everything textual in it is hostile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

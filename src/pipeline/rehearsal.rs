@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    drill::fleet::Fleet,
+    drill::{fleet::Fleet, peer},
     error::{Error, Exit},
     model::{
         claim::Statement,
@@ -326,6 +326,8 @@ impl Drill<'_> {
             probe_timeout: Duration::from_millis(400),
             policy: self.policy.clone(),
             vantage: "drill".into(),
+            offline: true,
+            trust: peer::authority_pem().map(|pem| ("the drill's".to_owned(), pem)),
             ..Settings::default()
         };
         let session =

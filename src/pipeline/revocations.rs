@@ -4,7 +4,10 @@
 //! Only certificates of the inventory's own services are asked about, at the URLs that stand in them: those on keys
 //! that were in reach or presumed so, until their revocation was seen twice.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::Path,
+};
 
 use super::{judged::Judged, runtime};
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
     error::Error,
     model::{
         assessment::KeyExposure,
-        ids::Sha256,
+        ids::{RowId, Sha256},
         observation::Certificate,
         revocation::{Revocation, RevocationStatus},
         time::Timestamp,
@@ -23,7 +26,7 @@ use crate::{
 };
 
 /// What a round of checks came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Round {
     /// Certificates asked about.
     pub asked: usize,
@@ -31,11 +34,16 @@ pub struct Round {
     pub revoked: usize,
     /// Of those: still vouched for.
     pub good: usize,
+    /// Why nothing was asked or recorded, where that is a fault. The sweep before it stands all the same.
+    pub failed: Option<String>,
 }
 
 impl Round {
     /// The round in words; none where nothing was asked.
     pub fn words(&self) -> Option<String> {
+        if let Some(why) = &self.failed {
+            return Some(format!("The revocation of old certificates could not be asked or recorded: {why}"));
+        }
         let unknown = self.asked - self.revoked - self.good;
         (self.asked > 0).then(|| {
             format!(
@@ -46,9 +54,19 @@ impl Round {
     }
 }
 
-/// Asks about what the incident owes and stores the answers.
-pub fn after_sweep(incident: &Path, judged: &Judged, clock: &Clock) -> Result<Round, Error> {
-    let certificates = owed(judged, clock.now());
+/// Asks about what the incident owes, or what these services of it owe, and stores the answers.
+pub fn after_sweep(incident: &Path, judged: &Judged, rows: Option<&[RowId]>, clock: &Clock) -> Round {
+    ask_and_store(incident, judged, rows, clock)
+        .unwrap_or_else(|why| Round { failed: Some(why.to_string()), ..Round::default() })
+}
+
+fn ask_and_store(
+    incident: &Path,
+    judged: &Judged,
+    rows: Option<&[RowId]>,
+    clock: &Clock,
+) -> Result<Round, Error> {
+    let certificates = owed(judged, rows, clock.now());
     if certificates.is_empty() {
         return Ok(Round::default());
     }
@@ -61,11 +79,12 @@ pub fn after_sweep(incident: &Path, judged: &Judged, clock: &Clock) -> Result<Ro
         asked: found.len(),
         revoked: of(RevocationStatus::Revoked),
         good: of(RevocationStatus::Good),
+        failed: None,
     })
 }
 
 /// Certificates on keys at risk that have not ended, name somebody to ask, and were not seen revoked twice.
-fn owed(judged: &Judged, now: Timestamp) -> Vec<Certificate> {
+fn owed(judged: &Judged, rows: Option<&[RowId]>, now: Timestamp) -> Vec<Certificate> {
     let mut seen_revoked: BTreeMap<Sha256, usize> = BTreeMap::new();
     for check in &judged.evidence.revocations {
         let count = seen_revoked.entry(check.certificate).or_default();
@@ -77,6 +96,12 @@ fn owed(judged: &Judged, now: Timestamp) -> Vec<Certificate> {
     }
     let at_risk = judged.assessment.keys.iter().filter(|k| k.exposure != KeyExposure::Clean);
     let all = at_risk.flat_map(|k| &k.certificates);
+    let these: Option<BTreeSet<Sha256>> = rows.map(|rows| {
+        let asked: HashSet<&RowId> = rows.iter().collect();
+        let services = judged.assessment.services.iter().filter(|s| asked.contains(&s.row_id));
+        services.flat_map(|s| &s.old_certificates).map(|old| old.certificate.sha256).collect()
+    });
+    let all = all.filter(|c| these.as_ref().is_none_or(|these| these.contains(&c.sha256)));
     let mut certificates: BTreeMap<Sha256, &Certificate> = BTreeMap::new();
     for certificate in all {
         let ended = certificate.not_after.is_some_and(|end| end < now);

@@ -54,11 +54,7 @@ pub struct Answer {
 }
 
 /// Asks every address of the target, one after the other.
-pub fn ask(
-    question: &Question<'_>,
-    incident: &std::path::Path,
-    clock: &Clock,
-) -> Result<Vec<Answer>, Error> {
+pub fn ask(question: &Question<'_>, incident: &std::path::Path, clock: &Clock) -> Result<Vec<Answer>, Error> {
     let service = Arc::new(service(question)?);
     let catalogue = catalogue::of(incident)?;
     let disclosures: Vec<Arc<Disclosure>> = if question.disclosures.is_empty() {
@@ -114,7 +110,8 @@ fn service(question: &Question<'_>) -> Result<Service, Error> {
         allow_huge: false,
         wrap: question.settings.wrap,
     };
-    let loaded = source::load(&[input], &[], &options)?;
+    let loaded =
+        source::load(&[input], &[], &options).map_err(|why| Error::Usage(format!("the target: {why}")))?;
     if let Some(bad) = loaded.bad.first() {
         return Err(Error::Usage(format!("the target: {}", bad.message)));
     }

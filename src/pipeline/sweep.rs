@@ -189,7 +189,12 @@ impl Work {
         }
         Ok(ended)
     }
+}
 
+/// What a user should know before a sweep begins: without a trust store chains are not checked.
+pub fn trust_notice(settings: &Settings) -> Option<String> {
+    let why = settings.trust.is_none().then(TrustStore::system)?.err()?;
+    Some(format!("chains of certificates are not checked: {why}; name a file of roots with --trust"))
 }
 
 /// What the probes of a sweep share, by its settings.
@@ -203,7 +208,8 @@ pub(super) fn context(s: &Settings, clock: &Clock, sweep: SweepId) -> Result<Con
     };
     let trust = match &s.trust {
         Some((name, text)) => {
-            let store = TrustStore::from_pem(name, text.as_bytes()).map_err(|e| Error::Input(e.to_string()))?;
+            let store =
+                TrustStore::from_pem(name, text.as_bytes()).map_err(|e| Error::Input(e.to_string()))?;
             Some(store)
         }
         // Without one, chains are not checked, and every look says so.

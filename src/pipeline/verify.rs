@@ -84,7 +84,7 @@ pub fn verify<'s>(
         interrupted = first.interrupted;
         let after = judged::load(incident, question.choice, clock.now())?;
         if !settings.offline && !interrupted {
-            revoked = revocations::after_sweep(incident, &after, clock)?;
+            revoked = revocations::after_sweep(incident, &after, Some(&rows), clock);
         }
         let by_row = after.by_row();
         let lacking = |s: &&Service| by_row.get(&s.row_id).is_some_and(|a| lacks_a_second_look(&after, a));

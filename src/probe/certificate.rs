@@ -4,7 +4,7 @@
 //! (RFC 5280, 4.1) and are there even where a name or a date in the certificate makes no sense. Names and
 //! dates come from x509-parser.
 
-pub(in crate::probe) mod der;
+pub(super) mod der;
 mod details;
 mod name;
 

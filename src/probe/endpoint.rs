@@ -15,8 +15,8 @@ use super::{
     trace::Aside,
 };
 use crate::model::{
-    ids::Sha256,
     expect,
+    ids::Sha256,
     observation::{Attempt, Contact, Observation, Skip},
     served::Expectation,
     service::Service,
@@ -102,7 +102,8 @@ async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation
 
 /// What users must still get, as the inventory says it. Nothing where it says nothing, and for a quick look.
 async fn as_users(service: &Service, target: Target<'_>, context: &Context) -> Vec<Expectation> {
-    let Some(text) = service.declared.expect.as_deref().filter(|_| context.settings.depth > Depth::Quick) else {
+    let Some(text) = service.declared.expect.as_deref().filter(|_| context.settings.depth > Depth::Quick)
+    else {
         return Vec::new();
     };
     match expect::parse(text) {

@@ -90,6 +90,11 @@ impl Link {
                 target.aside.add_software(banner::software(source, dialogue.banner()));
             }
             if let Err(unlinked) = talked {
+                if target.sni.is_none() && matches!(target.wrap, Wrap::XmppClient | Wrap::XmppServer) {
+                    target.tell(Way::Note, || {
+                        "XMPP servers answer for a domain alone: give the row a name".to_owned()
+                    });
+                }
                 target.tell(Way::Note, || format!("no TLS here: {}", words(unlinked)));
                 return Err(unlinked);
             }

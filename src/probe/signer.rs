@@ -30,7 +30,8 @@ mod tests {
     fn the_key_decides_and_not_the_name() {
         let (right, namesake) = (authority("One"), authority("One"));
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["a.test".to_owned()]).unwrap().signed_by(&key, &right).unwrap();
+        let leaf =
+            CertificateParams::new(vec!["a.test".to_owned()]).unwrap().signed_by(&key, &right).unwrap();
         assert!(is_signed_by(leaf.der(), right.der()));
         assert!(!is_signed_by(leaf.der(), namesake.der()));
         assert!(!is_signed_by(leaf.der(), leaf.der()));

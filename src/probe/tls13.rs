@@ -99,11 +99,7 @@ fn shown(client: &ClientConnection) -> Result<Shown, Failure> {
     Ok(Shown { suite: suite.suite().into(), chain: chain.iter().map(|c| c.to_vec()).collect() })
 }
 
-async fn flush(
-    client: &mut ClientConnection,
-    link: &mut Link,
-    limits: Timeouts,
-) -> Result<(), Failure> {
+async fn flush(client: &mut ClientConnection, link: &mut Link, limits: Timeouts) -> Result<(), Failure> {
     let mut out = Vec::new();
     while client.wants_write() {
         client.write_tls(&mut out).map_err(|_| Failure::Protocol)?;

@@ -107,6 +107,8 @@ impl Aside {
 
     /// Certificates behind leaves, by digest.
     pub fn take_issuers(&self) -> Vec<(Sha256, Vec<u8>)> {
-        std::mem::take(&mut *self.issuers.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        std::mem::take(&mut *self.issuers.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .collect()
     }
 }

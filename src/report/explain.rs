@@ -81,7 +81,9 @@ pub const fn because(reason: Reason) -> &'static str {
         Reason::RateLimited => {
             "The service asked to come again later, was waited for once, and asked again. Try later, or from an address that it knows"
         }
-        Reason::HandshakeFailed => "No handshake up to ServerHelloDone came about, so no question could be asked",
+        Reason::HandshakeFailed => {
+            "No handshake up to ServerHelloDone came about, so no question could be asked"
+        }
         Reason::ProbeTimedOut => {
             "The connection stood and then nothing came within the limit, twice. Silence is never taken for clean"
         }

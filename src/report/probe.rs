@@ -50,7 +50,10 @@ pub fn text(page: &Page<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result
     writer.certificate(seen)?;
     writer.list("Revocation", page.revocations.iter().map(revocation))?;
     writer.list("Expected by its users", seen.expectations.iter().map(expectation))?;
-    writer.list("Named in banners, which prove nothing", seen.software.iter().map(|s| (Ink::Plain, s.to_string())))?;
+    writer.list(
+        "Named in banners, which prove nothing",
+        seen.software.iter().map(|s| (Ink::Plain, s.to_string())),
+    )?;
     writer.list("Findings, apart from the verdict", page.findings.iter().map(finding))?;
     for (title, judgement) in page.judgements {
         writer.verdict(title, judgement)?;

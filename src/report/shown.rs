@@ -32,7 +32,9 @@ pub(super) fn section(tally: &Tally<'_>, screen: &Screen, most: usize) -> Vec<St
         return Vec::new();
     }
     let mut kinds: BTreeMap<(bool, FindingKind), Vec<(&Row<'_>, &Finding)>> = BTreeMap::new();
-    for row in tally.rows.iter().filter(|r| rows.get(&r.entry.row_id).is_some_and(|first| std::ptr::eq(*first, *r))) {
+    for row in
+        tally.rows.iter().filter(|r| rows.get(&r.entry.row_id).is_some_and(|first| std::ptr::eq(*first, *r)))
+    {
         let mut seen = Vec::new();
         for finding in &row.entry.findings {
             if !seen.contains(&finding.kind) {
@@ -59,7 +61,8 @@ pub(super) fn section(tally: &Tally<'_>, screen: &Screen, most: usize) -> Vec<St
         lines.push(format!("  {}", screen.style.paint(ink, &first)));
     }
     if hidden > 0 {
-        lines.push(format!("  and {hidden} more kinds; `allclear export tracker` has all, column `findings`"));
+        lines
+            .push(format!("  and {hidden} more kinds; `allclear export tracker` has all, column `findings`"));
     }
     lines
 }

@@ -158,9 +158,19 @@ pub const COLUMNS: &[Column] = &[
     }),
     tool("act_on", |c| text(joined::to_do(c.row.entry).join(" "))),
     tool("findings", |c| {
-        text(c.row.entry.findings.iter().map(|f| format!("{}: {}", f.kind, f.detail)).collect::<Vec<_>>().join("; "))
+        text(
+            c.row
+                .entry
+                .findings
+                .iter()
+                .map(|f| format!("{}: {}", f.kind, f.detail))
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
     }),
-    tool("software", |c| text(c.row.entry.software.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))),
+    tool("software", |c| {
+        text(c.row.entry.software.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }),
 ];
 
 /// The header.
@@ -317,7 +327,7 @@ mod tests {
             restarted=open
             revoked=open
             row_id=svc-2wyf2llav7a7
-            row_version=84f15e3d
+            row_version=4f56b96c
             schema=allclear.tracker/1
             secrets=open
             secrets_done=0

@@ -39,6 +39,14 @@ pub fn fuzz(data: &[u8]) {
     let _ = handshake::ocsp_response(rest);
     let _ = alert::Alert::parse(rest);
     let _ = greeting::recognise(rest);
+    banner::fuzz(rest);
+    stun::fuzz(rest);
+    starttls::tds::fuzz(rest);
+    // One of them for each input: all of them would slow every other parser down.
+    let chosen = data.last().map_or(0, |last| usize::from(*last) % starttls::DIALOGUES.len());
+    if let Some(entry) = starttls::DIALOGUES.get(chosen) {
+        starttls::fuzzing::fuzz(entry, data);
+    }
     let sent = [Payload::new([7; 16]), Payload::new([8; 16])];
     let heard = heartbeat::hear(rest, &sent);
     assert!(heard.foreign <= rest.len() as u64);

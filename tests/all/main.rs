@@ -13,16 +13,18 @@
 )]
 
 mod assess;
+mod cli;
 mod daemons;
 mod daemons_more;
-mod cli;
 mod expect;
 mod hostile;
 mod hosts;
 mod hosts_ssh;
+mod protocols;
 mod real_peers;
 mod resume;
 mod revocation;
+mod revoked;
 mod scanners;
 mod starttls;
 mod support;

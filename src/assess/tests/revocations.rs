@@ -57,19 +57,43 @@ fn what_an_authority_says_outranks_what_people_say() {
             Some(Grade::E3),
         ),
         // An unknown answer takes nothing back; a hold that was lifted does.
-        ("authority K1 revoked; authority K1 unknown", State::AwaitingVerification, FacetValue::Done, Some(Grade::E2)),
+        (
+            "authority K1 revoked; authority K1 unknown",
+            State::AwaitingVerification,
+            FacetValue::Done,
+            Some(Grade::E2),
+        ),
         ("authority K1 revoked; authority K1 good", State::RekeyedOldNotRevoked, FacetValue::Open, None),
         // A word, and an authority that still vouches later, or earlier.
         ("a says revoked ref; authority K1 good", State::Contradicted, FacetValue::Contradicted, None),
-        ("authority K1 good; a says revoked ref", State::AwaitingVerification, FacetValue::Done, Some(Grade::E1)),
-        ("a says revoked ref; authority K1 revoked", State::AwaitingVerification, FacetValue::Done, Some(Grade::E2)),
-        ("a says revoked ref; authority K1 unknown; s3; a clean K2", State::AwaitingVerification, FacetValue::Done, Some(Grade::E1)),
+        (
+            "authority K1 good; a says revoked ref",
+            State::AwaitingVerification,
+            FacetValue::Done,
+            Some(Grade::E1),
+        ),
+        (
+            "a says revoked ref; authority K1 revoked",
+            State::AwaitingVerification,
+            FacetValue::Done,
+            Some(Grade::E2),
+        ),
+        (
+            "a says revoked ref; authority K1 unknown; s3; a clean K2",
+            State::AwaitingVerification,
+            FacetValue::Done,
+            Some(Grade::E1),
+        ),
     ];
     for (rest, state, value, grade) in table {
         let assessment = judged(&format!("{start}; {rest}"));
         let service = of(&assessment, "a");
         let facet = &service.facets.revoked;
-        assert_eq!((service.state, facet.value, facet.grade), (*state, *value, *grade), "{rest}: {service:#?}");
+        assert_eq!(
+            (service.state, facet.value, facet.grade),
+            (*state, *value, *grade),
+            "{rest}: {service:#?}"
+        );
     }
 }
 
@@ -79,7 +103,9 @@ fn where_nobody_can_be_asked_a_word_with_a_reference_is_enough() {
     assert_eq!(of(&assessment, "a").state, State::Verified);
     let mut policy = Policy::default();
     policy.minimum_grades.revoked = Grade::E3;
-    let asked = checkable(tell("s1; a bad K1; a says patched ref; s2; a clean K2; authority K1 revoked; s3; a clean K2"));
+    let asked = checkable(tell(
+        "s1; a bad K1; a says patched ref; s2; a clean K2; authority K1 revoked; s3; a clean K2",
+    ));
     assert_eq!(of(&asked.assess(&policy), "a").state, State::AwaitingVerification, "E2, and E3 is wanted");
 }
 
@@ -102,6 +128,12 @@ fn a_revoked_certificate_that_is_served_is_a_regression_and_a_finding() {
 #[test]
 fn what_was_known_at_a_sweep_is_what_was_asked_by_then() {
     let history = checkable(tell("s1; a bad K1; s2; a clean K2; s3; a clean K2; authority K1 revoked"));
-    let before = assess_as_of(&history.evidence, &heartbleed(), &Policy::default(), history.now, crate::model::ids::SweepId(2));
+    let before = assess_as_of(
+        &history.evidence,
+        &heartbleed(),
+        &Policy::default(),
+        history.now,
+        crate::model::ids::SweepId(2),
+    );
     assert_eq!(of(&before, "a").facets.revoked.value, FacetValue::Open);
 }

@@ -175,6 +175,11 @@ fn certify(
     })
 }
 
+/// The certificate of the fleet's authority in PEM: what a client of the fleet trusts.
+pub fn authority_pem() -> Option<String> {
+    AUTHORITY_OF_PROCESS.as_ref().ok().map(|authority| authority.pem())
+}
+
 static AUTHORITY_OF_PROCESS: LazyLock<Result<CertifiedIssuer<'static, KeyPair>, String>> =
     LazyLock::new(|| authority().map_err(|error| error.to_string()));
 

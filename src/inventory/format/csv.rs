@@ -13,8 +13,7 @@ use crate::{
         table::{self, Header, fields, key},
     },
     model::{
-        expect,
-        UnknownWord,
+        UnknownWord, expect,
         service::{Declared, Exposure, Source, TlsStack},
     },
 };
@@ -242,7 +241,8 @@ impl<'h> Services<'h> {
             "service_type" => to.service_type = own(),
             "zone" => to.zone = own(),
             "expect" => {
-                let parsed = expect::parse(text).map_err(|e| format!("character {}: {}", e.column, e.message))?;
+                let parsed =
+                    expect::parse(text).map_err(|e| format!("character {}: {}", e.column, e.message))?;
                 to.expect = Some(parsed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
             }
             // `unknown` says what an empty cell says, and must not stand against what another file knows.

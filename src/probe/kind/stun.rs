@@ -22,8 +22,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 /// Waits after each of three requests: RFC 8489, 6.2.1, cut short.
-const WAITS: [Duration; 3] =
-    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+const WAITS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 async fn look(target: Target<'_>, context: &Context) -> Seen {
     let transaction: [u8; 12] = rand::random();

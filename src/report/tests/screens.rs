@@ -182,9 +182,10 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
     14:00 UTC from local, took 40 s.
     2 of 7 services owe nothing more; open: 5.
     Policy in force: presumption dated; minimum grades patched E1, restarted E3,
-    rekeyed E3, revoked E1, secrets E1, verified E3; confirming sweep 0 h after
+    rekeyed E3, revoked E2, secrets E1, verified E3; confirming sweep 0 h after
     everything is done; stale after 30 days; 2 unreachable sweeps prove a
-    decommissioning; rotation that is left to policy is not owed.
+    decommissioning; rotation that is left to policy is not owed; certificates are
+    told 15 days before they end.
     Next:
       allclear checklist                      what to do, in order, by owner
       allclear verify                         after a repair: what has changed

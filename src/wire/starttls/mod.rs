@@ -26,23 +26,23 @@ pub const MAX_SAID: usize = 8;
 /// The longest banner that is kept, in bytes.
 pub const MAX_BANNER: usize = 256;
 
-mod smtp;
-mod lmtp;
-mod pop3;
-mod imap;
 mod ftp;
-mod ldap;
-mod nntp;
-mod sieve;
-mod xmpp_client;
-mod xmpp_server;
-mod postgres;
-mod mysql;
-mod mssql;
-mod rdp;
+mod imap;
 mod irc;
+mod ldap;
+mod lmtp;
+mod mssql;
+mod mysql;
+mod nntp;
+mod pop3;
+mod postgres;
+mod rdp;
+mod sieve;
+mod smtp;
 mod telnet;
 mod vnc;
+mod xmpp_client;
+mod xmpp_server;
 /// Every dialogue.
 pub const DIALOGUES: &[Entry] = &[
     smtp::ENTRY,

@@ -38,7 +38,12 @@ authorityKeyIdentifier = keyid
 pub struct Ca {
     folder: tempfile::TempDir,
     made: AtomicU32,
+    /// The kind of the leaves' keys, by the options of `openssl req`.
+    leaves: &'static [&'static str],
 }
+
+const P256: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const RSA: &[&str] = &["-newkey", "rsa:2048"];
 
 /// A certificate and its key.
 #[derive(Clone, Debug)]
@@ -68,12 +73,17 @@ fn openssl(folder: &Path, arguments: &[&str]) -> Vec<u8> {
 impl Ca {
     /// One with keys on P-256.
     pub fn new() -> Self {
-        Self::with_key(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        Self::with_key(P256)
+    }
+
+    /// One whose keys, and those of its leaves, a server of 2013 can use.
+    pub fn rsa() -> Self {
+        Self { leaves: RSA, ..Self::with_key(RSA) }
     }
 
     /// One with keys of another kind, by the options of `openssl req`.
     pub fn with_key(kind: &[&str]) -> Self {
-        let ca = Self { folder: tempfile::tempdir().unwrap(), made: AtomicU32::new(0x1000) };
+        let ca = Self { folder: tempfile::tempdir().unwrap(), made: AtomicU32::new(0x1000), leaves: P256 };
         for (file, text) in [("ca.cnf", CONFIG), ("index.txt", ""), ("serial", "1000"), ("crlnumber", "01")] {
             std::fs::write(ca.path(file), text).unwrap();
         }
@@ -143,7 +153,8 @@ impl Ca {
         std::fs::write(self.path("serial"), format!("{number:X}")).unwrap();
         let subject = format!("/CN={name}");
         let (key, request, pem) = (file("key"), file("csr"), file("crt"));
-        let mut ask = vec!["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+        let mut ask = vec!["req", "-new", "-nodes"];
+        ask.extend(self.leaves);
         ask.extend(["-keyout", &key, "-out", &request, "-subj", &subject]);
         openssl(self.folder(), &ask);
         let with = file("ext");

@@ -100,6 +100,10 @@ pub fn gnutls_serv() -> Option<PathBuf> {
     find("gnutls-serv", "gnutls/bin/gnutls-serv", "gnutls-serv")
 }
 
+pub fn testssl() -> Option<PathBuf> {
+    find("testssl", "testssl/testssl.sh", "testssl")
+}
+
 pub fn turnserver() -> Option<PathBuf> {
     find("coturn", "coturn/bin/turnserver", "turnserver")
 }

@@ -49,7 +49,11 @@ pub(super) fn flight(facts: &Facts) -> String {
 
 /// A whole handshake of TLS 1.3.
 pub(super) fn tls13(shown: &Shown) -> String {
-    format!("TLSv1.3, {}, {} certificates: the handshake is whole", suites::name(shown.suite), shown.chain.len())
+    format!(
+        "TLSv1.3, {}, {} certificates: the handshake is whole",
+        suites::name(shown.suite),
+        shown.chain.len()
+    )
 }
 
 /// A handshake that did not come about.
@@ -79,7 +83,8 @@ pub(super) fn well_formed() -> String {
 
 /// The poke.
 pub(super) fn poke() -> String {
-    "an empty ServerHelloDone, out of order: provokes an alert, which also flushes what is held back".to_owned()
+    "an empty ServerHelloDone, out of order: provokes an alert, which also flushes what is held back"
+        .to_owned()
 }
 
 /// What came after a step.
@@ -112,7 +117,11 @@ pub(super) fn attempt(attempt: &Attempt) -> String {
     ];
     let mut text = steps.into_iter().flatten().collect::<Vec<_>>().join("; ");
     if let Some(up) = attempt.still_up {
-        text.push_str(if up { "; a plain handshake still works" } else { "; no handshake comes about any more" });
+        text.push_str(if up {
+            "; a plain handshake still works"
+        } else {
+            "; no handshake comes about any more"
+        });
     }
     if text.is_empty() {
         text.push_str("no heartbeat was asked");

@@ -77,7 +77,9 @@ impl<'a> Plan<'a> {
             Missed::NoConnection(Contact::ConnectTimedOut) => self.once_more(last.what),
             Missed::Unlinked(Unlinked::Said(Ended::RateLimited)) => self.after_pause(last.what),
             // Slow, or out of connections for a moment.
-            Missed::Unlinked(Unlinked::TimedOut { .. } | Unlinked::Closed { .. }) => self.once_more(last.what),
+            Missed::Unlinked(Unlinked::TimedOut { .. } | Unlinked::Closed { .. }) => {
+                self.once_more(last.what)
+            }
             Missed::NoConnection(_)
             | Missed::Unlinked(_)
             | Missed::NotTls(_)

@@ -186,7 +186,8 @@ async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>,
     let mut next = Some(plan.first());
     while let Some(now) = next {
         if now.paused {
-            target.tell(trace::Way::Note, || format!("waiting {} s, once, since it asked to", PAUSE.as_secs()));
+            target
+                .tell(trace::Way::Note, || format!("waiting {} s, once, since it asked to", PAUSE.as_secs()));
             tokio::time::sleep(PAUSE.min(context.settings.timeouts.step)).await;
         }
         let limits =

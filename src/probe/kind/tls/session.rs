@@ -237,10 +237,10 @@ impl Session {
             Wait::Met
         } else {
             link.receive(limit, |bytes| {
-                    peer.absorb(bytes);
-                    decides(peer)
-                })
-                .await
+                peer.absorb(bytes);
+                decides(peer)
+            })
+            .await
         };
         let ended = match (peer.alert, wait) {
             (Some(alert), _) => Some(Answer::Alert { level: alert.level, code: alert.code }),

@@ -29,8 +29,9 @@ pub(super) async fn first_sample<'a>(target: Target<'a>, context: &Context) -> (
         let Sampled { seen: mut other, first, missed } =
             Box::pin(sample(Target { wrap, ..target }, context)).await;
         // The protocol is spoken there, even where TLS is not to be had.
-        let spoken = matches!(missed, Some(Missed::Unlinked(Unlinked::Said(Ended::Refused | Ended::RateLimited))))
-            || matches!(other.contact, Contact::HandshakeFailed if wrap != Wrap::Tls);
+        let spoken =
+            matches!(missed, Some(Missed::Unlinked(Unlinked::Said(Ended::Refused | Ended::RateLimited))))
+                || matches!(other.contact, Contact::HandshakeFailed if wrap != Wrap::Tls);
         if first.is_some() || spoken {
             other.wrap = Some(wrap);
             seen = other;
@@ -51,7 +52,9 @@ fn candidates(tried: Wrap, missed: Missed, find: bool) -> Vec<Wrap> {
             | Unlinked::TimedOut { spoke: false }
             | Unlinked::Closed { spoke: false },
         ) => vec![Wrap::Tls],
-        Missed::Closed | Missed::TimedOut | Missed::Broken | Missed::NotTls(None) if find && tried == Wrap::Tls => {
+        Missed::Closed | Missed::TimedOut | Missed::Broken | Missed::NotTls(None)
+            if find && tried == Wrap::Tls =>
+        {
             CLIENT_FIRST.to_vec()
         }
         _ => Vec::new(),
@@ -74,7 +77,12 @@ mod tests {
             (Wrap::Tls, greets(Greeting::Smtp), false, &[Wrap::Smtp]),
             (Wrap::Plain, greets(Greeting::SmtpOrFtp), false, &[Wrap::Smtp, Wrap::Ftp]),
             (Wrap::Tls, greets(Greeting::Ssh), true, &[]),
-            (Wrap::Imap, Missed::Unlinked(Unlinked::Said(Ended::NotThis(Some(Greeting::Pop3)))), false, &[Wrap::Pop3]),
+            (
+                Wrap::Imap,
+                Missed::Unlinked(Unlinked::Said(Ended::NotThis(Some(Greeting::Pop3)))),
+                false,
+                &[Wrap::Pop3],
+            ),
             (Wrap::Smtp, silent, false, &[Wrap::Tls]),
             (Wrap::Smtp, half, false, &[]),
             (Wrap::Smtp, Missed::Unlinked(Unlinked::Said(Ended::Refused)), true, &[]),

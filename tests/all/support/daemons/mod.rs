@@ -23,7 +23,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{certs::Identity, free_port, peers::missing};
+use super::{Work, certs::Identity, free_port, peers::missing};
 
 /// Nothing here needs longer until it serves.
 const START: Duration = Duration::from_secs(60);
@@ -263,4 +263,32 @@ fn both(home: &Path, identity: &Identity) -> PathBuf {
     fs::write(&path, texts.concat()).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     path
+}
+
+/// Every real server that is here, each with a key of its own.
+pub fn every(work: &Work) -> Vec<(Daemon, Identity)> {
+    type Start = fn(&Path, &Identity) -> Option<Daemon>;
+    let starts: &[(&str, Start)] = &[
+        ("postfix", mail::postfix),
+        ("exim", mail::exim),
+        ("dovecot", mail::dovecot),
+        ("inn", news::inn),
+        ("vsftpd", files::vsftpd),
+        ("slapd", directory::slapd),
+        ("prosody", |folder, identity| chat::prosody(folder, identity, "prosody.test")),
+        ("ejabberd", |folder, identity| chat::ejabberd(folder, identity, "ejabberd.test")),
+        ("inspircd", chat::inspircd),
+        ("postgresql", database::postgresql),
+        ("mariadb", database::mariadb),
+    ];
+    let mut all = Vec::new();
+    for (name, start) in starts {
+        let folder = work.path(name);
+        std::fs::create_dir(&folder).unwrap();
+        let identity = Identity::rsa(&folder, name);
+        if let Some(daemon) = start(&folder, &identity) {
+            all.push((daemon, identity));
+        }
+    }
+    all
 }

@@ -12,7 +12,9 @@ use crate::support::{certs::Identity, fresh_address, peers::missing};
 /// nnrpd with STARTTLS, with TLS from the first byte, and without TLS. One local group without articles.
 #[track_caller]
 pub fn inn(folder: &Path, identity: &Identity) -> Option<Daemon> {
-    let nnrpd = installed("inn2", &["/usr/lib/news/bin/nnrpd"])?;
+    let nnrpd = installed("inn2", &["inn2/usr/lib/news/bin/nnrpd", "/usr/lib/news/bin/nnrpd"])?;
+    let (news, usr) = (nnrpd.ancestors().nth(2).unwrap(), nnrpd.ancestors().nth(4).unwrap());
+    let libraries = format!("{}:{}/lib/x86_64-linux-gnu", news.display(), usr.display());
     let Some((uid, gid)) = user("news") else {
         missing("inn2's user");
         return None;
@@ -49,15 +51,16 @@ pub fn inn(folder: &Path, identity: &Identity) -> Option<Daemon> {
         let file = format!("etc/inn-{}.conf", port.port);
         let text = format!(
             "mta: /bin/false\norganization: test\novmethod: tradindexed\nhismethod: hisv6\npathhost: news.test\n\
-             domain: test\nfromhost: news.test\nserver: {address}\npathnews: /usr/lib/news\npathdb: {home}/db\n\
+             domain: test\nfromhost: news.test\nserver: {address}\npathnews: {news}\npathdb: {home}/db\n\
              pathetc: {home}/etc\npathrun: {home}/run\npathlog: {home}/log\npathtmp: {home}/tmp\n\
              pathspool: {home}/spool\npathhttp: {home}/http\ntlscertfile: {home}/etc/{certificate}\n\
              tlskeyfile: {home}/etc/key.pem\n",
-            home = home.display()
+            home = home.display(),
+            news = news.display()
         );
         let file = configuration(&home, &file, &text);
         let mut run = command(&nnrpd);
-        run.env("INNCONF", file).args([
+        run.env("INNCONF", file).env("LD_LIBRARY_PATH", &libraries).args([
             "-D",
             "-f",
             "-n",
