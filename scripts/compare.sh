@@ -18,7 +18,7 @@ rdp have a scripted opening and OpenSSL behind it. Made by `scripts/compare.sh`.
 HEAD
   printf 'Versions: testssl.sh %s, sslyze %s, nmap %s.\n\n' \
     "$(dpkg-query -W -f '${Version}' testssl.sh)" \
-    "$("$ALLCLEAR_PEERS/sslyze/bin/pip" show sslyze 2>/dev/null | sed -n 's/^Version: //p')" \
+    "$(sed -n 's/^SSLYZE=//p' scripts/peers.sh)" \
     "$(dpkg-query -W -f '${Version}' nmap)"
   printf '| wrap | server | allclear | testssl.sh | sslyze | nmap |\n|---|---|---|---|---|---|\n'
   cat "$TABLE"

@@ -29,6 +29,8 @@ const UPGRADABLE: &[&str] = &[
     "irc",
     "telnet",
     "vnc",
+    "rdp",
+    "mssql",
     "nats",
 ];
 

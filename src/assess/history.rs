@@ -184,7 +184,10 @@ impl<'e> Track<'e> {
             self.keys.entry(*key).or_insert(moment);
         }
         for (key, certificate) in index.certificates(look) {
-            self.certificates.entry((key, certificate.sha256)).or_insert(certificate);
+            let known = self.certificates.entry((key, certificate.sha256)).or_insert(certificate);
+            if richness(certificate) > richness(known) {
+                *known = certificate;
+            }
         }
         if look.seen.certificate.is_some() {
             self.certificate = look.seen.certificate.as_ref();
@@ -500,4 +503,11 @@ fn words<'e>(index: &Index<'e>, service: usize) -> Vec<(Moment, Option<Said<'e>>
         own.map(|said| (said.moment, Some(*said))).chain(about.map(|said| (said.moment, None))).collect();
     all.sort_by_key(|(moment, _)| *moment);
     all
+}
+
+/// How much is known of a certificate: an earlier release kept less of the same one, and a chain that came short names
+/// no issuer.
+pub(super) fn richness(certificate: &Certificate) -> u8 {
+    let details = certificate.details.as_ref();
+    u8::from(details.is_some()) + u8::from(details.is_some_and(|d| d.issuer.is_some()))
 }

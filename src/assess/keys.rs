@@ -20,6 +20,7 @@ use crate::model::{
     verdict::Verdict,
 };
 
+use super::history::richness;
 use super::index::{Index, Look, Moment, NONE, Said, count};
 
 /// One certificate on one key, and when it was first seen anywhere.
@@ -290,7 +291,14 @@ fn carried<'e>(index: &Index<'e>) -> Vec<Carried<'e>> {
         }));
     }
     all.par_sort_unstable_by_key(|c| (c.key, c.certificate.sha256, c.first));
-    all.dedup_by_key(|c| (c.key, c.certificate.sha256));
+    // The first look counts, with the most that any look kept of the certificate.
+    all.dedup_by(|later, kept| {
+        let same = (later.key, later.certificate.sha256) == (kept.key, kept.certificate.sha256);
+        if same && richness(later.certificate) > richness(kept.certificate) {
+            kept.certificate = later.certificate;
+        }
+        same
+    });
     all
 }
 

@@ -50,6 +50,10 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
                 .to_owned()
         }
         State::ClosedKeyAtRisk | State::PresumedAffected => rekey(headline),
+        State::RekeyedOldNotRevoked if marks.revoked.is_settled() => {
+            "Recorded as revoked, and no CRL or OCSP answer shows it yet: sweep again once the authority does, or lower the minimum grade of `revoked` in the policy."
+                .to_owned()
+        }
         State::RekeyedOldNotRevoked => {
             "Have the certificates on the old keys revoked (reason keyCompromise), once nothing serves them any more; the next sweep reads CRL and OCSP. Where it cannot, attest it with a reference."
                 .to_owned()

@@ -8,7 +8,7 @@ use super::index::Moment;
 use crate::model::{
     ids::Sha256,
     observation::Certificate,
-    revocation::{Revocation, RevocationStatus},
+    revocation::{Revocation, RevocationReason, RevocationStatus},
     time::Timestamp,
 };
 
@@ -64,6 +64,8 @@ impl<'e> Revocations<'e> {
             standing.last = check;
             match check.status {
                 RevocationStatus::Unknown => continue,
+                // On hold is not revoked: it may come back (RFC 5280, 5.3.1).
+                _ if is_on_hold(check) => (standing.since, standing.again) = (None, false),
                 RevocationStatus::Good => (standing.since, standing.again) = (None, false),
                 RevocationStatus::Revoked => match standing.since {
                     None => standing.since = Some(moment),
@@ -79,6 +81,11 @@ impl<'e> Revocations<'e> {
     pub(super) fn of(&self, certificate: &Certificate) -> Option<Standing<'e>> {
         self.0.get(&certificate.sha256).copied()
     }
+}
+
+/// Whether the authority only holds it back for now.
+const fn is_on_hold(check: &Revocation) -> bool {
+    matches!(check.reason, Some(RevocationReason::CertificateHold | RevocationReason::RemoveFromCrl))
 }
 
 /// Whether anybody could be asked about a certificate. Where nobody can, a person's word is the best that there is.

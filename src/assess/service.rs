@@ -9,6 +9,7 @@ use crate::model::{
     assessment::{EndpointAssessment, OldCertificate, ServiceAssessment},
     facet::{Facet, FacetKind, FacetValue, Facets},
     ids::{RowId, Spki},
+    revocation::{RevocationReason, RevocationStatus},
     time::Timestamp,
 };
 
@@ -289,10 +290,31 @@ fn notes(view: &View<'_, '_>, headline: &Headline, sharing: usize) -> Vec<String
             "More than {SHARED_LISTED} other services serve one of its keys; the list of keys names them all."
         ));
     }
+    note_revocations(view, &mut notes);
     if let Some((_, until)) = view.said.expired(view.now) {
         notes.push(format!("A waiver ran out on {}.", until.short()));
     }
     notes
+}
+
+/// Revoked for another reason than a leak wants, or only held back for now.
+fn note_revocations(view: &View<'_, '_>, notes: &mut Vec<String>) {
+    for certificate in view.old_certificates() {
+        let standing = view.index.revocations.of(certificate);
+        let check = standing.and_then(|s| s.decided).map(|(check, _)| check);
+        let Some(check) = check.filter(|c| c.status == RevocationStatus::Revoked) else { continue };
+        let serial = certificate.serial.as_deref().unwrap_or("without serial");
+        match check.reason {
+            Some(RevocationReason::KeyCompromise) => {}
+            Some(RevocationReason::CertificateHold) => notes.push(format!(
+                "The old certificate {serial} is on hold and not revoked: it may come back. Have it revoked with reason keyCompromise."
+            )),
+            reason => notes.push(format!(
+                "The old certificate {serial} is revoked with reason {}, and a leak wants keyCompromise: some clients look at the reason.",
+                reason.map_or("unspecified", RevocationReason::as_str)
+            )),
+        }
+    }
 }
 
 fn note_looks(view: &View<'_, '_>, notes: &mut Vec<String>) {

@@ -80,10 +80,17 @@ fn all_of<'c>(
     if observation.wrap != service.wrap {
         found.push(Finding {
             kind: FindingKind::OtherWrap,
-            detail: format!(
-                "TLS is reached by {} and not by {}, as the row or its port says",
-                observation.wrap, service.wrap
-            ),
+            detail: if observation.tls.is_some() {
+                format!(
+                    "TLS is reached by {} and not by {}, as the row or its port says",
+                    observation.wrap, service.wrap
+                )
+            } else {
+                format!(
+                    "it speaks {} and not {}, as the row or its port says",
+                    observation.wrap, service.wrap
+                )
+            },
             certificate: None,
         });
     }

@@ -33,7 +33,7 @@ pub(super) fn headline(view: &View<'_, '_>) -> Headline {
     Headline {
         state: red(view, &marks)
             .or_else(|| set_aside(view, &marks))
-            .or_else(|| owed(&marks))
+            .or_else(|| owed(view, &marks))
             .unwrap_or_else(|| finished(view, &marks)),
         marks,
     }
@@ -103,7 +103,8 @@ fn is_unhealed(view: &View<'_, '_>) -> bool {
 }
 
 /// Clean now, and something is owed.
-fn owed(marks: &Marks) -> Option<State> {
+fn owed(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
+    let revoked = view.index.policy.minimum_grades.of(FacetKind::Revoked);
     if marks.rekeyed.value == FacetValue::TooEarly {
         Some(State::RekeyedTooEarly)
     } else if !marks.rekeyed.is_settled() {
@@ -112,7 +113,8 @@ fn owed(marks: &Marks) -> Option<State> {
         } else {
             State::ClosedKeyAtRisk
         })
-    } else if !marks.revoked.is_settled() {
+    } else if !marks.revoked.satisfies(revoked) {
+        // Also where somebody said so and an authority could be asked: only its answer ends it.
         Some(State::RekeyedOldNotRevoked)
     } else if !marks.secrets.is_settled() {
         Some(State::SecretsPending)

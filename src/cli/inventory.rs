@@ -88,7 +88,7 @@ pub(crate) fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
     if text == "auto" {
         return Ok(WrapChoice(None));
     }
-    text.parse().map(|wrap| WrapChoice(Some(wrap))).map_err(|e: crate::model::UnknownWord| e.to_string())
+    Wrap::named(text).map(|wrap| WrapChoice(Some(wrap))).map_err(|e| e.to_string())
 }
 
 impl Files {

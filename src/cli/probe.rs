@@ -119,6 +119,9 @@ impl ProbeArgs {
             (settings.wrap, settings.find_wrap) = (choice.0, choice.0.is_none());
         }
         self.trust.apply(&mut settings)?;
+        if settings.offline {
+            console.note("--offline: neither CRL nor OCSP is asked");
+        }
         if let Some(notice) = trust_notice(&settings) {
             console.warn(&notice);
         }

@@ -1,8 +1,9 @@
 //! What is worth telling about an inventory once all of it is known. Nothing here changes a service.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{
+    expect,
     ids::RowId,
     loading::{Loaded, Notice, NoticeKind},
     service::Service,
@@ -15,7 +16,30 @@ const LISTED: usize = 5;
 pub(super) fn add(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
     let mut notices = same_services(&loaded.services, index);
     notices.extend(shared_addresses(&loaded.services));
+    notices.extend(bad_expectations(&loaded.services));
     loaded.notices.extend(notices);
+}
+
+/// Expectations that cannot be read, once for each line.
+fn bad_expectations(services: &[Service]) -> Vec<Notice> {
+    let mut told = BTreeSet::new();
+    let mut notices = Vec::new();
+    for service in services {
+        let Some(text) = service.declared.expect.as_deref() else { continue };
+        let Err(error) = expect::parse(text) else { continue };
+        let source = service.sources.first();
+        if told.insert(source.map(|s| (s.file.clone(), s.line))) {
+            notices.push(Notice {
+                kind: NoticeKind::BadExpectation,
+                message: format!(
+                    "expect, character {}: {}; the service is swept without it",
+                    error.column, error.message
+                ),
+                source: source.cloned(),
+            });
+        }
+    }
+    notices
 }
 
 /// One service declared with an id in one place and without, or with another id, elsewhere: it would

@@ -8,6 +8,8 @@ use super::{ids::Sha256, vocabulary};
 vocabulary! {
     /// What is wrong. A closed list.
     FindingKind, "finding" {
+        /// What users must get, they do not get.
+        ExpectationFailed = "expectation-failed",
         /// A certificate in the served chain is past its end.
         Expired = "expired",
         /// One is not valid yet.
@@ -34,8 +36,6 @@ vocabulary! {
         ServesRevoked = "serves-revoked",
         /// The certificate demands a stapled OCSP answer, and none came that can be believed.
         StapleMissing = "staple-missing",
-        /// What users must get, they do not get.
-        ExpectationFailed = "expectation-failed",
         /// What users must get could not be tried.
         ExpectationUntried = "expectation-untried",
         /// The page given loads resources in the clear.
@@ -92,6 +92,6 @@ impl FindingRules {
     /// The time to warn within, in days where they are whole.
     pub fn warn_in_words(&self) -> String {
         let hours = self.expiry_warn_hours;
-        if hours % 24 == 0 { format!("{} days", hours / 24) } else { format!("{hours} h") }
+        if hours.is_multiple_of(24) { format!("{} days", hours / 24) } else { format!("{hours} h") }
     }
 }

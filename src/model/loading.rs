@@ -86,13 +86,15 @@ vocabulary! {
         SameService = "same-service",
         /// One address and port under several names.
         SharedAddress = "shared-address",
+        /// What users must get cannot be read; the service is swept all the same.
+        BadExpectation = "bad-expectation",
     }
 }
 
 impl NoticeKind {
     /// Whether somebody has to correct a file; the rest is worth knowing and may be right.
     pub const fn is_fault(self) -> bool {
-        matches!(self, Self::UnresolvedService | Self::SameService)
+        matches!(self, Self::UnresolvedService | Self::SameService | Self::BadExpectation)
     }
 }
 

@@ -84,6 +84,15 @@ impl Wrap {
         }
     }
 
+    /// By its name, or by the protocol's alone: `smtp` for `starttls-smtp`.
+    ///
+    /// # Errors
+    ///
+    /// Where it is neither.
+    pub fn named(text: &str) -> Result<Self, super::UnknownWord> {
+        text.parse().or_else(|unknown| format!("starttls-{text}").parse().map_err(|_| unknown))
+    }
+
     /// Whether a dialogue in the clear comes before TLS.
     pub const fn is_starttls(self) -> bool {
         !matches!(self, Self::Plain | Self::Tls | Self::Dtls | Self::Stun | Self::Turn)

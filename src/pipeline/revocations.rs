@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     path::Path,
+    time::{Duration, Instant},
 };
 
 use super::{judged::Judged, runtime};
@@ -17,7 +18,7 @@ use crate::{
         assessment::KeyExposure,
         ids::{RowId, Sha256},
         observation::Certificate,
-        revocation::{Revocation, RevocationStatus},
+        revocation::{Revocation, RevocationReason, RevocationStatus},
         time::Timestamp,
     },
     probe::Looked,
@@ -34,6 +35,8 @@ pub struct Round {
     pub revoked: usize,
     /// Of those: still vouched for.
     pub good: usize,
+    /// Why one of the others is unknown.
+    pub why_unknown: Option<String>,
     /// Why nothing was asked or recorded, where that is a fault. The sweep before it stands all the same.
     pub failed: Option<String>,
 }
@@ -44,10 +47,12 @@ impl Round {
         if let Some(why) = &self.failed {
             return Some(format!("The revocation of old certificates could not be asked or recorded: {why}"));
         }
-        let unknown = self.asked - self.revoked - self.good;
+        let unknown = self.asked.saturating_sub(self.revoked + self.good);
+        let why = self.why_unknown.as_ref().filter(|_| unknown > 0);
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
         (self.asked > 0).then(|| {
             format!(
-                "Revocation of {} certificates on keys at risk, by CRL and OCSP: {} revoked, {} still good, {unknown} unknown.",
+                "Revocation of {} certificates on keys at risk, by CRL and OCSP: {} revoked, {} still good, {unknown} unknown{why}.",
                 self.asked, self.revoked, self.good
             )
         })
@@ -72,15 +77,48 @@ fn ask_and_store(
     }
     let known: Vec<Vec<u8>> =
         Reader::open(incident)?.issuers()?.iter().filter_map(crate::model::revocation::Issuer::der).collect();
-    let found = runtime::start()?.block_on(check(certificates, &known, clock));
-    Store::open(incident)?.append_revocations(&found)?;
+    let runtime = runtime::start()?;
+    let (began, asked) = (Instant::now(), certificates.len());
+    let mut found = Vec::new();
+    for batch in batches(certificates) {
+        if began.elapsed() > WHOLE {
+            break;
+        }
+        // Stored at once: what was answered is kept, whatever happens next.
+        let limit = WHOLE.saturating_sub(began.elapsed()).max(Duration::from_secs(20));
+        let asking = async { tokio::time::timeout(limit, check(batch, &known, clock)).await };
+        let Ok(answers) = runtime.block_on(asking) else { break };
+        Store::open(incident)?.append_revocations(&answers)?;
+        found.extend(answers);
+    }
+    runtime.shutdown_background();
     let of = |status| found.iter().filter(|r| r.status == status).count();
     Ok(Round {
-        asked: found.len(),
+        asked,
         revoked: of(RevocationStatus::Revoked),
         good: of(RevocationStatus::Good),
+        why_unknown: found
+            .iter()
+            .find(|r| r.status == RevocationStatus::Unknown)
+            .and_then(|r| r.detail.clone()),
         failed: None,
     })
+}
+
+/// The longest that a round of checks may take; who was not asked then is asked after the next sweep.
+const WHOLE: Duration = Duration::from_secs(120);
+/// Certificates of OCSP alone in one batch.
+const BATCH: usize = 16;
+
+/// Certificates that share their lists together, so that each list is fetched once; the rest a few at a time.
+fn batches(certificates: Vec<Certificate>) -> Vec<Vec<Certificate>> {
+    let mut by_list: BTreeMap<Vec<String>, Vec<Certificate>> = BTreeMap::new();
+    for certificate in certificates {
+        let lists = certificate.details.as_ref().map_or_else(Vec::new, |d| d.crl.clone());
+        by_list.entry(lists).or_default().push(certificate);
+    }
+    let alone = by_list.remove(&Vec::new()).unwrap_or_default();
+    by_list.into_values().chain(alone.chunks(BATCH).map(<[_]>::to_vec)).collect()
 }
 
 /// Certificates on keys at risk that have not ended, name somebody to ask, and were not seen revoked twice.
@@ -89,6 +127,9 @@ fn owed(judged: &Judged, rows: Option<&[RowId]>, now: Timestamp) -> Vec<Certific
     for check in &judged.evidence.revocations {
         let count = seen_revoked.entry(check.certificate).or_default();
         match check.status {
+            RevocationStatus::Revoked if check.reason == Some(RevocationReason::CertificateHold) => {
+                *count = 0
+            }
             RevocationStatus::Revoked => *count += 1,
             RevocationStatus::Good => *count = 0,
             RevocationStatus::Unknown => {}

@@ -11,6 +11,7 @@ use crate::{
     model::{
         account::Line,
         disclosure::Disclosure,
+        expect,
         finding::Finding,
         ids::SweepId,
         observation::Observation,
@@ -126,6 +127,8 @@ fn service(question: &Question<'_>) -> Result<Service, Error> {
         service.sni = Some(Arc::from(sni));
     }
     if let Some(expect) = question.expect {
+        expect::parse(expect)
+            .map_err(|e| Error::Usage(format!("--expect, character {}: {}", e.column, e.message)))?;
         service.declared = Arc::new(Declared { expect: Some(expect.to_owned()), ..Declared::default() });
     }
     Ok(service)
@@ -136,8 +139,5 @@ async fn addresses(service: &Service) -> Result<Vec<IpAddr>, Error> {
         return Ok(service.addresses.to_vec());
     }
     let name = service.display_name();
-    Resolver::system()
-        .addresses(&name)
-        .await
-        .map_err(|why| Error::Input(format!("{name} has no address: {why}")))
+    Resolver::system().addresses(&name).await.map_err(|why| Error::Input(why.to_string()))
 }

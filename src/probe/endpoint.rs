@@ -77,6 +77,7 @@ async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation
                 wrap: service.wrap,
                 sni: service.sni_to_send(),
                 fragile: job.fragile,
+                trial: false,
                 sturdy: service.declared.fragile == Some(false),
             };
             let mut seen = (kind.look)(target, context).await;

@@ -1,8 +1,7 @@
 //! A connection on which TLS can be spoken: dialled, and taken through the dialogue that its protocol wants before
 //! the first byte of TLS. It knows no TLS itself.
 //!
-//! Bytes that came behind the go-ahead are handed on first, so that whatever they are, they are read as TLS and
-//! nothing else (PROBING C15). Where records travel inside packets of another protocol, they are packed and unpacked
+//! Bytes that came behind the go-ahead, before our hello, belong to nobody: the look ends there (PROBING C15). Where records travel inside packets of another protocol, they are packed and unpacked
 //! here.
 
 use std::time::{Duration, Instant};
@@ -35,6 +34,8 @@ pub enum Unlinked {
         /// Something was said before.
         spoke: bool,
     },
+    /// Bytes behind the go-ahead, before TLS was begun by us (PROBING C15).
+    Ahead,
     /// Silence within the time, or a dialogue that does not end; whether anything had come before.
     TimedOut {
         /// Something was said before.
@@ -48,8 +49,6 @@ pub struct Link {
     connection: Connection,
     /// The time to the first answer of the dialogue, where there was one.
     answered: Duration,
-    /// What came before TLS was begun by us.
-    early: Vec<u8>,
     /// What must go out with the first bytes of TLS.
     say_first: Vec<u8>,
     tunnel: Option<tds::Unwrapper>,
@@ -76,7 +75,6 @@ impl Link {
         let mut link = Self {
             connection,
             answered: Duration::ZERO,
-            early: Vec::new(),
             say_first: Vec::new(),
             tunnel: None,
             broken: false,
@@ -140,10 +138,10 @@ impl Link {
                     self.tunnel = (tunnel == Tunnel::Tds).then(tds::Unwrapper::new);
                     if !rest.is_empty() {
                         target.tell(Way::Came, || {
-                            format!("{} bytes in the clear behind the go-ahead", rest.len())
+                            format!("{} bytes behind the go-ahead, before any hello of ours", rest.len())
                         });
+                        return Err(Unlinked::Ahead);
                     }
-                    self.take_in(&rest);
                     return Ok(());
                 }
                 Step::End(ended) => return Err(Unlinked::Said(ended)),
@@ -196,12 +194,6 @@ impl Link {
 
     /// Hands what comes to `enough` until that says so, or for at most `limit`.
     pub async fn receive(&mut self, limit: Duration, mut enough: impl FnMut(&[u8]) -> bool + Send) -> Wait {
-        if !self.early.is_empty() {
-            let early = std::mem::take(&mut self.early);
-            if enough(&early) {
-                return Wait::Met;
-            }
-        }
         if self.broken {
             return Wait::Flooded;
         }
@@ -219,16 +211,9 @@ impl Link {
         if *broken { Wait::Flooded } else { wait }
     }
 
-    /// The stream below, for a client that speaks TLS itself; what came early is lost, so it is given with it.
-    pub fn into_parts(self) -> (tokio::net::TcpStream, Vec<u8>) {
-        (self.connection.into_stream(), self.early)
-    }
-
-    fn take_in(&mut self, mut rest: &[u8]) {
-        match &mut self.tunnel {
-            None => self.early.extend_from_slice(rest),
-            Some(tunnel) => self.broken = tunnel.read(&mut rest, &mut self.early).is_err(),
-        }
+    /// The stream below, for a client that speaks TLS itself.
+    pub fn into_stream(self) -> tokio::net::TcpStream {
+        self.connection.into_stream()
     }
 }
 
@@ -250,6 +235,8 @@ pub fn wraps_of(greeting: Greeting) -> &'static [Wrap] {
         Greeting::Irc => &[Wrap::Irc],
         Greeting::Telnet => &[Wrap::Telnet],
         Greeting::Vnc => &[Wrap::Vnc],
+        Greeting::Rdp => &[Wrap::Rdp],
+        Greeting::Mssql => &[Wrap::Mssql],
         Greeting::Http | Greeting::Ssh | Greeting::Nats | Greeting::Ssl2 => &[],
     }
 }
@@ -287,6 +274,7 @@ pub fn words(unlinked: Unlinked) -> String {
         Unlinked::Said(Ended::NotThis(Some(greeting))) => format!("greeting of {greeting}"),
         Unlinked::Said(Ended::NotThis(None)) => "another protocol is spoken".to_owned(),
         Unlinked::Said(Ended::Garbled) => "what came makes no sense in the protocol".to_owned(),
+        Unlinked::Ahead => "plain text after STARTTLS".to_owned(),
         Unlinked::Closed { spoke: false } => "closed without a word".to_owned(),
         Unlinked::Closed { spoke: true } => "closed in the middle of the dialogue".to_owned(),
         Unlinked::TimedOut { spoke: false } => "silence".to_owned(),

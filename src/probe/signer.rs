@@ -2,14 +2,18 @@
 
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
-/// Whether `issuer`'s key signed `certificate`, both in DER. A signature of a kind that is not known here is none.
-pub fn is_signed_by(certificate: &[u8], issuer: &[u8]) -> bool {
+/// Whether `issuer` is an authority, with a key of its own, whose key signed `certificate`; both in DER. Nobody speaks for
+/// itself: a leaf that signed itself, or another one on the same key, has no authority. A signature of a kind that is
+/// not known here is none.
+pub fn is_authority_of(issuer: &[u8], certificate: &[u8]) -> bool {
     let (Ok((_, certificate)), Ok((_, issuer))) =
         (X509Certificate::from_der(certificate), X509Certificate::from_der(issuer))
     else {
         return false;
     };
-    certificate.issuer().as_raw() == issuer.subject().as_raw()
+    issuer.is_ca()
+        && issuer.public_key().raw != certificate.public_key().raw
+        && certificate.issuer().as_raw() == issuer.subject().as_raw()
         && certificate.verify_signature(Some(issuer.public_key())).is_ok()
 }
 
@@ -32,9 +36,11 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let leaf =
             CertificateParams::new(vec!["a.test".to_owned()]).unwrap().signed_by(&key, &right).unwrap();
-        assert!(is_signed_by(leaf.der(), right.der()));
-        assert!(!is_signed_by(leaf.der(), namesake.der()));
-        assert!(!is_signed_by(leaf.der(), leaf.der()));
-        assert!(!is_signed_by(leaf.der(), b"0"));
+        assert!(is_authority_of(right.der(), leaf.der()));
+        assert!(!is_authority_of(namesake.der(), leaf.der()));
+        assert!(!is_authority_of(right.der(), right.der()), "nobody speaks for itself");
+        assert!(!is_authority_of(b"0", leaf.der()));
+        let own = CertificateParams::new(vec!["a.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+        assert!(!is_authority_of(own.der(), own.der()));
     }
 }

@@ -8,11 +8,12 @@ use super::{
     words::{attest_facet, count, shell, tick, ticks, verify},
 };
 use crate::model::{
-    assessment::{KeyAssessment, KeyExposure},
+    assessment::{KeyAssessment, KeyExposure, OldCertificate},
     checklist::{Line, LineState},
     facet::{FacetKind, FacetValue, State},
     ids::{RowId, Sha256, Spki},
     observation::Certificate,
+    revocation::{RevocationReason, RevocationSource, RevocationStatus},
     secret::Tier,
     service::TlsStack,
 };
@@ -239,15 +240,19 @@ impl<'a> Plan<'a> {
         });
         line.evidence_wanted =
             String::from("Each of them in its CA's CRL or in OCSP, with reason keyCompromise; or expired.");
-        let closed = self.key.certificates.len() - open.len();
-        let mut seen = format!("{closed} of {} revoked or expired", self.key.certificates.len());
+        let mut seen = self.revocation_words();
         let claims = self.rows.iter().filter_map(|row| self.fleet.claim(row, FacetKind::Revoked));
         if let Some(claim) = claims.max_by_key(|c| c.at) {
             line.done_by = Some(claim.by.clone());
             line.done_at = Some(claim.effective());
             line.grade = Some(claim.grade());
             let minimum = self.fleet.assessment.policy.minimum_grades.revoked;
-            if !settled(line.state) && claim.grade() < minimum {
+            if line.state == LineState::Contradicted {
+                line.attest = None;
+                line.steps = vec![
+                    "It is recorded as revoked, and the authority's later CRL or OCSP answer still vouches for it: ask the CA why, and have it revoked (reason keyCompromise). The next sweep asks again.".to_owned(),
+                ];
+            } else if !settled(line.state) && claim.grade() < minimum {
                 line.attest = None;
                 line.steps = vec![format!(
                     "It is recorded as done, at grade {}, and the policy wants {minimum}, which a CRL or an OCSP answer gives: sweep again once the authority shows it, without --offline. Or wait until they have expired, or write into allclear.toml that the record is enough: `revoked = \"E1\"` under `[policy.minimum_grades]`.",
@@ -258,6 +263,21 @@ impl<'a> Plan<'a> {
         }
         line.evidence_seen = Some(seen);
         line
+    }
+
+    /// What is known of each certificate on the key, told apart by who says so.
+    fn revocation_words(&self) -> String {
+        let judged = self.rows.iter().filter_map(|row| self.fleet.assessment_of(row));
+        let old: BTreeMap<Sha256, &OldCertificate> =
+            judged.flat_map(|s| &s.old_certificates).map(|o| (o.certificate.sha256, o)).collect();
+        let now = self.fleet.assessment.now;
+        let mut parts: BTreeMap<String, usize> = BTreeMap::new();
+        for certificate in &self.key.certificates {
+            let expired = certificate.not_after.is_some_and(|t| t < now);
+            *parts.entry(standing(expired, old.get(&certificate.sha256).copied())).or_default() += 1;
+        }
+        let parts: Vec<String> = parts.into_iter().map(|(word, n)| format!("{n} {word}")).collect();
+        format!("of {}: {}", self.key.certificates.len(), parts.join(", "))
     }
 
     /// Certificates on the key that are revoked or expired.
@@ -288,6 +308,23 @@ impl<'a> Plan<'a> {
             }
             (false, None) => LineState::Open,
         }
+    }
+}
+
+fn standing(expired: bool, known: Option<&OldCertificate>) -> String {
+    let check = known.and_then(|o| o.check.as_ref());
+    match (expired, check.map(|c| (c.status, c))) {
+        (true, _) => "expired".to_owned(),
+        (false, Some((RevocationStatus::Revoked, check))) => {
+            let source = check.source.map_or("its authority", RevocationSource::as_str);
+            let reason = check.reason.map_or("without a reason", RevocationReason::as_str);
+            format!("revoked by {source} ({reason})")
+        }
+        (false, Some((RevocationStatus::Good, check))) => {
+            format!("still good for its authority as of {}", check.this_update.unwrap_or(check.at).short())
+        }
+        (false, _) if known.is_some_and(|o| o.revoked) => "revoked by a person's word alone".to_owned(),
+        (false, _) => "not known to be revoked".to_owned(),
     }
 }
 

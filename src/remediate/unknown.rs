@@ -164,7 +164,7 @@ fn words(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
             ],
         ),
         Some(Reason::RateLimited) => (
-            "it asked for patience and was not asked again",
+            "it asked for patience, was waited for once, and asked for it again",
             &["Look again later, or from an address that it does not limit."],
         ),
         Some(Reason::LocalError | Reason::Interrupted) => (

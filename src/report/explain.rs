@@ -57,7 +57,7 @@ pub const fn because(reason: Reason) -> &'static str {
             "The well-formed heartbeat was answered and the malformed one was not: the server speaks heartbeats and checks their length. That is the fix itself at work"
         }
         Reason::HeartbeatRefused => {
-            "The heartbeat was refused as a record that has no place there: the server has no heartbeat code that answers, so nothing can be read out of it this way"
+            "The heartbeat was refused: by alert 10, or by an end that a well-formed heartbeat met in the same way while the extension was offered and not acknowledged. A server without heartbeat code does that; nothing can be read out of it this way"
         }
         Reason::Blocked => {
             "What ended the connection may have been a filter on the way: the well-formed heartbeat alone did not end in the same way, or a handshake that worked before does not any more. Nothing was learned of the server itself"

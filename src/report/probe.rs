@@ -46,6 +46,10 @@ pub fn text(page: &Page<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result
     let address = seen.address.map_or_else(|| "no address".to_owned(), |a| a.to_string());
     let sni = seen.sni.as_deref().map_or(String::new(), |sni| format!(", SNI {sni}"));
     writer.line(0, Ink::Bold, &format!("{} at {address}, {}{sni}", page.target, seen.wrap))?;
+    for (_, judgement) in page.judgements {
+        let text = format!("{}: {} ({})", judgement.disclosure, judgement.verdict, judgement.reason);
+        writer.line(0, verdict_ink(judgement.verdict), &text)?;
+    }
     writer.account(page.account)?;
     writer.certificate(seen)?;
     writer.list("Revocation", page.revocations.iter().map(revocation))?;
@@ -131,11 +135,7 @@ impl Writer<'_> {
     }
 
     fn verdict(&mut self, title: &str, judgement: &Judgement) -> io::Result<()> {
-        let ink = match judgement.verdict {
-            Verdict::Vulnerable => Ink::Bad,
-            v if v.is_clean() => Ink::Good,
-            _ => Ink::Warn,
-        };
+        let ink = verdict_ink(judgement.verdict);
         writeln!(self.out)?;
         let head = format!(
             "{} ({title}): {} ({}), {} of {} attempts vulnerable, foreign bytes: {}",
@@ -148,6 +148,14 @@ impl Writer<'_> {
         );
         self.line(0, ink, &head)?;
         self.line(2, Ink::Plain, &format!("{}.", explain::because(judgement.reason)))
+    }
+}
+
+const fn verdict_ink(verdict: Verdict) -> Ink {
+    match verdict {
+        Verdict::Vulnerable => Ink::Bad,
+        v if v.is_clean() => Ink::Good,
+        _ => Ink::Warn,
     }
 }
 
@@ -200,19 +208,14 @@ fn revocation(check: &Revocation) -> (Ink, String) {
         RevocationStatus::Revoked => Ink::Bad,
         RevocationStatus::Unknown => Ink::Warn,
     };
-    let mut text = format!("{} {}", check.certificate, check.status);
-    if let Some(source) = check.source {
-        text.push_str(&format!(" by {source}"));
-    }
-    if let Some(reason) = check.reason {
-        text.push_str(&format!(", reason {reason}"));
-    }
-    if let Some(at) = check.revoked_at {
-        text.push_str(&format!(", since {}", at.short()));
-    }
-    if let Some(detail) = &check.detail {
-        text.push_str(&format!(": {detail}"));
-    }
+    let parts = [
+        Some(format!("{} {}", check.certificate, check.status)),
+        check.source.map(|source| format!(" by {source}")),
+        check.reason.map(|reason| format!(", reason {reason}")),
+        check.revoked_at.map(|at| format!(", since {}", at.short())),
+        check.detail.as_ref().map(|detail| format!(": {detail}")),
+    ];
+    let text = parts.into_iter().flatten().collect();
     (ink, text)
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Row,
     style::{Ink, Screen},
-    table::{fit, wrap},
+    table::fit,
     tally::Tally,
 };
 use crate::model::{
@@ -57,7 +57,7 @@ pub(super) fn section(tally: &Tally<'_>, screen: &Screen, most: usize) -> Vec<St
         };
         let text = format!("{kind} ({}) {}{more}{detail}", found.len(), names.join(", "));
         let ink = if harmless { Ink::Warn } else { Ink::Bad };
-        let first = wrap(&text, screen.width.saturating_sub(2)).into_iter().next().unwrap_or_default();
+        let first = fit(&text, screen.width.saturating_sub(2));
         lines.push(format!("  {}", screen.style.paint(ink, &first)));
     }
     if hidden > 0 {

@@ -50,7 +50,7 @@ fn lines(view: &View<'_>, screen: &Screen) -> Vec<String> {
 
     let mut tail = vec![String::new()];
     tail.extend(owners::table(&tally, screen, 5));
-    tail.extend(shown::section(&tally, screen, 3));
+    tail.extend(shown::section(&tally, screen, 4));
     tail.extend(sections::overdue(&tally, screen));
     tail.extend(sections::foreign_bytes(view, screen));
     tail.extend(sections::next(view, &tally, screen));

@@ -4,7 +4,10 @@
 //! not be asked (RFC 5280, 8). A redirect is not followed: only what stands in the certificate is contacted. Private
 //! and loopback addresses are as good as others, since private authorities live there.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -139,10 +142,19 @@ pub(super) async fn ask(
     }
 }
 
+/// No authority lives at link-local addresses; clouds keep credentials there.
+fn may_be_asked(address: IpAddr) -> bool {
+    let local = match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    !(local || address.is_unspecified() || address.is_multicast())
+}
+
 async fn connect(place: &Place, deadline: Instant, time: Duration) -> Result<TcpStream, Trouble> {
     let lookup = lookup_host((place.host.as_str(), place.port));
     let addresses: Vec<SocketAddr> = match timeout_at(deadline, lookup).await {
-        Ok(Ok(found)) => found.take(MAX_ADDRESSES).collect(),
+        Ok(Ok(found)) => found.filter(|a| may_be_asked(a.ip())).take(MAX_ADDRESSES).collect(),
         Ok(Err(_)) => return Err(Trouble::dead("its host has no address")),
         Err(_) => return Err(Trouble::dead("its host's address was not found in time")),
     };
@@ -163,6 +175,19 @@ async fn connect(place: &Place, deadline: Instant, time: Duration) -> Result<Tcp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_authority_lives_where_clouds_keep_credentials() {
+        for (address, may) in [
+            ("169.254.169.254", false),
+            ("fe80::1", false),
+            ("0.0.0.0", false),
+            ("10.0.0.1", true),
+            ("::1", true),
+        ] {
+            assert_eq!(may_be_asked(address.parse().unwrap()), may, "{address}");
+        }
+    }
 
     #[test]
     fn only_plain_http_urls_lead_somewhere() {

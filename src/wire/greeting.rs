@@ -40,6 +40,10 @@ pub enum Greeting {
     Telnet,
     /// The version of RFB (RFC 6143).
     Vnc,
+    /// A confirm of X.224 (RDP).
+    Rdp,
+    /// An answer of TDS (SQL Server).
+    Mssql,
     /// `INFO` of a NATS server.
     Nats,
     /// An SSL 2.0 record.
@@ -70,6 +74,8 @@ impl Greeting {
             Self::Irc => "irc",
             Self::Telnet => "telnet",
             Self::Vnc => "vnc",
+            Self::Rdp => "rdp",
+            Self::Mssql => "mssql",
             Self::Nats => "nats",
             Self::Ssl2 => "ssl2",
         }
@@ -85,6 +91,10 @@ impl fmt::Display for Greeting {
 /// The protocol that these first bytes of a server belong to, where they are telling.
 pub fn recognise(bytes: &[u8]) -> Option<Greeting> {
     let bytes = bytes.get(..ENOUGH).unwrap_or(bytes);
+    if let Some(found) = binary(bytes) {
+        return Some(found);
+    }
+    let bytes = text_of(bytes);
     let lower = bytes.to_ascii_lowercase();
     let starts = |prefix: &str| lower.starts_with(prefix.as_bytes());
     let table: &[(&str, Greeting)] = &[
@@ -112,12 +122,19 @@ pub fn recognise(bytes: &[u8]) -> Option<Greeting> {
     if let Some((_, found)) = table.iter().find(|(prefix, _)| starts(prefix)) {
         return Some(*found);
     }
-    reply_code(&lower).or_else(|| irc_prefix(&lower)).or_else(|| binary(bytes))
+    reply_code(&lower).or_else(|| irc_prefix(&lower))
+}
+
+/// Without what some servers put before their first word: a byte order mark, line ends, blanks, NUL.
+fn text_of(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace() || **b == 0).count();
+    bytes.get(blank..).unwrap_or_default()
 }
 
 /// A three-digit reply of the SMTP and FTP family.
 fn reply_code(lower: &[u8]) -> Option<Greeting> {
-    let [first, b'0'..=b'9', b'0'..=b'9', b' ' | b'-', rest @ ..] = lower else {
+    let [first, b'0'..=b'9', b'0'..=b'9', b' ' | b'-' | b'\r' | b'\n', rest @ ..] = lower else {
         return None;
     };
     let names = |word: &str| rest.windows(word.len()).any(|w| w == word.as_bytes());
@@ -134,7 +151,8 @@ fn reply_code(lower: &[u8]) -> Option<Greeting> {
 
 fn irc_prefix(lower: &[u8]) -> Option<Greeting> {
     let rest = lower.strip_prefix(b":")?;
-    rest.windows(8).any(|w| w == b" notice ").then_some(Greeting::Irc)
+    let numeric = |w: &[u8]| matches!(w, [b' ', a, b, c, b' '] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit());
+    (rest.windows(8).any(|w| w == b" notice ") || rest.windows(5).any(numeric)).then_some(Greeting::Irc)
 }
 
 fn binary(bytes: &[u8]) -> Option<Greeting> {
@@ -147,6 +165,9 @@ fn binary(bytes: &[u8]) -> Option<Greeting> {
         [_, _, 0, 0, 10, b'0'..=b'9', ..] | [_, 0, 0, 0, 0xff, _, 4, ..] => Some(Greeting::Mysql),
         [b'E', 0, 0, _, _, b'S', ..] => Some(Greeting::Postgres),
         [0xff, 0xfb..=0xfe, _, ..] => Some(Greeting::Telnet),
+        // A TPKT header and an X.224 confirm or disconnect; an answer of TDS with its whole status.
+        [3, 0, _, _, _, 0xd0 | 0x80, ..] => Some(Greeting::Rdp),
+        [4, 0 | 1, _, _, _, _, _, 0, ..] => Some(Greeting::Mssql),
         // The high bit marks a two-byte header; 0 is an error, 4 a SERVER-HELLO.
         [0x80..=0xbf, _, 0 | 4, ..] => Some(Greeting::Ssl2),
         _ => None,
@@ -185,6 +206,14 @@ mod tests {
             (b"", None),
             (b"\x00\x01\x02", None),
             (b"2201 is a number", None),
+            (b"\r\n220 mx ESMTP\r\n", Some("smtp")),
+            (b"\xef\xbb\xbf220 mx ESMTP\r\n", Some("smtp")),
+            (b"\x00 220 mx ESMTP\r\n", Some("smtp")),
+            (b"220\r\n", Some("smtp-or-ftp")),
+            (b"\n+OK\r\n", Some("pop3")),
+            (b":irc.x 001 you :welcome", Some("irc")),
+            (b"\x03\x00\x00\x13\x0e\xd0\x00\x00", Some("rdp")),
+            (b"\x04\x01\x00\x2b\x00\x00\x01\x00", Some("mssql")),
         ];
         for (bytes, expected) in table {
             assert_eq!(recognise(bytes).map(Greeting::name), *expected, "bytes: {bytes:?}");

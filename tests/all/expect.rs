@@ -101,7 +101,15 @@ impl Authority {
 
     async fn look(&self, text: &str, address: SocketAddr, wrap: Wrap) -> (Vec<Expectation>, Vec<Software>) {
         let aside = Aside::default();
-        let target = Target { aside: &aside, address, wrap, sni: Some(HOST), fragile: false, sturdy: false };
+        let target = Target {
+            aside: &aside,
+            address,
+            wrap,
+            sni: Some(HOST),
+            fragile: false,
+            trial: false,
+            sturdy: false,
+        };
         let found = try_all(&expect::parse(text).unwrap(), target, &self.context).await;
         (found, aside.take_software())
     }

@@ -6,6 +6,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::format_collect,
+    clippy::format_push_string,
     clippy::naive_bytecount,
     clippy::missing_panics_doc,
     unreachable_pub,

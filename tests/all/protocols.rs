@@ -136,5 +136,4 @@ fn no_scanner_reaches_a_protocol_that_allclear_does_not() {
         std::fs::write(file, &table).unwrap();
     }
     assert!(missed.is_empty(), "{missed:?}\n{table}");
-    assert!(!table.contains("| no | yes |"), "{table}");
 }

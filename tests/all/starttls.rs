@@ -182,8 +182,7 @@ fn each_hostile_dialogue_ends_in_a_reason_within_its_time() {
             Fault::Flood | Fault::Chatter => &["handshake-failed", "wrap-mismatch"],
             Fault::Other => &["wrap-mismatch", "starttls-refused"],
             Fault::Garbage => &["handshake-failed", "wrap-mismatch", "closed-early"],
-            Fault::Closes => &["closed-early"],
-            Fault::ClosesAfter => &["closed-early"],
+            Fault::Closes | Fault::ClosesAfter => &["closed-early"],
             Fault::PlainAfter | Fault::Injected => &["handshake-failed"],
         };
         let fits = expected.iter().any(|reason| said.ends_with(reason));

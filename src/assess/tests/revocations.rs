@@ -68,7 +68,7 @@ fn what_an_authority_says_outranks_what_people_say() {
         ("a says revoked ref; authority K1 good", State::Contradicted, FacetValue::Contradicted, None),
         (
             "authority K1 good; a says revoked ref",
-            State::AwaitingVerification,
+            State::RekeyedOldNotRevoked,
             FacetValue::Done,
             Some(Grade::E1),
         ),
@@ -80,7 +80,7 @@ fn what_an_authority_says_outranks_what_people_say() {
         ),
         (
             "a says revoked ref; authority K1 unknown; s3; a clean K2",
-            State::AwaitingVerification,
+            State::RekeyedOldNotRevoked,
             FacetValue::Done,
             Some(Grade::E1),
         ),
@@ -106,7 +106,7 @@ fn where_nobody_can_be_asked_a_word_with_a_reference_is_enough() {
     let asked = checkable(tell(
         "s1; a bad K1; a says patched ref; s2; a clean K2; authority K1 revoked; s3; a clean K2",
     ));
-    assert_eq!(of(&asked.assess(&policy), "a").state, State::AwaitingVerification, "E2, and E3 is wanted");
+    assert_eq!(of(&asked.assess(&policy), "a").state, State::RekeyedOldNotRevoked, "E2, and E3 is wanted");
 }
 
 #[test]
@@ -136,4 +136,39 @@ fn what_was_known_at_a_sweep_is_what_was_asked_by_then() {
         crate::model::ids::SweepId(2),
     );
     assert_eq!(of(&before, "a").facets.revoked.value, FacetValue::Open);
+}
+
+#[test]
+fn a_hold_is_not_revoked_and_another_reason_is_told() {
+    let mut history =
+        checkable(tell("s1; a bad K1; a says patched ref; s2; a clean K2; authority K1 revoked"));
+    let at = |history: &History| history.assess(&Policy::default());
+    history.evidence.revocations[0].reason = Some(RevocationReason::Superseded);
+    let assessment = at(&history);
+    assert_eq!(of(&assessment, "a").facets.revoked.value, FacetValue::Done);
+    assert!(
+        of(&assessment, "a").notes.iter().any(|n| n.contains("superseded")),
+        "{:?}",
+        of(&assessment, "a").notes
+    );
+    history.evidence.revocations[0].reason = Some(RevocationReason::CertificateHold);
+    let assessment = at(&history);
+    assert_eq!(of(&assessment, "a").facets.revoked.value, FacetValue::Open);
+    assert!(
+        of(&assessment, "a").notes.iter().any(|n| n.contains("on hold")),
+        "{:?}",
+        of(&assessment, "a").notes
+    );
+}
+
+#[test]
+fn what_a_later_look_kept_of_a_certificate_counts() {
+    // The first look is of a release that kept no URLs; a later one did.
+    let mut history = tell(
+        "s1; a bad K1; s2; a bad K1; a says patched ref; s3; a clean K2; a says revoked ref; s4; a clean K2",
+    );
+    let asked = checkable(tell("s1; a bad K1; s2; a bad K1"));
+    history.evidence.observations[1] = asked.evidence.observations[1].clone();
+    let assessment = history.assess(&Policy::default());
+    assert_eq!(of(&assessment, "a").state, State::RekeyedOldNotRevoked, "somebody can be asked");
 }

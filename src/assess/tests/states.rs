@@ -75,8 +75,8 @@ fn a_minimum_that_no_word_can_meet_is_named() {
     let history = revocations::checkable(tell(REPAIRED));
     let assessment = history.assess(&Policy::default());
     let service = of(&assessment, "a");
-    assert_eq!(service.state, State::AwaitingVerification);
-    assert!(service.next_action.contains("revoked") && service.next_action.contains("E2"), "{service:#?}");
+    assert_eq!(service.state, State::RekeyedOldNotRevoked);
+    assert!(service.next_action.contains("CRL or OCSP answer"), "{service:#?}");
 }
 
 #[test]

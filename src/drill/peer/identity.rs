@@ -177,7 +177,7 @@ fn certify(
 
 /// The certificate of the fleet's authority in PEM: what a client of the fleet trusts.
 pub fn authority_pem() -> Option<String> {
-    AUTHORITY_OF_PROCESS.as_ref().ok().map(|authority| authority.pem())
+    AUTHORITY_OF_PROCESS.as_ref().ok().map(CertifiedIssuer::pem)
 }
 
 static AUTHORITY_OF_PROCESS: LazyLock<Result<CertifiedIssuer<'static, KeyPair>, String>> =

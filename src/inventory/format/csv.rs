@@ -15,6 +15,7 @@ use crate::{
     model::{
         UnknownWord, expect,
         service::{Declared, Exposure, Source, TlsStack},
+        wrap::Wrap,
     },
 };
 
@@ -200,7 +201,9 @@ impl<'h> Services<'h> {
             addresses,
             ports,
             transport: transport.map(|(c, text)| word(text).map_err(|why| (c, why))).transpose()?,
-            wrap: wrap.map(|(c, text)| word(text).map_err(|why| (c, why))).transpose()?,
+            wrap: wrap
+                .map(|(c, text)| Wrap::named(&text.to_ascii_lowercase()).map_err(|why| (c, why.to_string())))
+                .transpose()?,
             sni,
             declared: self.declared(fields)?,
         })
@@ -241,9 +244,11 @@ impl<'h> Services<'h> {
             "service_type" => to.service_type = own(),
             "zone" => to.zone = own(),
             "expect" => {
-                let parsed =
-                    expect::parse(text).map_err(|e| format!("character {}: {}", e.column, e.message))?;
-                to.expect = Some(parsed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+                // A slip in what users expect must not keep the service out of the sweep: told once all is read.
+                to.expect = Some(expect::parse(text).map_or_else(
+                    |_| text.to_owned(),
+                    |all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+                ));
             }
             // `unknown` says what an empty cell says, and must not stand against what another file knows.
             "exposure" => to.exposure = Some(word(text)?).filter(|e| *e != Exposure::Unknown),

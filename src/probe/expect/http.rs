@@ -46,13 +46,13 @@ pub(super) async fn get(
 }
 
 async fn in_the_clear(path: &str, target: Target<'_>, context: &Context) -> Result<Response, Said> {
-    let (stream, _nothing_before) = open(Wrap::Plain, target, context).await?.into_parts();
+    let stream = open(Wrap::Plain, target, context).await?.into_stream();
     ask(stream, false, path, target, context).await.map_err(|e| said(e, false))
 }
 
 async fn over_tls(path: &str, target: Target<'_>, context: &Context) -> Result<Response, Said> {
     let Asker { judge, config, name } = asker(target, context, &[b"http/1.1"])?;
-    let (stream, _nothing_before) = open(Wrap::Tls, target, context).await?.into_parts();
+    let stream = open(Wrap::Tls, target, context).await?.into_stream();
     let limit = context.settings.timeouts.step.saturating_mul(2);
     let connected = timeout(limit, TlsConnector::from(config).connect(name, stream)).await;
     let stream = match connected {

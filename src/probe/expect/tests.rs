@@ -35,7 +35,8 @@ fn context() -> Context {
 
 async fn run(text: &str, address: SocketAddr, wrap: Wrap, context: &Context) -> (Vec<Expectation>, Aside) {
     let aside = Aside::default();
-    let target = Target { aside: &aside, address, wrap, sni: None, fragile: false, sturdy: false };
+    let target =
+        Target { aside: &aside, address, wrap, sni: None, fragile: false, trial: false, sturdy: false };
     let found = try_all(&expect::parse(text).unwrap(), target, context).await;
     (found, aside)
 }
@@ -155,8 +156,15 @@ async fn a_fragile_device_is_not_even_connected_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let aside = Aside::default();
     let address = listener.local_addr().unwrap();
-    let target =
-        Target { aside: &aside, address, wrap: Wrap::Plain, sni: None, fragile: true, sturdy: false };
+    let target = Target {
+        aside: &aside,
+        address,
+        wrap: Wrap::Plain,
+        sni: None,
+        fragile: true,
+        trial: false,
+        sturdy: false,
+    };
     let found = try_all(&expect::parse("smtp 220; http 200 /").unwrap(), target, &context()).await;
     assert_eq!(found.len(), 2);
     assert!(

@@ -55,6 +55,8 @@ pub struct Target<'a> {
     pub sni: Option<&'a str>,
     /// Never beyond a handshake (PROBING 6).
     pub fragile: bool,
+    /// What it speaks is being found out: one try, without a second one after silence.
+    pub trial: bool,
     /// The inventory says that it is not fragile, whatever it looks like.
     pub sturdy: bool,
 }

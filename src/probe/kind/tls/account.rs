@@ -22,7 +22,7 @@ pub(super) fn hello(hello: Hello<'_>) -> String {
     };
     let mut text = format!("ClientHello, {} at most, {suites}", hello.version);
     if hello.sends_sni() {
-        text.push_str(&format!(", SNI {}", hello.sni.unwrap_or_default()));
+        text.extend([", SNI ", hello.sni.unwrap_or_default()]);
     } else {
         text.push_str(", without SNI");
     }

@@ -62,6 +62,13 @@ impl<'a> Plan<'a> {
         Self { first: Hello::first(sni), lower: LOWER.iter(), done: Done::default(), closes: 0, worst: None }
     }
 
+    /// One that is tried to find out whether the protocol is spoken at all: no second try after silence.
+    pub(super) fn trial(sni: Option<&'a str>) -> Self {
+        let mut plan = Self::new(sni);
+        plan.done.patience = true;
+        plan
+    }
+
     /// The first connection.
     pub(super) const fn first(&self) -> Try<'a> {
         Try { what: What::Hello(self.first), patient: false, paused: false }
@@ -208,7 +215,7 @@ fn unlinked_contact(unlinked: Unlinked) -> (Contact, Option<String>) {
         Unlinked::Said(Ended::Refused) => Contact::StarttlsRefused,
         Unlinked::Said(Ended::RateLimited) => Contact::RateLimited,
         Unlinked::Said(Ended::NotThis(_)) => Contact::NotTls,
-        Unlinked::Said(Ended::Garbled) => Contact::HandshakeFailed,
+        Unlinked::Said(Ended::Garbled) | Unlinked::Ahead => Contact::HandshakeFailed,
         Unlinked::Closed { .. } => Contact::ClosedEarly,
         Unlinked::TimedOut { .. } => Contact::ProbeTimedOut,
     };
@@ -219,12 +226,17 @@ fn unlinked_contact(unlinked: Unlinked) -> (Contact, Option<String>) {
 fn more_telling(earlier: Missed, later: Missed) -> Missed {
     let weight = |m: Missed| match m {
         // Whatever was refused before: it may go on later.
-        Missed::Unlinked(Unlinked::Said(Ended::RateLimited)) => 6,
-        Missed::Alert(_) => 5,
-        Missed::Broken | Missed::StillPlain | Missed::Unlinked(Unlinked::Said(Ended::Garbled)) => 4,
-        Missed::NotTls(_) | Missed::Unlinked(Unlinked::Said(_)) => 3,
-        Missed::TimedOut | Missed::Unlinked(Unlinked::TimedOut { .. }) => 2,
-        Missed::Closed | Missed::Unlinked(_) => 1,
+        Missed::Unlinked(Unlinked::Said(Ended::RateLimited)) => 7,
+        Missed::Alert(_) => 6,
+        Missed::Broken
+        | Missed::StillPlain
+        | Missed::Unlinked(Unlinked::Said(Ended::Garbled) | Unlinked::Ahead) => 5,
+        Missed::Unlinked(Unlinked::Said(_)) => 4,
+        Missed::NotTls(Some(greeting)) if !link::wraps_of(greeting).is_empty() => 4,
+        Missed::TimedOut | Missed::Unlinked(Unlinked::TimedOut { .. }) => 3,
+        Missed::Closed | Missed::Unlinked(_) => 2,
+        // Once silent or closed, and once in plain text: it may be a balancer's page, and is no proof of anything.
+        Missed::NotTls(_) => 1,
         Missed::NoConnection(_) => 0,
     };
     if weight(later) > weight(earlier) { later } else { earlier }
@@ -368,10 +380,11 @@ mod tests {
             ),
             (&[Missed::Closed, Missed::NoConnection(Contact::Refused)], Contact::ClosedEarly, None),
             (&[Missed::TimedOut, Missed::Closed], Contact::ProbeTimedOut, None),
+            (&[Missed::Closed, Missed::NotTls(Some(Greeting::Http))], Contact::ClosedEarly, None),
             (
-                &[Missed::Closed, Missed::NotTls(Some(Greeting::Http))],
+                &[Missed::TimedOut, Missed::NotTls(Some(Greeting::Smtp))],
                 Contact::NotTls,
-                Some("greeting of http"),
+                Some("greeting of smtp"),
             ),
             (&[Missed::NotTls(Some(Greeting::Ssl2))], Contact::HandshakeFailed, Some("SSL 2.0 only")),
             (&[Missed::NoConnection(Contact::NoRoute)], Contact::NoRoute, None),

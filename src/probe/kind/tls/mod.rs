@@ -30,7 +30,7 @@ use crate::{
         dial::Wait,
         limits::Timeouts,
         link::Link,
-        signer::is_signed_by,
+        signer::is_authority_of,
         tls13::{self, Schemes, Shown},
         trace, trust,
     },
@@ -104,9 +104,18 @@ async fn look(declared: Target<'_>, context: &Context) -> Seen {
 /// One more look at the same address: its attempt counts, its handshake where the first brought none.
 fn add_sample(seen: &mut Seen, next: Seen) {
     seen.attempts.extend(next.attempts);
-    if next.contact == Contact::Answered && seen.contact != Contact::Answered {
+    if next.contact == Contact::NotTls {
+        // Which protocol it was decides what that attempt means.
+        seen.detail = next.detail.or(seen.detail.take());
+    } else if next.contact == Contact::Answered && seen.contact != Contact::Answered {
+        if seen.contact != Contact::NotTls {
+            seen.detail = None;
+        }
         seen.contact = next.contact;
-        seen.detail = None;
+    }
+    if next.skip.is_some() {
+        // One of several behind the address was spared: it was not asked, whatever the others say.
+        (seen.contact, seen.skip) = (next.contact, next.skip);
     }
     if seen.tls.is_none() {
         seen.tls = next.tls;
@@ -156,7 +165,7 @@ async fn sample<'a>(target: Target<'a>, context: &Context) -> Sampled<'a> {
         Ok(Reached::Tls13(shown)) => {
             let leaf = shown.chain.first().map(|der| Leaf::read(der));
             let first = First { way: Way::Tls13, key: leaf.as_ref().and_then(|l| l.key) };
-            let seen = seen_tls13(target, context, &shown, leaf);
+            let seen = seen_tls13(target, context, &shown, leaf.as_ref());
             Sampled { seen, first: Some(first), missed: None }
         }
         Ok(Reached::Session(session, hello)) => {
@@ -182,7 +191,7 @@ type Unreached = (Option<Missed>, (Contact, Option<String>));
 
 /// Tries one hello after the other until one works or nothing is left.
 async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>, Unreached> {
-    let mut plan = Plan::new(target.sni);
+    let mut plan = if target.trial { Plan::trial(target.sni) } else { Plan::new(target.sni) };
     let mut next = Some(plan.first());
     while let Some(now) = next {
         if now.paused {
@@ -204,7 +213,14 @@ async fn reach<'a>(target: Target<'a>, context: &Context) -> Result<Reached<'a>,
         };
         next = plan.after(now, missed);
     }
-    Err((plan.worst(), plan.ended()))
+    let (mut contact, mut detail) = plan.ended();
+    let xmpp = matches!(target.wrap, Wrap::XmppClient | Wrap::XmppServer);
+    if xmpp && target.sni.is_none() && contact == Contact::StarttlsRefused {
+        // It answers for a domain alone, and none was asked for: that is our lack and not its refusal.
+        contact = Contact::HandshakeFailed;
+        detail = Some("an XMPP server answers for a domain alone: give the row a name or an sni".to_owned());
+    }
+    Err((plan.worst(), (contact, detail)))
 }
 
 async fn open_tls13(
@@ -273,7 +289,7 @@ fn answered(target: Target<'_>, context: &Context, leaf: Option<&Leaf>, chain: &
 /// Notes which of the certificates served signed the leaf, so that its authority can be asked later by the right key.
 fn with_issuer(mut leaf: Certificate, chain: &[&[u8]]) -> Certificate {
     if let (Some(details), Some((der, rest))) = (&mut leaf.details, chain.split_first()) {
-        let signer = rest.iter().find(|candidate| is_signed_by(der, candidate));
+        let signer = rest.iter().find(|candidate| is_authority_of(candidate, der));
         details.issuer = signer.map(|der| Sha256::of(der));
     }
     leaf
@@ -304,8 +320,8 @@ fn seen_session(
     (seen, facts.leaf.as_ref().and_then(|leaf| leaf.key).or(by_suite))
 }
 
-fn seen_tls13(target: Target<'_>, context: &Context, shown: &Shown, leaf: Option<Leaf>) -> Seen {
-    let mut seen = answered(target, context, leaf.as_ref(), &shown.chain);
+fn seen_tls13(target: Target<'_>, context: &Context, shown: &Shown, leaf: Option<&Leaf>) -> Seen {
+    let mut seen = answered(target, context, leaf, &shown.chain);
     seen.tls = Some(TlsFacts {
         version: TlsVersion::Tls13,
         cipher: Arc::from(suites::name(shown.suite)),

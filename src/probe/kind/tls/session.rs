@@ -132,6 +132,14 @@ impl Session {
             target.tell(Way::Came, || account::missed(missed));
             return Err(missed);
         };
+        if peer.alert.is_some() || peer.unexpected.is_some() || peer.other.is_some() {
+            // It answers what nobody has asked yet: none of what follows would be an answer.
+            target.aside.add_stray(peer.foreign);
+            target.tell(Way::Came, || "a whole flight, and an answer before any question".to_owned());
+            return Err(Missed::Broken);
+        }
+        // Of the handshake, such as that a name is not known: no answer to anything that comes now.
+        peer.warning = None;
         if let Some(facts) = peer.facts() {
             target.tell(Way::Came, || account::flight(facts));
         }

@@ -27,7 +27,7 @@ pub(super) async fn first_sample<'a>(target: Target<'a>, context: &Context) -> (
     for wrap in candidates(target.wrap, missed, context.settings.find_wrap) {
         target.tell(Way::Note, || format!("trying {wrap} instead of {}", target.wrap));
         let Sampled { seen: mut other, first, missed } =
-            Box::pin(sample(Target { wrap, ..target }, context)).await;
+            Box::pin(sample(Target { wrap, trial: true, ..target }, context)).await;
         // The protocol is spoken there, even where TLS is not to be had.
         let spoken =
             matches!(missed, Some(Missed::Unlinked(Unlinked::Said(Ended::Refused | Ended::RateLimited))))

@@ -396,6 +396,7 @@ async fn a_look_in_flight_takes_little_memory() {
         wrap: crate::model::wrap::Wrap::Tls,
         sni: None,
         fragile: false,
+        trial: false,
         sturdy: false,
     };
     let look = size_of_val(&tls::look(target, &context));
