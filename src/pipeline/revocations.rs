@@ -128,7 +128,7 @@ fn owed(judged: &Judged, rows: Option<&[RowId]>, now: Timestamp) -> Vec<Certific
         let count = seen_revoked.entry(check.certificate).or_default();
         match check.status {
             RevocationStatus::Revoked if check.reason == Some(RevocationReason::CertificateHold) => {
-                *count = 0
+                *count = 0;
             }
             RevocationStatus::Revoked => *count += 1,
             RevocationStatus::Good => *count = 0,

@@ -167,7 +167,7 @@ fn binary(bytes: &[u8]) -> Option<Greeting> {
         [0xff, 0xfb..=0xfe, _, ..] => Some(Greeting::Telnet),
         // A TPKT header and an X.224 confirm or disconnect; an answer of TDS with its whole status.
         [3, 0, _, _, _, 0xd0 | 0x80, ..] => Some(Greeting::Rdp),
-        [4, 0 | 1, _, _, _, _, _, 0, ..] => Some(Greeting::Mssql),
+        [4, 1, _, _, _, _, 1, 0, ..] => Some(Greeting::Mssql),
         // The high bit marks a two-byte header; 0 is an error, 4 a SERVER-HELLO.
         [0x80..=0xbf, _, 0 | 4, ..] => Some(Greeting::Ssl2),
         _ => None,

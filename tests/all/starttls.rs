@@ -152,12 +152,12 @@ fn protocols_without_a_real_server_lead_to_a_real_tls_library_all_the_same() {
 #[test]
 fn each_hostile_dialogue_ends_in_a_reason_within_its_time() {
     let work = Work::new();
-    let mut text = "id,address,port,wrap\n".to_owned();
+    let mut text = "id,name,address,port,wrap\n".to_owned();
     let mut servers = Vec::new();
     for (wrap, fault) in scripted::table() {
         let server = scripted::hostile(wrap, fault);
         let place = server.place();
-        text.push_str(&format!("{wrap}-{fault:?},{},{},{wrap}\n", place.ip(), place.port()));
+        text.push_str(&format!("{wrap}-{fault:?},peer.test,{},{},{wrap}\n", place.ip(), place.port()));
         servers.push((wrap, fault, server));
     }
     let list = work.write("services.csv", text);

@@ -267,10 +267,10 @@ table inet f {
   chain input { type filter hook input priority 0; policy drop;
     ct state established accept
     meta l4proto icmpv6 accept
-    tcp dport 22 limit rate over 100/second drop
+    tcp dport 22 limit rate over 100/second burst 500 packets drop
     tcp dport 22 accept
     tcp dport 80 limit rate 100/second burst 100 packets accept
-    tcp dport 443 add @seen { ip saddr limit rate over 100/second } drop
+    tcp dport 443 add @seen { ip saddr limit rate over 100/second burst 500 packets } drop
     tcp dport 443 counter log prefix \"x\" accept
     tcp dport 8000 ct count over 100 reject
     tcp dport 8000 accept
