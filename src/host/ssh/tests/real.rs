@@ -110,7 +110,7 @@ fn every_host_gives_one_answer_and_failures_have_their_names() {
     program.resize(12 << 20, 0);
     let program = write(folder.path(), "program", program);
     let mut options = options(&client, vec![program]);
-    options.host_limit = Duration::from_secs(8);
+    options.host_limit = Duration::from_secs(20); // a busy machine ends a good one late
     let hosts = [
         "good",
         "wrong-key",
