@@ -1,7 +1,7 @@
 //! What is wrong with what services show, apart from the disclosure: one line for each kind, outages first. Laid out
 //! here; found in the assessment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -24,17 +24,14 @@ const NAMED: usize = 3;
 /// A line for each kind of finding, at most `most`; nothing where nothing is wrong.
 pub(super) fn section(tally: &Tally<'_>, screen: &Screen, most: usize) -> Vec<String> {
     // With several disclosures a service has several rows, and the same findings in each.
-    let mut rows: BTreeMap<&RowId, &Row<'_>> = BTreeMap::new();
-    for row in tally.rows.iter().filter(|r| !r.entry.findings.is_empty()) {
-        rows.entry(&row.entry.row_id).or_insert(row);
-    }
+    let mut known: BTreeSet<&RowId> = BTreeSet::new();
+    let with = tally.rows.iter().filter(|r| !r.entry.findings.is_empty());
+    let rows: Vec<&Row<'_>> = with.filter(|r| known.insert(&r.entry.row_id)).collect();
     if rows.is_empty() {
         return Vec::new();
     }
     let mut kinds: BTreeMap<(bool, FindingKind), Vec<(&Row<'_>, &Finding)>> = BTreeMap::new();
-    for row in
-        tally.rows.iter().filter(|r| rows.get(&r.entry.row_id).is_some_and(|first| std::ptr::eq(*first, *r)))
-    {
+    for row in &rows {
         let mut seen = Vec::new();
         for finding in &row.entry.findings {
             if !seen.contains(&finding.kind) {

@@ -40,19 +40,16 @@ fn inventory(shops: &[Shop]) -> String {
     text
 }
 
-fn serve(node: &Path, work: &Work, ca: &Ca, shops: &[Shop], new: bool) -> Vec<Server> {
-    let one = |shop: &Shop| {
-        let folder = work.path(&format!("{}-{new}", shop.name));
-        std::fs::create_dir(&folder).unwrap();
-        let issued = if new { &shop.new } else { &shop.old };
-        let mut identity = identity(work, ca, issued, &format!("{}-{new}", shop.name));
-        // The server's script is written beside its key.
-        let key = folder.join("key");
-        std::fs::rename(&identity.key, &key).unwrap();
-        identity.key = key;
-        Server::node_at(node, &identity, "{}", shop.address, shop.port)
-    };
-    shops.iter().map(one).collect()
+/// One shop with the certificate given. `name`: of the files of this run.
+fn serve(node: &Path, work: &Work, ca: &Ca, shop: &Shop, issued: &Issued, name: &str) -> Server {
+    let folder = work.path(name);
+    std::fs::create_dir(&folder).unwrap();
+    let mut identity = identity(work, ca, issued, &format!("{name}-chain"));
+    // The server's script is written beside its key.
+    let key = folder.join("key");
+    std::fs::rename(&identity.key, &key).unwrap();
+    identity.key = key;
+    Server::node_at(node, &identity, "{}", shop.address, shop.port)
 }
 
 #[test]
@@ -85,7 +82,8 @@ fn an_old_certificate_is_followed_until_its_authority_says_revoked() {
     let (list, root) = (list.to_str().unwrap(), ca.root_pem());
     let sweep = ["sweep", list, "--trust", root.to_str().unwrap(), "--probe-timeout", "2s"];
 
-    let servers = serve(&bad, &work, &ca, &shops, false);
+    let old = |s: &Shop| serve(&bad, &work, &ca, s, &s.old, &format!("{}-old", s.name));
+    let servers: Vec<Server> = shops.iter().map(old).collect();
     work.ok(&[&sweep[..], &["--offline"]].concat());
     assert!(files.asked().is_empty(), "--offline asks nobody: {:?}", files.asked());
     let responder = ca.responder(ocsp_port, None);
@@ -94,7 +92,8 @@ fn an_old_certificate_is_followed_until_its_authority_says_revoked() {
     drop((servers, responder));
 
     // The repair: new keys, and the old certificates revoked, but for one that was forgotten.
-    let servers = serve(&good, &work, &ca, &shops, true);
+    let new = |s: &Shop| serve(&good, &work, &ca, s, &s.new, &format!("{}-new", s.name));
+    let servers: Vec<Server> = shops.iter().map(new).collect();
     for shop in shops.iter().filter(|s| s.name != "kept.test") {
         ca.revoke(&shop.old, "keyCompromise");
     }
@@ -130,7 +129,7 @@ fn an_old_certificate_is_followed_until_its_authority_says_revoked() {
     }
     // The old certificate comes back on one of them.
     drop((servers, responder));
-    let _old = serve_old_on_safe(&good, &work, &ca, &shops[0]);
+    let _old = serve(&good, &work, &ca, &shops[0], &shops[0].old, "again");
     work.ok(&[&sweep[..], &["--offline"]].concat());
     let status = work.ok(&["status", "--json"]).json();
     let service = status["services"].as_array().unwrap().iter().find(|s| s["row_id"] == "crl.test").unwrap();
@@ -138,14 +137,4 @@ fn an_old_certificate_is_followed_until_its_authority_says_revoked() {
     let kinds: Vec<&str> =
         service["findings"].as_array().unwrap().iter().filter_map(|f| f["kind"].as_str()).collect();
     assert!(kinds.contains(&"serves-revoked"), "{service:#}");
-}
-
-fn serve_old_on_safe(node: &Path, work: &Work, ca: &Ca, shop: &Shop) -> Server {
-    let folder = work.path("again");
-    std::fs::create_dir(&folder).unwrap();
-    let mut identity = identity(work, ca, &shop.old, "again-old");
-    let key = folder.join("key");
-    std::fs::rename(&identity.key, &key).unwrap();
-    identity.key = key;
-    Server::node_at(node, &identity, "{}", shop.address, shop.port)
 }

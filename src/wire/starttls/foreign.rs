@@ -6,6 +6,12 @@
 use super::{Ended, Note, Step};
 use crate::wire::greeting::{ENOUGH, Greeting, recognise};
 
+/// What was about to be said since `before` is not said any more, where a dialogue ends first.
+pub(super) fn forget_said(before: usize, notes: &mut Vec<Note>) {
+    let late = notes.split_off(before);
+    notes.extend(late.into_iter().filter(|note| matches!(note, Note::Came(_))));
+}
+
 /// As many bytes of text as tell all greetings but those that need their whole line.
 const TEXT_ENOUGH: usize = 17;
 /// As many bytes as tell all binary greetings.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::foreign::{Head, Seen, end};
+use super::foreign::{Head, Seen, end, forget_said};
 use super::{Asked, Dialogue, Ended, Entry, MAX_HELD, MAX_SAID, Note, Step, Tunnel};
 use crate::model::wrap::Wrap;
 use crate::wire::greeting::{ENOUGH, Greeting};
@@ -106,9 +106,7 @@ impl Dialogue for Telnet {
                 Turn::Say(more) => say.extend(more),
                 Turn::Tls => return Step::Tls { tunnel: Tunnel::Bare, say, rest: rest.to_vec() },
                 Turn::End(ended) => {
-                    // What was about to be said is not said any more.
-                    let late = self.notes.split_off(before);
-                    self.notes.extend(late.into_iter().filter(|note| matches!(note, Note::Came(_))));
+                    forget_said(before, &mut self.notes);
                     return end(ended, &mut self.notes);
                 }
             }

@@ -4,7 +4,7 @@
 //! that is written with them is an unknown one.
 
 use self::xml::{Bad, Scanner, attributes};
-use super::foreign::{Head, Seen, end};
+use super::foreign::{Head, Seen, end, forget_said};
 use super::{Asked, Dialogue, Ended, Entry, MAX_HELD, Note, Step, Tunnel};
 use crate::model::wrap::Wrap;
 use crate::wire::greeting::{ENOUGH, Greeting};
@@ -163,9 +163,7 @@ impl Dialogue for Xmpp {
                 Turn::Say(more) => say.extend(more),
                 Turn::Tls => return Step::Tls { tunnel: Tunnel::Bare, say, rest: rest.to_vec() },
                 Turn::End(ended) => {
-                    // What was about to be said is not said any more.
-                    let late = self.notes.split_off(before);
-                    self.notes.extend(late.into_iter().filter(|note| matches!(note, Note::Came(_))));
+                    forget_said(before, &mut self.notes);
                     return end(ended, &mut self.notes);
                 }
             }
