@@ -114,6 +114,8 @@ fn evidence(services: u32) -> Evidence {
         observations,
         hosts: Vec::new(),
         revocations: Vec::new(),
+        checks: Vec::new(),
+        tracked: std::collections::BTreeMap::new(),
         claims: Vec::new(),
     }
 }

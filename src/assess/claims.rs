@@ -126,6 +126,8 @@ pub(super) fn short(claim: &Claim) -> StandingClaim {
     let what = match &claim.statement {
         Statement::FacetDone { facet } => facet.to_string(),
         Statement::SecretIs { state } => state.to_string(),
+        Statement::NegativeTest { outcome, .. } => format!("old value {outcome}"),
+        Statement::StillActive { count, .. } => format!("{count} old ones active"),
         Statement::NotAffected { .. } => "not-affected".to_owned(),
         Statement::Waive { facet, until: end } => {
             until = Some(*end);

@@ -96,6 +96,8 @@ impl History {
                 claims: Vec::new(),
                 hosts: Vec::new(),
                 revocations: Vec::new(),
+                checks: Vec::new(),
+                tracked: std::collections::BTreeMap::new(),
             },
             now: Timestamp::from_seconds(DISCLOSED + 24 * HOUR),
             sweep: 0,
@@ -160,6 +162,8 @@ impl History {
     pub(super) fn say(&mut self, subject: Subject, statement: Statement, reference: bool) {
         self.tick(60);
         self.evidence.claims.push(Claim {
+            through: Vec::new(),
+            import: None,
             at: self.now,
             done_at: None,
             after_sweep: (self.sweep > 0).then_some(SweepId(self.sweep)),
@@ -221,6 +225,8 @@ fn service(row: &str) -> Service {
 /// A secret that services hold.
 pub(super) fn secret(id: &str, rows: &[&str], implied: bool) -> Secret {
     Secret {
+        delivered_through: Vec::new(),
+        checks: Vec::new(),
         id: id.into(),
         kind: "C1".into(),
         services: rows.iter().map(|r| RowId::declared(r)).collect(),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{
     assessment::{EndpointAssessment, OldCertificate, ServiceAssessment},
+    claim::Subject,
     facet::{Facet, FacetKind, FacetValue, Facets},
     ids::{RowId, Spki},
     revocation::{RevocationReason, RevocationStatus},
@@ -120,7 +121,9 @@ impl<'e> Fleet<'_, 'e> {
             endpoints,
             secrets_total: count(linked.len()),
             secrets_done: count(done.count()),
-            due: declared.map(|s| due(index, s.exposure(), track.first_seen)),
+            due: declared.map(|s| {
+                tracked_due(index, &s.row_id).unwrap_or_else(|| due(index, s.exposure(), track.first_seen))
+            }),
             claim: said.last(),
             waiver: standing_waiver(view).map(|said| short(said.claim)),
             justification: said.not_affected().map(|(why, _)| why),
@@ -177,6 +180,11 @@ fn standing_waiver<'e>(view: &View<'_, 'e>) -> Option<super::index::Said<'e>> {
     let facets = FacetKind::ALL.iter().copied().map(Some);
     let in_force = std::iter::once(None).chain(facets).find_map(|facet| view.said.waived(facet, view.now));
     in_force.or_else(|| view.said.expired(view.now)).map(|(said, _)| said)
+}
+
+/// The date that a person set in the tracker.
+fn tracked_due(index: &Index<'_>, row: &RowId) -> Option<Timestamp> {
+    index.evidence.tracked.get(&Subject::Service(row.clone()))?.due
 }
 
 fn due(

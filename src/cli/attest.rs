@@ -125,6 +125,10 @@ pub(super) fn say(claims: &[Claim], globals: &Globals, console: &mut Console) ->
         let what = match &claim.statement {
             Statement::FacetDone { facet } => format!("{facet} done"),
             Statement::SecretIs { state } => format!("{state}"),
+            Statement::NegativeTest { outcome, .. } => format!("the old value was tried: {outcome}"),
+            Statement::StillActive { count, issued_before } => {
+                format!("{count} issued before {} are still active", issued_before.short())
+            }
             Statement::NotAffected { justification } => format!("not affected ({justification})"),
             Statement::Waive { facet: Some(facet), until } => {
                 format!("{facet} waived until {}", until.date())

@@ -121,6 +121,8 @@ fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&
         }
     }
     Ok(Secret {
+        delivered_through: Vec::new(),
+        checks: Vec::new(),
         id,
         kind: if is_code(&kind) { kind.to_ascii_uppercase() } else { kind },
         services: Vec::new(),

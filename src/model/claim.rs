@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    edit::ImportId,
     facet::FacetKind,
     ids::{RowId, SweepId},
     secret::SecretState,
@@ -27,6 +28,18 @@ vocabulary! {
         VulnerableCodeCannotBeControlledByAdversary = "vulnerable_code_cannot_be_controlled_by_adversary",
         /// Something else stops it.
         InlineMitigationsAlreadyExist = "inline_mitigations_already_exist",
+    }
+}
+
+vocabulary! {
+    /// How a try with the old value of a secret came out.
+    TestOutcome, "outcome of a negative test" {
+        /// The old value was refused: the best evidence of all.
+        Refused = "refused",
+        /// The old value still works.
+        Accepted = "accepted",
+        /// The try itself went wrong, or could not be told from that.
+        Inconclusive = "inconclusive",
     }
 }
 
@@ -53,6 +66,25 @@ pub enum Statement {
     SecretIs {
         /// How far.
         state: SecretState,
+    },
+    /// The owner's own command tried the old value of a secret. Its exit code and times, never its output, nor the
+    /// command.
+    NegativeTest {
+        /// How it came out.
+        outcome: TestOutcome,
+        /// The exit code; absent where a signal or a time limit ended it.
+        exit: Option<i32>,
+        /// Whether the same try with the new value succeeded just before; absent where none was asked for.
+        control: Option<bool>,
+        /// How long it took, milliseconds.
+        ms: u64,
+    },
+    /// How many of a bulk store (sessions, tokens, passwords) issued before a time are still active.
+    StillActive {
+        /// How many.
+        count: u64,
+        /// Issued before this time.
+        issued_before: Timestamp,
     },
     /// The service cannot have the hole.
     NotAffected {
@@ -98,11 +130,21 @@ pub struct Claim {
     pub reference: Option<String>,
     /// Why, in the person's words.
     pub note: Option<String>,
+    /// The services through which the new secret was handed out, where the person says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<RowId>,
+    /// The tracker import that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<ImportId>,
 }
 
 impl Claim {
-    /// E1 with a reference, E0 without.
+    /// E1 with a reference, E0 without. A negative test is an observation: E2, and E3 where the same try with the new
+    /// value succeeded, since then it was the old value that was refused and not the way there.
     pub fn grade(&self) -> Grade {
+        if let Statement::NegativeTest { control, .. } = self.statement {
+            return if control == Some(true) { Grade::E3 } else { Grade::E2 };
+        }
         if self.reference.as_deref().is_some_and(|r| !r.trim().is_empty()) { Grade::E1 } else { Grade::E0 }
     }
 

@@ -70,7 +70,7 @@ pub struct BadId {
 }
 
 impl BadId {
-    fn new(what: &'static str, text: &str) -> Self {
+    pub(super) fn new(what: &'static str, text: &str) -> Self {
         Self { what, text: text.chars().take(80).collect() }
     }
 }

@@ -5,9 +5,11 @@
 
 pub mod account;
 pub mod assessment;
+pub mod check;
 pub mod checklist;
 pub mod claim;
 pub mod disclosure;
+pub mod edit;
 pub mod expect;
 pub mod facet;
 pub mod finding;
@@ -15,6 +17,7 @@ pub mod fragile;
 pub mod host;
 pub mod ids;
 pub mod joined;
+pub mod kinds;
 pub mod loading;
 pub mod observation;
 pub mod policy;

@@ -3,7 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{facet::FacetKind, finding::FindingRules, service::Exposure, verdict::Grade, vocabulary};
+use super::{
+    facet::FacetKind,
+    finding::FindingRules,
+    kinds::{SecretType, ServiceType},
+    service::Exposure,
+    verdict::Grade,
+    vocabulary,
+};
 
 vocabulary! {
     /// Which services that were clean on their first look owe new keys all the same (DESIGN).
@@ -116,6 +123,10 @@ pub struct Policy {
     pub rotate_by_policy: bool,
     /// What is told of certificates.
     pub findings: FindingRules,
+    /// Kinds of services beside those that come with the tool; one of the same name takes its place.
+    pub service_type: Vec<ServiceType>,
+    /// Kinds of secrets beside those that come with the tool; one of the same code takes its place.
+    pub secret_type: Vec<SecretType>,
 }
 
 impl Policy {
@@ -149,6 +160,8 @@ impl Default for Policy {
             decommission_sweeps: 2,
             rotate_by_policy: false,
             findings: FindingRules::default(),
+            service_type: Vec::new(),
+            secret_type: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ids::RowId, service::Source, time::Timestamp, vocabulary};
+use super::{check::SecretCheck, ids::RowId, service::Source, time::Timestamp, vocabulary};
 
 vocabulary! {
     /// The checklist's tiers, in the order in which they are worked (REMEDIATION 2).
@@ -66,7 +66,14 @@ pub struct Secret {
     pub kind: String,
     /// The services whose memory held it: its exposure path.
     pub services: Vec<RowId>,
-    /// What the inventory named in `services` that is no known service, kept so that nothing is lost.
+    /// The services through which a new one is handed out, besides those that hold it: a new password that is pushed
+    /// through a proxy that leaks is burnt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delivered_through: Vec<RowId>,
+    /// What the network shows of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<SecretCheck>,
+    /// What the inventory named in `services` that is no known service, or in `delivered_through`, kept so that nothing is lost.
     pub unresolved: Vec<String>,
     /// Who rotates it.
     pub owner: Option<String>,

@@ -1,11 +1,13 @@
 //! One run over the inventory, and the incident it belongs to.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    claim::Claim,
+    check::Checked,
+    claim::{Claim, Subject},
+    edit::Tracked,
     host::Document,
     ids::{Sha256, SweepId},
     observation::Observation,
@@ -94,6 +96,11 @@ pub struct Evidence {
     pub hosts: Vec<HostDocument>,
     /// Every check for revocation, in the order recorded.
     pub revocations: Vec<Revocation>,
+    /// Every check of what the network shows of secrets, in the order recorded.
+    pub checks: Vec<Checked>,
+    /// What people keep in the tracker, by service or secret. Owners and tags that they changed there are in `services`
+    /// and `secrets`.
+    pub tracked: BTreeMap<Subject, Tracked>,
 }
 
 /// One document of one host.

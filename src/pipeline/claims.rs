@@ -72,6 +72,8 @@ pub fn record(incident: &Path, word: &Word, choice: &Choice, clock: &Clock) -> R
     let claims: Vec<Claim> = subjects
         .into_iter()
         .map(|subject| Claim {
+            through: Vec::new(),
+            import: None,
             at: now,
             done_at: word.done_at,
             after_sweep,

@@ -21,7 +21,7 @@ use crate::{
         sweep::Evidence,
         time::Timestamp,
     },
-    pipeline::{catalogue, hosts, source::settings_of},
+    pipeline::{catalogue, edits, hosts, source::settings_of},
     remediate,
     report::{self, View},
     store::Reader,
@@ -54,6 +54,7 @@ pub fn evidence(incident: &Path) -> Result<Read, Error> {
     sound(&reader, &evidence, incident)?;
     let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets);
     evidence.secrets.extend(implied);
+    edits::apply(&mut evidence, &reader.edits()?);
     let catalogue = catalogue::of_reader(&reader)?;
     let about = catalogue::Packages::of(&catalogue);
     let gathered = hosts::gather(&reader, incident, |package| about.holds(package))?;

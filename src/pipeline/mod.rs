@@ -6,6 +6,7 @@
 pub mod assessing;
 pub mod catalogue;
 pub mod claims;
+pub mod edits;
 pub mod hosts;
 pub mod judged;
 pub mod papers;

@@ -27,6 +27,8 @@ pub fn implied_secrets(services: &[Service], declared: &[Secret]) -> Vec<Secret>
         let codes = codes(types, service);
         for code in codes.into_iter().filter(|c| !have.is_some_and(|h| h.contains(c))) {
             out.push(Secret {
+                delivered_through: Vec::new(),
+                checks: Vec::new(),
                 id: format!("{}/{code}", service.row_id),
                 kind: code.to_owned(),
                 services: vec![service.row_id.clone()],

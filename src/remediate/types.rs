@@ -5,98 +5,13 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::model::{secret::Tier, service::Service, wrap::Wrap};
+pub use crate::model::kinds::{SecretType, ServiceType};
+use crate::model::service::Service;
 
 /// The embedded table of service types.
 const SERVICE_TYPES: &str = include_str!("service_types.toml");
 /// The embedded table of secret types.
 const SECRET_TYPES: &str = include_str!("secret_types.toml");
-
-/// What a kind of service holds and how it is handled.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServiceType {
-    /// The word for it in an inventory.
-    pub name: String,
-    /// Other words for it, in lower case with hyphens.
-    pub aliases: Vec<String>,
-    /// For people.
-    pub title: String,
-    /// Ports that mean this type where nobody named one.
-    pub ports: Vec<u16>,
-    /// Wraps that mean this type where nobody named one.
-    pub wraps: Vec<Wrap>,
-    /// Codes of the secrets it always has in memory, besides its TLS key and tickets.
-    pub holds: Vec<String>,
-    /// What a restart does to the people who use it.
-    pub drops: String,
-    /// systemd units on Debian and its kin, and on Red Hat and its kin.
-    pub units: Option<[String; 2]>,
-    /// A command that checks the configuration.
-    pub test: Option<String>,
-    /// A command that makes it read a new certificate.
-    pub reload: Option<String>,
-    /// Where key and certificate are named in its configuration, for people.
-    pub place: Option<String>,
-    /// A box with firmware, whose maker decides.
-    pub appliance: bool,
-}
-
-/// How a kind of secret is rotated.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretType {
-    /// The code, such as `C7`.
-    pub code: String,
-    /// Its tier.
-    pub tier: Tier,
-    /// For people.
-    pub title: String,
-    /// Words that a secrets file may use instead of the code, in lower case with hyphens.
-    pub aliases: Vec<String>,
-    /// When such a secret was in reach.
-    pub exposed_if: String,
-    /// What to do, in order.
-    pub steps: Vec<String>,
-    /// What proves that the old one is dead.
-    pub evidence: String,
-    /// How far a machine can prove it.
-    pub checkable: String,
-    /// Whether old and new can be valid together.
-    pub overlap: bool,
-    /// What breaks while it is done.
-    pub impact: String,
-    /// Codes that come first where they concern the same service.
-    #[serde(default)]
-    pub after: Vec<String>,
-    /// The state to record when it is done.
-    #[serde(default = "old_refused")]
-    pub attest: String,
-}
-
-fn old_refused() -> String {
-    "old-refused".to_owned()
-}
-
-impl SecretType {
-    /// The type of last resort, should the table not be readable.
-    fn fallback() -> Self {
-        Self {
-            code: "C0".to_owned(),
-            tier: Tier::C,
-            title: "Another secret".to_owned(),
-            aliases: Vec::new(),
-            exposed_if: "it was in the memory of a process that leaked".to_owned(),
-            steps: vec!["Make a new one, switch to it, and switch the old one off.".to_owned()],
-            evidence: "A try with the old one fails.".to_owned(),
-            checkable: "negative test".to_owned(),
-            overlap: false,
-            impact: "Whatever still uses the old one fails.".to_owned(),
-            after: Vec::new(),
-            attest: old_refused(),
-        }
-    }
-}
 
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]

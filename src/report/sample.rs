@@ -389,6 +389,8 @@ fn changes_of(ids: &[RowId]) -> Vec<Change> {
 
 fn secrets_of(ids: &[RowId]) -> Vec<Secret> {
     let secret = |id: &str, kind: &str, owner: Option<&str>, services: &[usize]| Secret {
+        delivered_through: Vec::new(),
+        checks: Vec::new(),
         id: id.to_owned(),
         kind: kind.to_owned(),
         services: services.iter().map(|&i| ids[i].clone()).collect(),
@@ -427,6 +429,8 @@ fn secret_entry(secret: &Secret) -> SecretAssessment {
 
 fn evidence(services: Vec<Service>, secrets: Vec<Secret>, observations: Vec<Observation>) -> Evidence {
     let claim = |hour: &str, statement| Claim {
+        through: Vec::new(),
+        import: None,
         at: at(hour),
         done_at: None,
         after_sweep: Some(SweepId(2)),
@@ -469,5 +473,7 @@ fn evidence(services: Vec<Service>, secrets: Vec<Secret>, observations: Vec<Obse
         observations,
         hosts: Vec::new(),
         revocations: Vec::new(),
+        checks: Vec::new(),
+        tracked: std::collections::BTreeMap::new(),
     }
 }

@@ -9,8 +9,10 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{
+    check::Checked,
     claim::{Claim, Subject},
     disclosure::TakenIn,
+    edit::Edit,
     host::HostEvidence,
     ids::{RowId, Sha256, SweepId},
     observation::Observation,
@@ -42,6 +44,10 @@ vocabulary! {
         Certificate = "certificate",
         /// A check of a certificate for revocation.
         Revocation = "revocation",
+        /// What people changed in a tracker.
+        Edit = "edit",
+        /// What the network shows of a secret.
+        Check = "check",
     }
 }
 
@@ -147,6 +153,27 @@ impl Body for TakenIn {
     }
 }
 
+impl Body for Edit {
+    const KIND: Kind = Kind::Edit;
+    fn columns(&self) -> Columns {
+        let row_id = match self {
+            Self::Row(row) => match &row.subject {
+                Subject::Service(row_id) => Some(row_id.clone()),
+                Subject::Secret(_) => None,
+            },
+            Self::Undo { .. } => None,
+        };
+        Columns { sweep: None, row_id, at: self.at() }
+    }
+}
+
+impl Body for Checked {
+    const KIND: Kind = Kind::Check;
+    fn columns(&self) -> Columns {
+        Columns { sweep: None, row_id: None, at: self.at }
+    }
+}
+
 impl Body for Issuer {
     const KIND: Kind = Kind::Certificate;
     fn columns(&self) -> Columns {
@@ -197,6 +224,8 @@ pub(super) fn columns_of(kind: Kind, body: &str) -> Result<Columns, String> {
         Kind::Disclosure => decode::<TakenIn>(body)?.columns(),
         Kind::Certificate => decode::<Issuer>(body)?.columns(),
         Kind::Revocation => decode::<Revocation>(body)?.columns(),
+        Kind::Edit => decode::<Edit>(body)?.columns(),
+        Kind::Check => decode::<Checked>(body)?.columns(),
     })
 }
 
@@ -229,6 +258,8 @@ pub fn fuzz(data: &[u8]) {
         Kind::Disclosure => survives::<TakenIn>(body),
         Kind::Certificate => survives::<Issuer>(body),
         Kind::Revocation => survives::<Revocation>(body),
+        Kind::Edit => survives::<Edit>(body),
+        Kind::Check => survives::<Checked>(body),
     };
     assert!(holds, "a {kind} cannot be read back once it was written");
     if let Err(reason) = columns_of(kind, body) {

@@ -24,6 +24,7 @@ use super::{
 use crate::model::{
     claim::Claim,
     disclosure::TakenIn,
+    edit::Edit,
     host::HostEvidence,
     ids::{RowId, SweepId},
     observation::{Contact, Observation},
@@ -229,6 +230,8 @@ impl Reader {
                 claims,
                 hosts: Vec::new(),
                 revocations: rare(connection, Kind::Revocation)?,
+                checks: rare(connection, Kind::Check)?,
+                tracked: BTreeMap::new(),
             })
         })
     }
@@ -236,6 +239,11 @@ impl Reader {
     /// Every disclosure that was taken in, in the order recorded.
     pub fn disclosures(&self) -> Result<Vec<TakenIn>, Error> {
         self.snapshot(|connection| rare(connection, Kind::Disclosure))
+    }
+
+    /// Every edit of a tracker, in the order recorded.
+    pub fn edits(&self) -> Result<Vec<Edit>, Error> {
+        self.snapshot(|connection| rare(connection, Kind::Edit))
     }
 
     /// Every certificate that was seen behind a leaf, in the order recorded.
@@ -311,7 +319,7 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
     // The first condition is the one that the index of rare rows is made with.
     let mut statement = connection.prepare_cached(
         "SELECT id, kind, body FROM evidence WHERE kind <> 'observation' AND kind <> 'claim' AND kind <> 'host'
-         AND kind <> 'certificate' AND kind <> 'revocation' ORDER BY id",
+         AND kind <> 'certificate' AND kind <> 'revocation' AND kind <> 'edit' AND kind <> 'check' ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut known: BTreeMap<SweepId, Known> = BTreeMap::new();
@@ -336,7 +344,9 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
             | Kind::Host
             | Kind::Disclosure
             | Kind::Certificate
-            | Kind::Revocation => continue,
+            | Kind::Revocation
+            | Kind::Edit
+            | Kind::Check => continue,
         };
         let (number, ended, passed) = event;
         let sweep = known.get_mut(&number).ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
@@ -406,6 +416,8 @@ fn observations_and_claims(connection: &Connection) -> Result<(Vec<Observation>,
             | Kind::Disclosure
             | Kind::Certificate
             | Kind::Revocation
+            | Kind::Edit
+            | Kind::Check
             | Kind::SweepBegun
             | Kind::SweepEnded
             | Kind::Calibration => {}

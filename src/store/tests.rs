@@ -149,6 +149,8 @@ fn observation(sweep: SweepId, n: u32, seconds: i64) -> Observation {
 
 fn claim(seconds: i64) -> Claim {
     Claim {
+        through: Vec::new(),
+        import: None,
         at: at(seconds),
         done_at: None,
         after_sweep: Some(SweepId(1)),
@@ -162,6 +164,8 @@ fn claim(seconds: i64) -> Claim {
 
 fn secret(id: &str, owner: &str) -> Secret {
     Secret {
+        delivered_through: Vec::new(),
+        checks: Vec::new(),
         id: id.to_owned(),
         kind: "C7".to_owned(),
         services: vec![RowId::declared("svc-1")],

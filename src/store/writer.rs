@@ -18,8 +18,10 @@ use super::{
     services::{self, Fault, from_fault},
 };
 use crate::model::{
+    check::Checked,
     claim::Claim,
     disclosure::TakenIn,
+    edit::Edit,
     host::HostEvidence,
     ids::{Sha256, SweepId},
     observation::Observation,
@@ -265,6 +267,20 @@ impl Store {
         Ok(())
     }
 
+    /// Appends what people changed in a tracker, and the claims that came with it: all or nothing.
+    pub fn append_import(&mut self, edits: &[Edit], claims: &[Claim]) -> Result<(), Error> {
+        self.append_both(edits, claims)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Appends what the network showed of secrets, in one transaction.
+    pub fn append_checks(&mut self, checks: &[Checked]) -> Result<(), Error> {
+        self.append(checks)?;
+        self.settle();
+        Ok(())
+    }
+
     /// Records how the calibration of a sweep came out.
     pub fn record_calibration(&mut self, sweep: SweepId, passed: bool, at: Timestamp) -> Result<(), Error> {
         self.append(&[Calibration { sweep, at, passed }])
@@ -279,14 +295,22 @@ impl Store {
     }
 
     fn append<B: Body>(&mut self, bodies: &[B]) -> Result<(), Error> {
-        if bodies.is_empty() {
+        self.append_both::<B, B>(bodies, &[])
+    }
+
+    /// Bodies of one kind and then of another, in one transaction.
+    fn append_both<A: Body, B: Body>(&mut self, first: &[A], then: &[B]) -> Result<(), Error> {
+        if first.is_empty() && then.is_empty() {
             return Ok(());
         }
         let (rows, head) = (self.rows, self.head);
         let mut buffer = std::mem::take(&mut self.buffer);
         let written = self.transact("write", |connection| {
             let mut appender = Appender::new(connection, rows, head, &mut buffer)?;
-            for body in bodies {
+            for body in first {
+                appender.push(body)?;
+            }
+            for body in then {
                 appender.push(body)?;
             }
             Ok((true, (appender.rows, appender.head)))
@@ -376,6 +400,8 @@ mod tests {
 
     fn claim(note: String) -> Claim {
         Claim {
+            through: Vec::new(),
+            import: None,
             at: Timestamp::from_seconds(0),
             done_at: None,
             after_sweep: None,

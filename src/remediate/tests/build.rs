@@ -63,6 +63,8 @@ pub(in crate::remediate) fn owned(
 
 pub(in crate::remediate) fn secret(id: &str, kind: &str, on: &[&Service], owner: Option<&str>) -> Secret {
     Secret {
+        delivered_through: Vec::new(),
+        checks: Vec::new(),
         id: id.to_owned(),
         kind: kind.to_owned(),
         services: on.iter().map(|s| s.row_id.clone()).collect(),
@@ -237,6 +239,8 @@ pub(in crate::remediate) fn evidence(services: Vec<Service>, secrets: Vec<Secret
         claims: Vec::new(),
         hosts: Vec::new(),
         revocations: Vec::new(),
+        checks: Vec::new(),
+        tracked: std::collections::BTreeMap::new(),
     }
 }
 

@@ -181,6 +181,8 @@ fn a_recorded_revocation_below_the_policy_is_not_done_and_says_what_to_do() {
     judged.old_certificates = vec![build::revoked("k")];
     let mut data = evidence(vec![web.clone()], Vec::new());
     data.claims.push(Claim {
+        through: Vec::new(),
+        import: None,
         at: build::NOW,
         done_at: None,
         after_sweep: None,

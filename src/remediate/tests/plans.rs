@@ -175,6 +175,8 @@ fn a_claim_names_who_when_and_why_unless_withdrawn() {
     judged.facets.patched = build::facet(Contradicted, None);
     judged.facets.patched.justification = Some("CHG-7".to_owned());
     let claim = |statement| Claim {
+        through: Vec::new(),
+        import: None,
         at: build::NOW,
         done_at: None,
         after_sweep: None,

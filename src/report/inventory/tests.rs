@@ -31,6 +31,8 @@ fn service(id: &str, name: Option<&str>, addresses: &[&str]) -> Service {
 
 fn secret(id: &str, services: &[&str]) -> Secret {
     Secret {
+        delivered_through: Vec::new(),
+        checks: Vec::new(),
         id: id.to_owned(),
         kind: "C7".to_owned(),
         services: services.iter().map(|s| RowId::declared(s)).collect(),

@@ -1,0 +1,114 @@
+//! What people changed in the tracker, laid over what inventories declare, whenever evidence is read.
+//!
+//! The last word on each field counts; a person's word wins over the inventory's until the person takes it back (an
+//! empty cell of `owner`, `tags`, ... is such a word). Claims that came with an import that was undone are left out. Not here: reading a tracker and
+//! finding what changed (`tracker`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::model::{
+    claim::Subject,
+    edit::{Edit, Field, ImportId, Tracked},
+    secret::Secret,
+    service::{Declared, Exposure},
+    sweep::Evidence,
+    time::Timestamp,
+};
+
+/// Imports that were undone.
+pub fn undone(edits: &[Edit]) -> BTreeSet<ImportId> {
+    let undo = |edit: &Edit| match edit {
+        Edit::Undo { undoes, .. } => Some(*undoes),
+        Edit::Row(_) => None,
+    };
+    edits.iter().filter_map(undo).collect()
+}
+
+/// Lays the edits that stand over the evidence, and leaves out the claims of imports that were undone.
+pub fn apply(evidence: &mut Evidence, edits: &[Edit]) {
+    let undone = undone(edits);
+    evidence.claims.retain(|claim| claim.import.is_none_or(|import| !undone.contains(&import)));
+    let mut last: BTreeMap<&Subject, BTreeMap<Field, &str>> = BTreeMap::new();
+    for edit in edits {
+        let Edit::Row(row) = edit else { continue };
+        if !undone.contains(&row.import) {
+            let set = row.set.iter().map(|(field, value)| (*field, value.as_str()));
+            last.entry(&row.subject).or_default().extend(set);
+        }
+    }
+    let rows: HashMap<String, usize> =
+        evidence.services.iter().enumerate().map(|(n, s)| (s.row_id.to_string(), n)).collect();
+    let secrets: HashMap<String, usize> =
+        evidence.secrets.iter().enumerate().map(|(n, s)| (s.id.clone(), n)).collect();
+    for (subject, set) in last {
+        let tracked = tracked(&set);
+        if tracked != Tracked::default() {
+            evidence.tracked.insert(subject.clone(), tracked);
+        }
+        match subject {
+            Subject::Service(row) => {
+                let service = rows.get(row.as_str()).and_then(|n| evidence.services.get_mut(*n));
+                if let Some(service) = service {
+                    let mut declared = (*service.declared).clone();
+                    declare(&mut declared, &set);
+                    service.declared = Arc::new(declared);
+                }
+            }
+            Subject::Secret(id) => {
+                let secret = secrets.get(id).and_then(|n| evidence.secrets.get_mut(*n));
+                if let Some(secret) = secret {
+                    own(secret, &set);
+                }
+            }
+        }
+    }
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.trim().to_owned()).filter(|v| !v.is_empty())
+}
+
+fn tracked(set: &BTreeMap<Field, &str>) -> Tracked {
+    let get = |field| set.get(&field).copied().and_then(text);
+    Tracked {
+        ticket: get(Field::Ticket),
+        priority: get(Field::Priority),
+        due: get(Field::Due).and_then(|t| due(&t)),
+        note: get(Field::Note),
+    }
+}
+
+/// A due date as people write it: RFC 3339, or a date, that day included.
+pub fn due(text: &str) -> Option<Timestamp> {
+    const DAY: i64 = 86_400;
+    let time: Timestamp = text.parse().ok()?;
+    Some(if text.len() == 10 { time.plus_seconds(DAY - 1) } else { time })
+}
+
+fn declare(declared: &mut Declared, set: &BTreeMap<Field, &str>) {
+    for (field, value) in set {
+        let value = text(value);
+        match field {
+            Field::Owner => declared.owner = value,
+            Field::Team => declared.team = value,
+            Field::Environment => declared.env = value,
+            Field::Site => declared.site = value,
+            Field::Exposure => declared.exposure = value.and_then(|v| v.parse::<Exposure>().ok()),
+            Field::Tags => {
+                let list = value.unwrap_or_default();
+                declared.tags =
+                    list.split(';').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect();
+            }
+            Field::Ticket | Field::Due | Field::Priority | Field::Note => {}
+        }
+    }
+}
+
+fn own(secret: &mut Secret, set: &BTreeMap<Field, &str>) {
+    if let Some(owner) = set.get(&Field::Owner) {
+        secret.owner = text(owner);
+    }
+}
