@@ -5,8 +5,9 @@
 
 use crate::model::{
     assessment::StandingClaim,
-    claim::{Claim, Justification, Statement},
+    claim::{Claim, Justification, Statement, TestOutcome},
     facet::FacetKind,
+    secret::SecretState,
     time::Timestamp,
     verdict::Grade,
 };
@@ -23,7 +24,10 @@ impl<'e> Standing<'e> {
     /// Takes the next claim in.
     pub(super) fn say(&mut self, said: Said<'e>) {
         match said.claim.statement {
-            Statement::Withdraw { facet: None } => self.claims.clear(),
+            // A try with the old value of a secret is an observation: only a later try takes its place.
+            Statement::Withdraw { facet: None } => {
+                self.claims.retain(|old| matches!(old.claim.statement, Statement::NegativeTest { .. }));
+            }
             Statement::Withdraw { facet: Some(facet) } => {
                 self.claims.retain(|old| about(old.claim) != Some(facet));
             }
@@ -97,12 +101,31 @@ impl<'e> Standing<'e> {
             .max_by_key(|(_, until)| *until)
     }
 
-    /// The last state that was attested of a secret.
-    pub(super) fn secret_state(&self) -> Option<(Said<'e>, crate::model::secret::SecretState)> {
-        self.claims.iter().rev().find_map(|said| match said.claim.statement {
-            Statement::SecretIs { state } => Some((*said, state)),
-            _ => None,
-        })
+    /// The last state of a secret that was attested, or the last count of its old ones that are active.
+    pub(super) fn attested(&self) -> Option<Said<'e>> {
+        let is = |said: &&Said<'e>| {
+            matches!(said.claim.statement, Statement::SecretIs { .. } | Statement::StillActive { .. })
+        };
+        self.claims.iter().rev().find(is).copied()
+    }
+
+    /// The last time that a secret was attested to be in one state.
+    pub(super) fn last_state(&self, wanted: SecretState) -> Option<Said<'e>> {
+        let is = |said: &&Said<'e>| matches!(said.claim.statement, Statement::SecretIs { state } if state == wanted);
+        self.claims.iter().rev().find(is).copied()
+    }
+
+    /// Tries with the old value of a secret that could tell, in order.
+    pub(super) fn tests(&self) -> impl Iterator<Item = Said<'e>> {
+        let told = |said: &Said<'e>| {
+            matches!(said.claim.statement, Statement::NegativeTest { outcome, .. } if outcome != TestOutcome::Inconclusive)
+        };
+        self.claims.iter().copied().filter(told)
+    }
+
+    /// What had been said before a moment and still stands.
+    pub(super) fn before(&self, at: Moment) -> Self {
+        Self { claims: self.claims.iter().copied().filter(|said| said.moment < at).collect() }
     }
 
     /// The last claim that is not a waiver, in short.

@@ -494,13 +494,16 @@ pub(super) fn replay<'e>(
     (track, said)
 }
 
-/// The claims about a service, and the moments of those about its secrets, in order.
+/// The claims about a service, and the moments of those about its secrets and of what the network showed of them, in
+/// order.
 fn words<'e>(index: &Index<'e>, service: usize) -> Vec<(Moment, Option<Said<'e>>)> {
     let own = index.claims.get(service).into_iter().flatten();
     let secrets = index.secrets_of.get(service).into_iter().flatten();
-    let about = secrets.filter_map(|secret| index.secret_claims.get(*secret as usize)).flatten();
+    let about = secrets.clone().filter_map(|secret| index.secret_claims.get(*secret as usize)).flatten();
+    let checks = secrets.filter_map(|secret| index.checks_of.get(*secret as usize)).flatten();
+    let about = about.map(|said| said.moment).chain(checks.map(|(moment, _)| *moment));
     let mut all: Vec<_> =
-        own.map(|said| (said.moment, Some(*said))).chain(about.map(|said| (said.moment, None))).collect();
+        own.map(|said| (said.moment, Some(*said))).chain(about.map(|moment| (moment, None))).collect();
     all.sort_by_key(|(moment, _)| *moment);
     all
 }

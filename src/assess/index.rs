@@ -12,9 +12,10 @@ use std::{
 use rayon::prelude::*;
 
 use crate::model::{
+    check::Checked,
     claim::{Claim, Subject},
     disclosure::{Disclosure, Owed},
-    ids::{Spki, SweepId},
+    ids::{RowId, Spki, SweepId},
     observation::{Certificate, Contact, Observation},
     policy::Policy,
     sweep::{Evidence, SweepState},
@@ -115,6 +116,14 @@ pub(super) struct Index<'e> {
     pub(super) secrets_of: Vec<Vec<u32>>,
     /// The services of each secret that are known.
     pub(super) path_of: Vec<Vec<u32>>,
+    /// The services through which a new one of each secret is handed out.
+    pub(super) channels_of: Vec<Vec<u32>>,
+    /// Whether anything is handed out through each service.
+    pub(super) carries: Vec<bool>,
+    /// What the network showed of each secret, in order.
+    pub(super) checks_of: Vec<Vec<(Moment, &'e Checked)>>,
+    /// Services by row id. Only looked up in, never walked.
+    pub(super) rows: HashMap<&'e str, u32>,
     /// Keys by number.
     pub(super) spkis: Vec<Spki>,
     /// What is known of the revocation of certificates.
@@ -137,7 +146,7 @@ impl<'e> Index<'e> {
         hosts: &'e [HostLook],
         last: Option<SweepId>,
     ) -> Self {
-        let rows: HashMap<&str, u32> = numbered(evidence.services.iter().map(|s| s.row_id.as_str()));
+        let rows: HashMap<&'e str, u32> = numbered(evidence.services.iter().map(|s| s.row_id.as_str()));
         let secrets: HashMap<&str, u32> = numbered(evidence.secrets.iter().map(|s| s.id.as_str()));
         let known = |sweep: SweepId| last.is_none_or(|last| sweep <= last);
         let mut index = Self {
@@ -152,6 +161,10 @@ impl<'e> Index<'e> {
             secret_claims: vec![Vec::new(); evidence.secrets.len()],
             secrets_of: vec![Vec::new(); evidence.services.len()],
             path_of: Vec::with_capacity(evidence.secrets.len()),
+            channels_of: Vec::with_capacity(evidence.secrets.len()),
+            carries: vec![false; evidence.services.len()],
+            checks_of: vec![Vec::new(); evidence.secrets.len()],
+            rows: HashMap::new(),
             spkis: Vec::new(),
             revocations: Revocations::default(),
             last_sweep: None,
@@ -162,6 +175,7 @@ impl<'e> Index<'e> {
         index.take_observations(&rows, hosts, known);
         index.take_claims(&rows, &secrets, last);
         index.take_secrets(&rows);
+        index.rows = rows;
         if !evidence.revocations.is_empty() {
             // Of every sweep, also those after the last that counts: a check after them is not known yet.
             let started = evidence.sweeps.iter().map(|s| (s.id.0, s.started_at));
@@ -287,12 +301,28 @@ impl<'e> Index<'e> {
             let later = self.evidence.observations.iter().filter(|o| o.sweep > last);
             later.map(|o| (o.sweep, o.at)).min().map(|(_, at)| at)
         });
+        let known = |after: Option<SweepId>, at: Timestamp| {
+            last.is_none_or(|last| {
+                after.is_none_or(|s| s <= last) || next_began.is_none_or(|began| at < began)
+            })
+        };
+        for check in self.evidence.checks.iter().filter(|c| known(c.after_sweep, c.at)) {
+            let number = secrets.get(check.secret.as_str());
+            if let Some(list) = number.and_then(|n| self.checks_of.get_mut(*n as usize)) {
+                list.push((Moment { sweep: check.after_sweep.map_or(0, |s| s.0), at: check.at }, check));
+            }
+        }
+        for list in &mut self.checks_of {
+            list.sort_by_key(|(moment, _)| *moment);
+        }
         for claim in &self.evidence.claims {
-            let before = last.is_none_or(|last| {
-                claim.after_sweep.is_none_or(|s| s <= last) || next_began.is_none_or(|began| claim.at < began)
-            });
-            if !before {
+            if !known(claim.after_sweep, claim.at) {
                 continue;
+            }
+            for row in &claim.through {
+                if let Some(carries) = rows.get(row.as_str()).and_then(|n| self.carries.get_mut(*n as usize)) {
+                    *carries = true;
+                }
             }
             let said =
                 Said { claim, moment: Moment { sweep: claim.after_sweep.map_or(0, |s| s.0), at: claim.at } };
@@ -315,10 +345,20 @@ impl<'e> Index<'e> {
 
     fn take_secrets(&mut self, rows: &HashMap<&str, u32>) {
         for (number, secret) in self.evidence.secrets.iter().enumerate() {
-            let mut path: Vec<u32> =
-                secret.services.iter().filter_map(|row| rows.get(row.as_str()).copied()).collect();
-            path.sort_unstable();
-            path.dedup();
+            let numbers = |list: &[RowId]| {
+                let mut numbers: Vec<u32> =
+                    list.iter().filter_map(|row| rows.get(row.as_str()).copied()).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                numbers
+            };
+            let (path, channels) = (numbers(&secret.services), numbers(&secret.delivered_through));
+            for service in &channels {
+                if let Some(carries) = self.carries.get_mut(*service as usize) {
+                    *carries = true;
+                }
+            }
+            self.channels_of.push(channels);
             for service in &path {
                 if let Some(list) = self.secrets_of.get_mut(*service as usize) {
                     list.push(count(number));

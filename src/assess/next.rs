@@ -28,6 +28,10 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
         State::Regressed | State::Contradicted | State::Exposed if marks.picture.bad > 0 => {
             while_bad(view, headline)
         }
+        State::Regressed | State::Contradicted if came_back(headline) => {
+            "An old secret still works, and was said or seen to be gone: switch it off, and try the old value again (allclear attest --secret ID --negative-test -- COMMAND)."
+                .to_owned()
+        }
         State::Regressed => {
             "An exposed key is served again: put the new key back, and find the host or image that brought the old one."
                 .to_owned()
@@ -71,6 +75,15 @@ pub(super) fn action(view: &View<'_, '_>, headline: &Headline) -> String {
             "It is gone; its old certificates and linked secrets are still to be revoked and rotated.".to_owned()
         }
     }
+}
+
+/// Whether an old secret is all that is red.
+fn came_back(headline: &Headline) -> bool {
+    let marks = &headline.marks;
+    matches!(marks.secrets.value, FacetValue::Regressed | FacetValue::Contradicted)
+        && !marks.keys.again
+        && !marks.keys.denies_claim
+        && marks.revoked.value != FacetValue::Contradicted
 }
 
 /// What has to be restarted, as the hosts say.
@@ -251,7 +264,7 @@ fn rekey(headline: &Headline) -> String {
 
 fn secrets(headline: &Headline) -> String {
     if headline.marks.secrets.value == FacetValue::TooEarly {
-        return "A linked secret was rotated while the leak was still open: rotate it once more.".to_owned();
+        return "A linked secret was rotated while the leak was still open, or handed out through a service that leaked: rotate it once more.".to_owned();
     }
     "Rotate the linked secrets, see that the old ones are refused, and attest it.".to_owned()
 }

@@ -1,7 +1,7 @@
-//! What went backwards, by code (REMEDIATION 1.5). R5 needs evidence that nothing brings yet; the rest is read off here. A code stands for as long as what it names is so.
+//! What went backwards, by code (REMEDIATION 1.5). A code stands for as long as what it names is so.
 
 use crate::model::{
-    facet::{FacetKind, Regression, State},
+    facet::{FacetKind, FacetValue, Regression, State},
     observation::Certificate,
 };
 
@@ -21,6 +21,7 @@ pub(super) fn codes(view: &View<'_, '_>, headline: &Headline, memory: &Memory) -
         (Regression::R2, marks.keys.again || has_new_endpoint_on_old_key(view)),
         (Regression::R3, reissued(view).next().is_some()),
         (Regression::R4, is_mixed(view, headline)),
+        (Regression::R5, old_secret_works(headline)),
         (Regression::R6, serves_revoked(view, headline)),
         (Regression::R7, !finished && has_new_address(view, memory)),
         (Regression::R8, headline.state == State::Stale),
@@ -67,6 +68,11 @@ fn is_mixed(view: &View<'_, '_>, headline: &Headline) -> bool {
 fn host_denies(view: &View<'_, '_>) -> bool {
     let mut all = beside::conflicts(view.track, view.said);
     all.any(|(network, own, _)| network.finding.verdict.is_clean() && own.moment > network.moment)
+}
+
+/// R5: the old one of a linked secret works, after it had been gone or said to be.
+fn old_secret_works(headline: &Headline) -> bool {
+    matches!(headline.marks.secrets.value, FacetValue::Regressed | FacetValue::Contradicted)
 }
 
 /// R6: said to be revoked, and still shown at a later look.

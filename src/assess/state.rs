@@ -41,9 +41,11 @@ pub(super) fn headline(view: &View<'_, '_>) -> Headline {
 
 /// What the last looks saw and no claim can hide.
 fn red(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
-    if view.is_bad_again(&marks.picture) || marks.keys.again {
+    // A service that still leaks is exposed first, whatever an old secret does.
+    let back = |value| marks.secrets.value == value && marks.picture.bad == 0;
+    if view.is_bad_again(&marks.picture) || marks.keys.again || back(FacetValue::Regressed) {
         Some(State::Regressed)
-    } else if is_contradicted(view, marks) {
+    } else if is_contradicted(view, marks) || back(FacetValue::Contradicted) {
         Some(State::Contradicted)
     } else if marks.picture.bad > marks.picture.bad_unrestarted {
         Some(State::Exposed)

@@ -60,6 +60,7 @@ impl WaiveArgs {
             done_at: None,
             reference: self.reference.clone(),
             note: Some(self.reason.clone()),
+            through: Vec::new(),
         };
         let claims = claims::record(&globals.incident, &word, &globals.choice()?, &clock)?;
         say(&claims, globals, console)?;

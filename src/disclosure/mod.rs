@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 pub use catalogue::{Added, Catalogue};
 pub use check::{Fault, check};
+pub use near::names as near;
 pub use write::write;
 
 use crate::model::{disclosure::Disclosure, text::Printable};

@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// Up to `most` candidates close to a word, the closest first: few edits away, or one the beginning of the other.
-pub(super) fn names<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, most: usize) -> Vec<String> {
+pub fn names<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, most: usize) -> Vec<String> {
     let word: Vec<char> = word.to_lowercase().chars().take(LONGEST + 1).collect();
     if word.is_empty() || word.len() > LONGEST {
         return Vec::new();

@@ -182,7 +182,14 @@ fn digest_of_secret(secret: &Secret) -> Sha256 {
     services.sort_unstable();
     unresolved.sort_unstable();
     let about = (&secret.owner, &secret.location, &secret.issued_at, &secret.runbook);
-    digest_of("secret", &(&secret.id, &secret.kind, services, unresolved, about))
+    let known = (&secret.id, &secret.kind, services, unresolved, about);
+    if secret.delivered_through.is_empty() && secret.checks.is_empty() {
+        return digest_of("secret", &known);
+    }
+    let (mut channels, mut checks) = (secret.delivered_through.clone(), secret.checks.clone());
+    channels.sort_unstable();
+    checks.sort_unstable();
+    digest_of("secret", &(known, channels, checks))
 }
 
 /// JSON is the canonical form: every field is delimited, so no two values run into one another.

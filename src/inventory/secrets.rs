@@ -17,6 +17,7 @@ use super::{
     table::{self, Header},
 };
 use crate::model::{
+    check::{CheckKind, SecretCheck},
     ids::RowId,
     loading::{Loaded, Notice, NoticeKind},
     secret::Secret,
@@ -24,7 +25,17 @@ use crate::model::{
 };
 
 /// The columns of the contract.
-const COLUMNS: &[&str] = &["secret_id", "type", "services", "owner", "location", "issued_at", "runbook"];
+const COLUMNS: &[&str] = &[
+    "secret_id",
+    "type",
+    "services",
+    "owner",
+    "location",
+    "issued_at",
+    "runbook",
+    "delivered_through",
+    "check",
+];
 
 /// Reads a file that was named with `--secrets`.
 pub(super) fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
@@ -114,19 +125,14 @@ fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&
             )
         })?),
     };
-    let mut unresolved: Vec<String> = Vec::new();
-    for entry in get("services").split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
-        if !unresolved.iter().any(|known| known == entry) {
-            unresolved.push(entry.to_owned());
-        }
-    }
     Ok(Secret {
-        delivered_through: Vec::new(),
-        checks: Vec::new(),
+        // As they were written, until `resolve` has seen every service.
+        delivered_through: entries(get("delivered_through")).map(RowId::declared).collect(),
+        checks: checks(get("check"))?,
         id,
         kind: if is_code(&kind) { kind.to_ascii_uppercase() } else { kind },
         services: Vec::new(),
-        unresolved, // until `resolve` has seen every service
+        unresolved: entries(get("services")).map(str::to_owned).collect(),
         owner: own("owner"),
         location: own("location"),
         issued_at,
@@ -134,6 +140,34 @@ fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&
         implied: false,
         source: Some(source),
     })
+}
+
+/// The parts of a list, each once.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let mut known = HashSet::new();
+    list.split(';').map(str::trim).filter(move |entry| !entry.is_empty() && known.insert(*entry))
+}
+
+/// What the network shows of a secret. A bad one is counted and not repeated: it may hold anything.
+fn checks(cell: &str) -> Result<Vec<SecretCheck>, (&'static str, String)> {
+    let bad = |number: usize, why: &str| {
+        let message = format!(
+            "check {} of this row {why}; expected KIND TARGET [OLD], such as `jwks https://id.example.test/jwks kid-2014`, with KIND one of: {}",
+            number + 1,
+            CheckKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+        );
+        ("check", message)
+    };
+    entries(cell)
+        .enumerate()
+        .map(|(number, entry)| {
+            let check: SecretCheck = entry.parse().map_err(|_| bad(number, "cannot be read"))?;
+            if check.kind == CheckKind::Jwks && !check.target.starts_with("https://") {
+                return Err(bad(number, "names no https address"));
+            }
+            Ok(check)
+        })
+        .collect()
 }
 
 /// A code of the table of secrets: a tier's letter and a number.
@@ -154,19 +188,29 @@ enum Wanted {
 /// Replaces what secrets name by row ids, once every service is known. One pass over the services,
 /// however many secrets there are.
 pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
-    let entries = loaded.secrets.iter().flat_map(|secret| &secret.unresolved);
+    let entries = loaded.secrets.iter().flat_map(|secret| {
+        let channels = secret.delivered_through.iter().map(RowId::as_str);
+        let targets = secret.checks.iter().filter(|c| c.kind == CheckKind::TicketKey).map(|c| c.target.as_str());
+        secret.unresolved.iter().map(String::as_str).chain(channels).chain(targets)
+    });
     let wanted: HashSet<Wanted> = entries.filter_map(|entry| Some(parse(entry)?.0)).collect();
     let found = if wanted.is_empty() { HashMap::new() } else { find(&loaded.services, &wanted) };
+    let services = &loaded.services;
+    let place = |row: &RowId| services.get(*index.get(row)?);
     for secret in &mut loaded.secrets {
         let named = !secret.unresolved.is_empty();
-        let mut services = BTreeSet::new();
-        secret.unresolved.retain(|entry| {
-            let ids = ids_of(entry, index, &found);
-            let unknown = ids.is_empty();
-            services.extend(ids);
-            unknown
-        });
-        secret.services = services.into_iter().collect();
+        let mut path = BTreeSet::new();
+        secret.unresolved.retain(|entry| !known(entry, index, &found, &mut path));
+        secret.services = path.into_iter().collect();
+        let mut channels = BTreeSet::new();
+        for entry in std::mem::take(&mut secret.delivered_through) {
+            if !known(entry.as_str(), index, &found, &mut channels) {
+                secret.unresolved.push(entry.to_string());
+            }
+        }
+        secret.delivered_through = channels.into_iter().collect();
+        let checks = std::mem::take(&mut secret.checks);
+        secret.checks = checks.into_iter().flat_map(|check| targets(check, index, &found, &place)).collect();
         let mut notice = |kind, message| {
             loaded.notices.push(Notice { kind, message, source: secret.source.clone() });
         };
@@ -183,6 +227,54 @@ pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
             notice(NoticeKind::SecretWithoutService, message);
         }
     }
+}
+
+/// Whether an entry names services; adds them.
+fn known(
+    entry: &str,
+    index: &HashMap<RowId, usize>,
+    found: &Found,
+    rows: &mut BTreeSet<RowId>,
+) -> bool {
+    let ids = ids_of(entry, index, found);
+    let any = !ids.is_empty();
+    rows.extend(ids);
+    any
+}
+
+/// A check whose target is a service of the inventory looks at where that is; any other stays as it is. Of a name
+/// without a port, tickets are looked at on every service.
+fn targets<'s>(
+    check: SecretCheck,
+    index: &HashMap<RowId, usize>,
+    found: &Found,
+    place: &impl Fn(&RowId) -> Option<&'s Service>,
+) -> Vec<SecretCheck> {
+    let rows = match check.kind {
+        CheckKind::TicketKey => ids_of(&check.target, index, found),
+        CheckKind::SshHostKey => index.get_key_value(&RowId::declared(&check.target)).map(|(row, _)| row.clone()).into_iter().collect(),
+        CheckKind::Jwks | CheckKind::Dkim | CheckKind::Tlsa => Vec::new(),
+    };
+    let with_port = matches!(parse(&check.target), Some((_, Some(_)))) && !index.contains_key(&RowId::declared(&check.target));
+    if rows.is_empty() || with_port {
+        return vec![check];
+    }
+    let target = |service: &Service| match check.kind {
+        CheckKind::SshHostKey => Some(format!("{}:22", bracketed(service)?)),
+        _ => Some(format!("{}:{}", bracketed(service)?, service.port)),
+    };
+    let targets: BTreeSet<String> = rows.iter().filter_map(|row| target(place(row)?)).collect();
+    if targets.is_empty() {
+        return vec![check];
+    }
+    targets.into_iter().map(|target| SecretCheck { target, ..check.clone() }).collect()
+}
+
+/// Name or address of a service as it stands before a port.
+fn bracketed(service: &Service) -> Option<String> {
+    let address = service.addresses.first();
+    let address = || address.map(|a| if a.is_ipv6() { format!("[{a}]") } else { a.to_string() });
+    service.name.as_deref().map(str::to_owned).or_else(address)
 }
 
 /// Services by what secrets call them: row id and port.

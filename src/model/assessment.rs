@@ -16,7 +16,7 @@ use super::{
     served::Software,
     service::TlsStack,
     time::Timestamp,
-    verdict::{Reason, Verdict},
+    verdict::{Grade, Reason, Verdict},
     vocabulary,
 };
 
@@ -219,8 +219,33 @@ pub struct SecretAssessment {
     pub last_bad: Option<Timestamp>,
     /// The claim it rests on.
     pub claim: Option<StandingClaim>,
-    /// Services on its path that still leak: it must wait for these.
+    /// Services on its path, or through which it is handed out, that still leak: it must wait for these.
     pub blocked_by: Vec<RowId>,
+    /// What else was found of it.
+    pub found: SecretFound,
+}
+
+/// What was found of one secret, beside where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretFound {
+    /// Why it stands there, for a reader; absent where the state says it all.
+    pub why: Option<String>,
+    /// How good the evidence is that closes it.
+    pub grade: Option<Grade>,
+    /// Services that leaked after the new one was made or handed out.
+    pub too_early_by: Vec<RowId>,
+    /// Services on its path that leaked or are presumed to have.
+    pub exposure_path: Vec<RowId>,
+    /// How many of a bulk store are still active, where somebody counted.
+    pub active: Option<u64>,
+    /// When the new one was made, as somebody attested, or as the inventory says where that is after the last bad look.
+    pub new_issued: Option<Timestamp>,
+    /// Since when the old one is refused: by a try, by what the network shows, or as somebody attested.
+    pub old_refused: Option<Timestamp>,
+    /// The old one works, after it had been gone or said to be (R5).
+    pub came_back: bool,
+    /// When the network last showed something of it.
+    pub seen: Option<Timestamp>,
 }
 
 /// How much was looked at.

@@ -7,13 +7,16 @@ use std::path::Path;
 
 use crate::{
     clock::Clock,
+    disclosure,
     error::Error,
     model::{
         claim::{Claim, Statement, Subject},
-        ids::RowId,
+        ids::{RowId, SweepId},
+        secret::SecretState,
         time::Timestamp,
     },
     pipeline::{
+        negative::{self, Tried, Try},
         judged::{self, Choice},
         select::Selection,
     },
@@ -37,63 +40,145 @@ pub struct Word {
     pub reference: Option<String>,
     /// Why.
     pub note: Option<String>,
+    /// Services through which a new secret was handed out, by row id, name or `name:port`.
+    pub through: Vec<String>,
 }
 
 /// Records a person's word; returns what was recorded, one claim a subject.
 pub fn record(incident: &Path, word: &Word, choice: &Choice, clock: &Clock) -> Result<Vec<Claim>, Error> {
     let now = clock.now();
-    if word.done_at.is_some_and(|done| done > now) {
-        return Err(Error::Usage("--done-at lies in the future; say it when it is done".to_owned()));
-    }
-    if word.by.trim().is_empty() {
-        return Err(Error::Usage("--by must name who says it: a nameless word proves nothing".to_owned()));
-    }
-    // Lock first: what is judged here must be what the claims are added to.
-    let mut store = Store::open(incident)?;
-    let judged = judged::load(incident, choice, now)?;
-    let disclosed = judged.assessment.disclosure.disclosed_at;
-    if word.done_at.is_some_and(|done| done < disclosed) {
-        return Err(Error::Usage(format!(
-            "--done-at lies before the disclosure ({}): nothing that was done then answers it",
-            disclosed.date()
-        )));
-    }
-    let subjects = subjects(word, &judged)?;
-    if let Statement::Decommissioned { address: Some(address) } = word.statement {
-        let seen = |row: &RowId| {
-            judged.evidence.observations.iter().any(|o| o.row_id == *row && o.address == Some(address))
-        };
-        let known = subjects.iter().any(|s| matches!(s, Subject::Service(row) if seen(row)));
-        if !known {
-            return Err(Error::Usage(format!("no sweep ever looked at {address} for these services")));
+    Pending::open(incident, word, choice, now)?.append(word, &word.statement, now)
+}
+
+/// Runs the owner's own command, and records how it came out; returns what was recorded and what happened. Everything
+/// that can be wrong with the question is found before the command runs, and the incident file stays ours meanwhile, so
+/// that what was learned can be written down.
+///
+/// The command, its arguments and its output are kept nowhere. `stop` ends it early; then nothing is recorded.
+pub fn negative_test(
+    incident: &Path,
+    word: &Word,
+    question: &Try<'_>,
+    choice: &Choice,
+    clock: &Clock,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<(Vec<Claim>, Tried)>, Error> {
+    let pending = Pending::open(incident, word, choice, clock.now())?;
+    let [Subject::Secret(_)] = pending.subjects.as_slice() else {
+        return Err(Error::Usage("a negative test is about exactly one --secret".to_owned()));
+    };
+    let Some(tried) = negative::run(question, stop) else { return Ok(None) };
+    let statement = Statement::NegativeTest {
+        outcome: tried.outcome,
+        exit: tried.exit,
+        control: tried.control,
+        ms: tried.ms,
+    };
+    let claims = pending.append(word, &statement, clock.now())?;
+    Ok(Some((claims, tried)))
+}
+
+/// A word whose subjects are known, and the incident file that it goes to.
+struct Pending {
+    store: Store,
+    subjects: Vec<Subject>,
+    through: Vec<RowId>,
+    after_sweep: Option<SweepId>,
+}
+
+impl Pending {
+    fn open(incident: &Path, word: &Word, choice: &Choice, now: Timestamp) -> Result<Self, Error> {
+        sensible(word, now)?;
+        // Lock first: what is judged here must be what the claims are added to.
+        let store = Store::open(incident)?;
+        let judged = judged::load(incident, choice, now)?;
+        let disclosed = judged.assessment.disclosure.disclosed_at;
+        if word.done_at.is_some_and(|done| done < disclosed) {
+            return Err(Error::Usage(format!(
+                "--done-at lies before the disclosure ({}): nothing that was done then answers it",
+                disclosed.date()
+            )));
         }
+        let subjects = subjects(word, &judged)?;
+        if let Statement::Decommissioned { address: Some(address) } = word.statement {
+            let seen = |row: &RowId| {
+                judged.evidence.observations.iter().any(|o| o.row_id == *row && o.address == Some(address))
+            };
+            let known = subjects.iter().any(|s| matches!(s, Subject::Service(row) if seen(row)));
+            if !known {
+                return Err(Error::Usage(format!("no sweep ever looked at {address} for these services")));
+            }
+        }
+        let through = if word.through.is_empty() {
+            Vec::new()
+        } else {
+            let named = Selection { services: word.through.clone(), ..Selection::default() };
+            named.of(&judged.evidence.services, &|_| None)?.into_iter().map(|s| s.row_id.clone()).collect()
+        };
+        let after_sweep = judged.evidence.sweeps.last().map(|s| s.id);
+        Ok(Self { store, subjects, through, after_sweep })
     }
-    let after_sweep = judged.evidence.sweeps.last().map(|s| s.id);
-    let claims: Vec<Claim> = subjects
-        .into_iter()
-        .map(|subject| Claim {
-            through: Vec::new(),
+
+    fn append(mut self, word: &Word, statement: &Statement, now: Timestamp) -> Result<Vec<Claim>, Error> {
+        let claim = |subject| Claim {
+            through: self.through.clone(),
             import: None,
             at: now,
             done_at: word.done_at,
-            after_sweep,
+            after_sweep: self.after_sweep,
             by: word.by.clone(),
             subject,
-            statement: word.statement.clone(),
+            statement: statement.clone(),
             reference: word.reference.clone(),
             note: word.note.clone(),
-        })
-        .collect();
-    store.append_claims(&claims)?;
-    Ok(claims)
+        };
+        let claims: Vec<Claim> = self.subjects.iter().cloned().map(claim).collect();
+        self.store.append_claims(&claims)?;
+        Ok(claims)
+    }
+}
+
+/// Whether a word can be true at all, whatever it is about.
+fn sensible(word: &Word, now: Timestamp) -> Result<(), Error> {
+    let usage = |text: &str| Err(Error::Usage(text.to_owned()));
+    if word.done_at.is_some_and(|done| done > now) {
+        return usage("--done-at lies in the future; say it when it is done");
+    }
+    if word.by.trim().is_empty() {
+        return usage("--by must name who says it: a nameless word proves nothing");
+    }
+    let given = |text: &Option<String>| text.as_deref().is_some_and(|t| !t.trim().is_empty());
+    match word.statement {
+        Statement::SecretIs { state: SecretState::NotExposed } if !given(&word.reference) && !given(&word.note) => {
+            usage("--state not-exposed needs --note or --reference: say why it was never in reach")
+        }
+        Statement::SecretIs { state: SecretState::TooEarly } => {
+            usage("nobody attests `too-early`: it follows from when the new one was made (--state new-issued --done-at TIME)")
+        }
+        Statement::SecretIs { state: SecretState::Waived } => {
+            usage("a waiver needs a reason and an end: allclear waive --secret ID --until DATE --reason TEXT")
+        }
+        Statement::StillActive { issued_before, .. } if issued_before > now => {
+            usage("--issued-before lies in the future: count what was issued until now")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn subjects(word: &Word, judged: &judged::Judged) -> Result<Vec<Subject>, Error> {
     if !word.secrets.is_empty() {
         for id in &word.secrets {
             if !judged.evidence.secrets.iter().any(|s| s.id == *id) {
+                let known = judged.evidence.secrets.iter().map(|s| s.id.as_str());
+                let near = disclosure::near(id, known, 3);
+                let meant = if near.is_empty() {
+                    String::new()
+                } else {
+                    let near: Vec<String> = near.iter().map(|n| format!("`{n}`")).collect();
+                    format!("; did you mean {}?", near.join(" or "))
+                };
                 return Err(Error::Usage(format!(
-                    "no secret is called `{id}`; `allclear checklist` shows the ids"
+                    "no secret is called `{id}`{meant}; `allclear export secrets` lists the ids"
                 )));
             }
         }

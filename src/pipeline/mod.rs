@@ -9,6 +9,7 @@ pub mod claims;
 pub mod edits;
 pub mod hosts;
 pub mod judged;
+pub mod negative;
 pub mod papers;
 pub mod plan;
 pub mod record;

@@ -397,6 +397,7 @@ impl Drill<'_> {
             done_at: None,
             reference: reference.map(str::to_owned),
             note: note.map(str::to_owned),
+            through: Vec::new(),
         };
         claims::record(&self.incident, &word, &self.choice, &self.clock).map(|_| ())
     }

@@ -14,6 +14,7 @@ use crate::model::{
     ids::RowId,
     secret::{Secret, SecretState, Tier},
     time::Timestamp,
+    verdict::Grade,
 };
 
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
@@ -170,11 +171,8 @@ fn state(line: &mut Line, judged: Option<&SecretAssessment>) {
             line.done_at = Some(claim.at);
         }
         let referenced = claim.reference.as_deref().is_some_and(|r| !r.trim().is_empty());
-        line.grade = Some(if referenced {
-            crate::model::verdict::Grade::E1
-        } else {
-            crate::model::verdict::Grade::E0
-        });
+        let word = if referenced { Grade::E1 } else { Grade::E0 };
+        line.grade = Some(judged.found.grade.unwrap_or(word));
         seen.push(match line.state {
             LineState::Waived => waived(claim),
             _ => said(&claim.by, claim.at, claim.reference.as_deref()),
@@ -183,7 +181,12 @@ fn state(line: &mut Line, judged: Option<&SecretAssessment>) {
             seen.push("a reference is missing".to_owned());
         }
     }
-    if line.state == LineState::TooEarly {
+    if judged.claim.is_none() {
+        line.grade = judged.found.grade;
+    }
+    if let Some(why) = &judged.found.why {
+        seen.push(why.clone());
+    } else if line.state == LineState::TooEarly {
         seen.push("it was made while a service on its path still leaked: make another".to_owned());
     }
     line.evidence_seen = sentence(&seen);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{
     assessment::{
         Assessment, Change, Coverage, EndpointAssessment, KeyAssessment, KeyEndpoint, KeyExposure,
-        SecretAssessment, ServiceAssessment, StandingClaim,
+        SecretAssessment, SecretFound, ServiceAssessment, StandingClaim,
     },
     claim::{Claim, Statement, Subject},
     disclosure::{Disclosure, ProbeFact, ProbeKind},
@@ -424,6 +424,7 @@ fn secret_entry(secret: &Secret) -> SecretAssessment {
             until: None,
         }),
         blocked_by: secret.services.clone(),
+        found: SecretFound::default(),
     }
 }
 

@@ -49,7 +49,9 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
         let services = secret.services.iter().map(RowId::as_str);
         let last_bad = entry.and_then(|e| e.last_bad);
         let declared = secret.issued_at.filter(|&at| last_bad.is_some_and(|bad| at > bad));
-        let issued = last_said(said, SecretState::NewIssued).or(declared);
+        let found = entry.map(|e| &e.found);
+        let issued = found.and_then(|f| f.new_issued).or(last_said(said, SecretState::NewIssued)).or(declared);
+        let refused = found.and_then(|f| f.old_refused).or(last_said(said, SecretState::OldRefused));
         sheet.row([
             Cell::text(&*secret.id),
             Cell::text(&*secret.kind),
@@ -58,7 +60,7 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
             Cell::text(secret.owner.as_deref().unwrap_or_default()),
             Cell::maybe(entry.map(|e| e.state)),
             Cell::time(issued),
-            Cell::time(last_said(said, SecretState::OldRefused)),
+            Cell::time(refused.filter(|_| !found.is_some_and(|f| f.came_back))),
             Cell::text(entry.map(evidence).unwrap_or_default()),
             Cell::text(entry.map(|e| list(&e.blocked_by)).unwrap_or_default()),
             Cell::tool(""),
@@ -130,14 +132,14 @@ fn tier(kind: &str) -> Option<Tier> {
 }
 
 fn evidence(entry: &SecretAssessment) -> String {
-    match (&entry.claim, entry.in_reach) {
-        (Some(claim), _) => {
-            let reference = claim.reference.as_deref().map(|r| format!(", {r}"));
-            format!("{} by {}{}", claim.what, claim.by, reference.unwrap_or_default())
-        }
-        (None, false) => "no service on its path was exposed or presumed so".to_owned(),
-        (None, true) => String::new(),
-    }
+    let claim = entry.claim.as_ref().map(|claim| {
+        let reference = claim.reference.as_deref().map(|r| format!(", {r}"));
+        format!("{} by {}{}", claim.what, claim.by, reference.unwrap_or_default())
+    });
+    let nothing = (claim.is_none() && !entry.in_reach)
+        .then(|| "no service on its path was exposed or presumed so".to_owned());
+    let parts: Vec<String> = claim.into_iter().chain(entry.found.why.clone()).chain(nothing).collect();
+    parts.join("; ")
 }
 
 /// The earliest date of each service over all disclosures.

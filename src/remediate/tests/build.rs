@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use crate::model::{
     assessment::{
         Assessment, Coverage, EndpointAssessment, KeyAssessment, KeyEndpoint, KeyExposure, OldCertificate,
-        SecretAssessment, ServiceAssessment,
+        SecretAssessment, SecretFound, ServiceAssessment,
     },
     disclosure::{Disclosure, ProbeFact, ProbeKind},
     facet::{Facet, FacetValue, Facets, State},
@@ -220,6 +220,7 @@ pub(in crate::remediate) fn secret_state(id: &str, state: SecretState, closed: b
         last_bad: Some(BAD),
         claim: None,
         blocked_by: Vec::new(),
+        found: SecretFound::default(),
     }
 }
 
