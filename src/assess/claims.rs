@@ -117,9 +117,7 @@ impl<'e> Standing<'e> {
 
     /// Tries with the old value of a secret that could tell, in order.
     pub(super) fn tests(&self) -> impl Iterator<Item = Said<'e>> {
-        let told = |said: &Said<'e>| {
-            matches!(said.claim.statement, Statement::NegativeTest { outcome, .. } if outcome != TestOutcome::Inconclusive)
-        };
+        let told = |said: &Said<'e>| matches!(said.claim.statement, Statement::NegativeTest { outcome, .. } if outcome != TestOutcome::Inconclusive);
         self.claims.iter().copied().filter(told)
     }
 

@@ -320,7 +320,8 @@ impl<'e> Index<'e> {
                 continue;
             }
             for row in &claim.through {
-                if let Some(carries) = rows.get(row.as_str()).and_then(|n| self.carries.get_mut(*n as usize)) {
+                if let Some(carries) = rows.get(row.as_str()).and_then(|n| self.carries.get_mut(*n as usize))
+                {
                     *carries = true;
                 }
             }

@@ -6,9 +6,10 @@ use std::{net::IpAddr, net::Ipv4Addr, sync::Arc};
 
 use crate::model::{
     assessment::{Assessment, ServiceAssessment},
-    claim::{Claim, Justification, Statement, Subject},
+    check::{CheckKind, Checked},
+    claim::{Claim, Justification, Statement, Subject, TestOutcome},
     disclosure::{Disclosure, Owed},
-    facet::{FacetKind, FacetValue, State},
+    facet::{FacetKind, FacetValue, Regression, State},
     ids::{RowId, Sha256, SweepId},
     observation::{
         Answer, Attempt, Certificate, Contact, HeartbeatExtension, Observation, OtherKey, TlsFacts,
@@ -175,6 +176,20 @@ impl History {
         });
     }
 
+    /// One check of what the network shows of a secret, now; `None`: it could not be seen.
+    pub(super) fn shows(&mut self, secret: &str, kind: CheckKind, target: &str, seen: Option<&[&str]>) {
+        self.tick(60);
+        self.evidence.checks.push(Checked {
+            at: self.now,
+            after_sweep: (self.sweep > 0).then_some(SweepId(self.sweep)),
+            secret: secret.into(),
+            kind,
+            target: target.into(),
+            seen: seen.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
+            detail: None,
+        });
+    }
+
     /// The verdict on all of it, a minute later.
     pub(super) fn assess(&self, policy: &Policy) -> Assessment {
         assess(&self.evidence, &heartbleed(), policy, self.now.plus_seconds(60))
@@ -255,6 +270,7 @@ pub fn fuzz(data: &[u8]) {
     };
     let mut history = History::new(3);
     history.evidence.secrets = vec![secret("s-one", &["a", "b"], false), secret("s-two", &["c"], true)];
+    history.evidence.secrets[0].delivered_through = vec![RowId::declared("c")];
     history.sweep(1);
     for step in steps.chunks_exact(3).take(40) {
         if let [kind, what, with] = *step {
@@ -282,7 +298,10 @@ fn take_step(history: &mut History, kind: u8, what: u8, with: u8) {
         }
         _ => {
             let until = history.now.plus_seconds(i64::from(with) * 60);
-            let statement = match what % 8 {
+            if what % 11 > 7 {
+                return about_a_secret(history, what, with);
+            }
+            let statement = match what % 11 {
                 0 | 1 => Statement::FacetDone { facet },
                 2 => Statement::SecretIs {
                     state: SecretState::ALL[usize::from(with) % SecretState::ALL.len()],
@@ -300,6 +319,30 @@ fn take_step(history: &mut History, kind: u8, what: u8, with: u8) {
     }
 }
 
+/// A try, a count or a check.
+fn about_a_secret(history: &mut History, what: u8, with: u8) {
+    const SEEN: [Option<&[&str]>; 4] = [None, Some(&[]), Some(&["id1"]), Some(&["id2"])];
+    let id = if what & 64 == 0 { "s-one" } else { "s-two" };
+    let statement = match what % 11 {
+        8 => Statement::NegativeTest {
+            outcome: TestOutcome::ALL[usize::from(with) % TestOutcome::ALL.len()],
+            exit: Some(i32::from(with)),
+            control: (with & 128 != 0).then_some(true),
+            ms: 1,
+        },
+        9 => Statement::StillActive {
+            count: u64::from(with & 1),
+            issued_before: history.now.plus_seconds(-60 * i64::from(with)),
+        },
+        _ => {
+            let kind = CheckKind::ALL[usize::from(with) % CheckKind::ALL.len()];
+            let target = if with & 64 == 0 { "here" } else { "there" };
+            return history.shows(id, kind, target, SEEN[usize::from(with >> 3) % 4]);
+        }
+    };
+    history.say(Subject::Secret(id.into()), statement, with & 32 != 0);
+}
+
 /// Checks what must hold for any history.
 ///
 /// # Panics
@@ -315,7 +358,36 @@ pub(super) fn check(history: &History, policy: &Policy) {
         verified_means_seen(history, service);
         a_later_bad_look_is_a_regression(history, policy, service);
     }
+    for number in 0..history.evidence.secrets.len() {
+        an_accepted_try_opens(history, policy, number);
+    }
     words_alone_verify_nothing(history, policy, &assessment);
+}
+
+/// Whatever was said, waived or seen before: once the old value of a secret in reach is accepted, nothing that holds it is
+/// done with its secrets.
+fn an_accepted_try_opens(history: &History, policy: &Policy, number: usize) {
+    let mut later = history.clone();
+    let secret = history.evidence.secrets[number].clone();
+    let outcome = TestOutcome::Accepted;
+    let test = Statement::NegativeTest { outcome, exit: Some(0), control: None, ms: 1 };
+    later.say(Subject::Secret(secret.id.clone()), test, true);
+    let after = later.assess(policy);
+    let entry = &after.secrets[number];
+    if !entry.in_reach {
+        return;
+    }
+    assert!(!entry.closed, "accepted and closed: {entry:?} {history:?}");
+    for service in after.services.iter().filter(|s| secret.services.contains(&s.row_id)) {
+        let value = service.facets.secrets.value;
+        let done = matches!(value, FacetValue::Done | FacetValue::NotApplicable);
+        assert!(!done && service.state != State::Verified, "accepted and done: {service:?} {history:?}");
+        assert_eq!(
+            service.regressions.contains(&Regression::R5),
+            matches!(value, FacetValue::Regressed | FacetValue::Contradicted),
+            "{service:?}"
+        );
+    }
 }
 
 const fn is_red(state: State) -> bool {
@@ -370,7 +442,8 @@ fn verified_means_seen(history: &History, service: &ServiceAssessment) {
 fn a_later_bad_look_is_a_regression(history: &History, policy: &Policy, service: &ServiceAssessment) {
     let last = last_looks(history, &service.row_id);
     let closed = service.facets.restarted.value == FacetValue::Done;
-    if !closed || last.is_empty() {
+    let verified = service.state == State::Verified;
+    if !(closed || verified) || last.is_empty() {
         return;
     }
     let mut later = history.clone();
@@ -378,7 +451,10 @@ fn a_later_bad_look_is_a_regression(history: &History, policy: &Policy, service:
     later.look(service.row_id.as_str(), 1, Shows::Bad, &["K9"], false);
     let after = later.assess(policy);
     let state = after.services.iter().find(|s| s.row_id == service.row_id).map(|s| s.state);
-    assert_eq!(state, Some(State::Regressed), "closed, then bad: {service:?} {history:?}");
+    if closed {
+        assert_eq!(state, Some(State::Regressed), "closed, then bad: {service:?} {history:?}");
+    }
+    assert!(state.is_some_and(is_red), "verified, then bad: {service:?} {history:?}");
 }
 
 fn words_alone_verify_nothing(history: &History, policy: &Policy, before: &Assessment) {
@@ -401,6 +477,10 @@ fn words_alone_verify_nothing(history: &History, policy: &Policy, before: &Asses
     for secret in &history.evidence.secrets {
         let state = SecretState::Verified;
         talk.say(Subject::Secret(secret.id.clone()), Statement::SecretIs { state }, true);
+        // A try is about the secret alone: it verifies no service either.
+        let outcome = TestOutcome::Refused;
+        let test = Statement::NegativeTest { outcome, exit: Some(1), control: Some(true), ms: 1 };
+        talk.say(Subject::Secret(secret.id.clone()), test, true);
     }
     let after = talk.assess(policy);
     for (was, is) in before.services.iter().zip(&after.services) {

@@ -237,7 +237,8 @@ pub(super) fn status<'e>(
         }
     }
     for service in case.channels() {
-        let leaks = lines.get(*service as usize).is_some_and(|l| l.last_bad(by).is_some() && !l.is_settled(by));
+        let leaks =
+            lines.get(*service as usize).is_some_and(|l| l.last_bad(by).is_some() && !l.is_settled(by));
         if leaks && !status.leaking.contains(service) {
             status.leaking.push(*service);
         }

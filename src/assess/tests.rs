@@ -3,7 +3,8 @@
 //! The language: `s2` goes on to sweep 2; `a@2 bad K1+E1` is a look at service `a`, second address, that
 //! saw keys K1 and E1 (`K1?`: other keys were not asked for; `K1/2`: its second certificate; keys that
 //! begin with `old` have certificates older than the disclosure); `a says patched ref`; `a waives all
-//! 5h`; `secret x says old-refused ref`; `wait 5h`; `host h@2 1.0.1e 1.0.1g` is a document of host `h`, which has the
+//! 5h`; `secret x says old-refused ref`; `secret x tried refused control`; `secret x active 3 -5h` is a count of those issued
+//! five hours before now; `secret x shows jwks@target kid1+kid2` is a check by the network (`none`, `blind`); `wait 5h`; `host h@2 1.0.1e 1.0.1g` is a document of host `h`, which has the
 //! second address: what listens on port 443 runs the first version, and the second one lies on disk; `authority K1 revoked` is a
 //! check of the first certificate on K1 by its CRL (`good`, `unknown`).
 
@@ -11,6 +12,7 @@ mod beside;
 mod keys;
 mod people;
 mod revocations;
+mod secrets;
 mod states;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -53,12 +55,7 @@ fn tell_on(mut history: History, text: &str) -> History {
             }
             ["authority", key, says] => revocations::checked(&mut history, key, says),
             ["wait", hours] => history.now = history.now.plus_seconds(hours_of(hours)),
-            ["secret", id, "says", state, rest @ ..] => {
-                let state = state.parse().expect(step);
-                let subject = Subject::Secret((*id).into());
-                history.say(subject, Statement::SecretIs { state }, rest.contains(&"ref"));
-                backdate(&mut history, rest);
-            }
+            ["secret", id, rest @ ..] => secrets::told(&mut history, id, rest),
             [row, "says", what, rest @ ..] => {
                 let statement = statement(what);
                 history.say(Subject::Service(RowId::declared(row)), statement, rest.contains(&"ref"));

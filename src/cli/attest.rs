@@ -290,7 +290,8 @@ fn secret_now(now: &SecretAssessment) -> String {
         (true, true) => ", closed",
         (true, false) => ", open",
     };
-    let grade = now.found.grade.filter(|_| now.in_reach && now.closed).map(|g| format!(" {g}")).unwrap_or_default();
+    let grade =
+        now.found.grade.filter(|_| now.in_reach && now.closed).map(|g| format!(" {g}")).unwrap_or_default();
     let why = now.found.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     format!("state: {}{closed}{grade}{why}", now.state)
 }

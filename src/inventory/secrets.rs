@@ -190,7 +190,8 @@ enum Wanted {
 pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
     let entries = loaded.secrets.iter().flat_map(|secret| {
         let channels = secret.delivered_through.iter().map(RowId::as_str);
-        let targets = secret.checks.iter().filter(|c| c.kind == CheckKind::TicketKey).map(|c| c.target.as_str());
+        let targets =
+            secret.checks.iter().filter(|c| c.kind == CheckKind::TicketKey).map(|c| c.target.as_str());
         secret.unresolved.iter().map(String::as_str).chain(channels).chain(targets)
     });
     let wanted: HashSet<Wanted> = entries.filter_map(|entry| Some(parse(entry)?.0)).collect();
@@ -230,12 +231,7 @@ pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
 }
 
 /// Whether an entry names services; adds them.
-fn known(
-    entry: &str,
-    index: &HashMap<RowId, usize>,
-    found: &Found,
-    rows: &mut BTreeSet<RowId>,
-) -> bool {
+fn known(entry: &str, index: &HashMap<RowId, usize>, found: &Found, rows: &mut BTreeSet<RowId>) -> bool {
     let ids = ids_of(entry, index, found);
     let any = !ids.is_empty();
     rows.extend(ids);
@@ -252,10 +248,15 @@ fn targets<'s>(
 ) -> Vec<SecretCheck> {
     let rows = match check.kind {
         CheckKind::TicketKey => ids_of(&check.target, index, found),
-        CheckKind::SshHostKey => index.get_key_value(&RowId::declared(&check.target)).map(|(row, _)| row.clone()).into_iter().collect(),
+        CheckKind::SshHostKey => index
+            .get_key_value(&RowId::declared(&check.target))
+            .map(|(row, _)| row.clone())
+            .into_iter()
+            .collect(),
         CheckKind::Jwks | CheckKind::Dkim | CheckKind::Tlsa => Vec::new(),
     };
-    let with_port = matches!(parse(&check.target), Some((_, Some(_)))) && !index.contains_key(&RowId::declared(&check.target));
+    let with_port = matches!(parse(&check.target), Some((_, Some(_))))
+        && !index.contains_key(&RowId::declared(&check.target));
     if rows.is_empty() || with_port {
         return vec![check];
     }

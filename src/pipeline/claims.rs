@@ -16,8 +16,8 @@ use crate::{
         time::Timestamp,
     },
     pipeline::{
-        negative::{self, Tried, Try},
         judged::{self, Choice},
+        negative::{self, Tried, Try},
         select::Selection,
     },
     store::Store,
@@ -149,12 +149,14 @@ fn sensible(word: &Word, now: Timestamp) -> Result<(), Error> {
     }
     let given = |text: &Option<String>| text.as_deref().is_some_and(|t| !t.trim().is_empty());
     match word.statement {
-        Statement::SecretIs { state: SecretState::NotExposed } if !given(&word.reference) && !given(&word.note) => {
+        Statement::SecretIs { state: SecretState::NotExposed }
+            if !given(&word.reference) && !given(&word.note) =>
+        {
             usage("--state not-exposed needs --note or --reference: say why it was never in reach")
         }
-        Statement::SecretIs { state: SecretState::TooEarly } => {
-            usage("nobody attests `too-early`: it follows from when the new one was made (--state new-issued --done-at TIME)")
-        }
+        Statement::SecretIs { state: SecretState::TooEarly } => usage(
+            "nobody attests `too-early`: it follows from when the new one was made (--state new-issued --done-at TIME)",
+        ),
         Statement::SecretIs { state: SecretState::Waived } => {
             usage("a waiver needs a reason and an end: allclear waive --secret ID --until DATE --reason TEXT")
         }

@@ -34,7 +34,10 @@ pub struct Try<'a> {
 // The arguments may hold the value: they stand in no log.
 impl std::fmt::Debug for Try<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Try").field("refused", &self.refused).field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("Try")
+            .field("refused", &self.refused)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,7 +133,8 @@ fn failure(ended: &Ended) -> Option<String> {
 
 fn one(command: &mut Command, question: &Try<'_>, stop: &dyn Fn() -> bool) -> (Ended, Duration) {
     let began = Instant::now();
-    let (out, err) = if question.show_output { (to_terminal(), to_terminal()) } else { (Stdio::null(), Stdio::null()) };
+    let (out, err) =
+        if question.show_output { (to_terminal(), to_terminal()) } else { (Stdio::null(), Stdio::null()) };
     // A group of its own, so that what it started ends with it. It has no terminal to ask for a password either.
     let started = command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
     let mut child = match started {

@@ -50,7 +50,8 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
         let last_bad = entry.and_then(|e| e.last_bad);
         let declared = secret.issued_at.filter(|&at| last_bad.is_some_and(|bad| at > bad));
         let found = entry.map(|e| &e.found);
-        let issued = found.and_then(|f| f.new_issued).or(last_said(said, SecretState::NewIssued)).or(declared);
+        let issued =
+            found.and_then(|f| f.new_issued).or(last_said(said, SecretState::NewIssued)).or(declared);
         let refused = found.and_then(|f| f.old_refused).or(last_said(said, SecretState::OldRefused));
         sheet.row([
             Cell::text(&*secret.id),

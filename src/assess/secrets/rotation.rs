@@ -124,7 +124,9 @@ fn by_word(
 ) -> Option<SecretState> {
     let said = status.claim?;
     let (state, mut burnt) = match &said.claim.statement {
-        Statement::SecretIs { state } => (*state, case.burnt(&said.claim.through, |bad| said.done_after(bad))),
+        Statement::SecretIs { state } => {
+            (*state, case.burnt(&said.claim.through, |bad| said.done_after(bad)))
+        }
         Statement::StillActive { count, issued_before } => {
             status.active = Some((*count, *issued_before));
             let state = if *count == 0 { SecretState::Verified } else { SecretState::Deployed };
@@ -146,7 +148,9 @@ fn by_word(
         late.append(&mut burnt);
         return None;
     }
-    if rank(state) >= rank(SecretState::NewIssued) && !matches!(state, SecretState::NotExposed | SecretState::Destroyed) {
+    if rank(state) >= rank(SecretState::NewIssued)
+        && !matches!(state, SecretState::NotExposed | SecretState::Destroyed)
+    {
         let at = said.claim.effective();
         status.window.extend(case.between(at).into_iter().filter(|_| status.active.is_none()));
     }
@@ -245,7 +249,10 @@ fn back<'e>(
         Statement::SecretIs { state } => (
             matches!(
                 state,
-                SecretState::OldDisabled | SecretState::OldRefused | SecretState::Verified | SecretState::Destroyed
+                SecretState::OldDisabled
+                    | SecretState::OldRefused
+                    | SecretState::Verified
+                    | SecretState::Destroyed
             ),
             state.closes(),
         ),

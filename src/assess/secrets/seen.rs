@@ -1,7 +1,7 @@
 //! What the network showed of a secret, target by target: whether the old one is gone, still there, or there again.
 //!
-//! Only our own history shows that something is new: old is what was declared so, else whatever was seen not after the
-//! leak was open. Where nothing was looked at by then, the first look may have seen a new one already; then a change
+//! Only our own history shows that something is new: old is what was declared so, else whatever was seen while the leak
+//! was open. Where nothing was looked at by then, the first look may have seen a new one already; then a change
 //! since that look is needed, and the look itself denies nobody's word.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,9 @@ use super::{
     super::index::{Index, Moment},
     Case,
 };
+
+/// A check so many seconds after a bad look of the same sweep saw what was there with it.
+const SAME_LOOK: i64 = 3600;
 
 /// All targets of a secret together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +52,8 @@ pub(super) fn network<'e>(case: &Case<'_, 'e>, last_bad: Option<Moment>) -> Netw
     if looks.is_empty() {
         return network;
     }
-    let mut targets: BTreeMap<(CheckKind, &str), (BTreeSet<&str>, Vec<(Moment, &'e Checked)>)> = BTreeMap::new();
+    let mut targets: BTreeMap<(CheckKind, &str), (BTreeSet<&str>, Vec<(Moment, &'e Checked)>)> =
+        BTreeMap::new();
     for check in &secret.checks {
         let entry = targets.entry((check.kind, &check.target)).or_default();
         entry.0.extend(check.old.as_deref());
@@ -98,12 +102,18 @@ fn follow<'e>(
     last_bad: Option<Moment>,
 ) -> Target<'e> {
     let mut target = Target { gone: None, shows_old: None, was_gone: false, guessed: false, last: None };
-    let while_open = looks.iter().filter(|(at, _)| last_bad.is_some_and(|bad| *at <= bad));
+    let is_open = |at: Moment| {
+        last_bad.is_some_and(|bad| {
+            at <= bad || (at.sweep == bad.sweep && at.at <= bad.at.plus_seconds(SAME_LOOK))
+        })
+    };
+    let while_open = looks.iter().filter(|(at, _)| is_open(*at));
     let mut old: BTreeSet<&str> = declared.clone();
     for (_, check) in while_open {
         let seen = check.seen.iter().flatten().map(String::as_str);
         // What had taken the place of the declared one while the leak was open is as old.
-        let lacks = declared.is_empty() || !seen.clone().any(|id| declared.iter().any(|old| same(kind, id, old)));
+        let lacks =
+            declared.is_empty() || !seen.clone().any(|id| declared.iter().any(|old| same(kind, id, old)));
         old.extend(seen.filter(|_| lacks));
     }
     let mut sweeps: BTreeSet<u32> = BTreeSet::new();
@@ -127,7 +137,7 @@ fn follow<'e>(
             target.shows_old = (!target.guessed || target.was_gone).then_some(*at);
         } else {
             target.shows_old = None;
-            if last_bad.is_none_or(|bad| *at > bad) {
+            if !is_open(*at) {
                 sweeps.insert(at.sweep);
                 let since = target.gone.map_or(*at, |(_, since)| since);
                 target.gone = Some((if sweeps.len() > 1 { Grade::E3 } else { Grade::E2 }, since));
