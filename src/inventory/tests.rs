@@ -431,6 +431,60 @@ fn secrets_find_their_services() {
 }
 
 #[test]
+fn secrets_name_their_way_out_and_what_the_network_shows_of_them() {
+    let services = "id,name,address,port\ndb,db1.example.test,,5432\nweb-a,web01.example.test,192.0.2.11,443\nweb-b,web01.example.test,192.0.2.11,8443\nsix,,2001:db8::1,993\n";
+    let secrets = "secret_id,type,services,delivered_through,check\n\
+        a,C1,db,web01.example.test;nowhere,\n\
+        b,B2,db,,ticket-key web01.example.test; ticket-key six ;ticket-key lb.example.test:443\n\
+        c,D4,db,web-b,jwks https://id.example.test/jwks kid-2014;ssh-host-key web-a SHA256:abc\n\
+        d,D6,db,,dkim\n\
+        e,D6,db,,pin hunter2\n\
+        f,D4,db,,jwks http://id.example.test/jwks\n";
+    let got =
+        load(&[text("s.csv", services)], &[text("x.csv", secrets)], &Options::default()).expect("good rows");
+    let of = |name: &str| got.secrets.iter().find(|s| s.id == name).expect("a secret");
+    let rows = |ids: &[RowId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(rows(&of("a").delivered_through), ["web-a", "web-b"]);
+    assert_eq!(
+        (rows(&of("a").services), of("a").unresolved.as_slice()),
+        (vec!["db".to_owned()], &["nowhere".to_owned()][..])
+    );
+    assert!(got.notices.iter().any(|n| n.kind == NoticeKind::UnresolvedService), "{:?}", got.notices);
+    assert_eq!(rows(&of("c").delivered_through), ["web-b"]);
+    let checks = |name: &str| of(name).checks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        checks("b"),
+        [
+            "ticket-key web01.example.test:443",
+            "ticket-key web01.example.test:8443",
+            "ticket-key [2001:db8::1]:993",
+            "ticket-key lb.example.test:443"
+        ]
+    );
+    assert_eq!(
+        checks("c"),
+        ["jwks https://id.example.test/jwks kid-2014", "ssh-host-key web01.example.test:22 SHA256:abc"]
+    );
+    let bad = bad(&got);
+    let expected = [
+        "x.csv:5:10: check 1 of this row cannot be read",
+        "x.csv:6:10: ",
+        "x.csv:7:10: check 1 of this row names no https",
+    ];
+    assert_eq!(bad.len(), expected.len(), "{bad:?}");
+    for (got, want) in bad.iter().zip(expected) {
+        assert!(got.starts_with(want) && !got.contains("hunter2"), "{got}");
+    }
+    // They are a part of what was declared, and an inventory without them keeps its digest.
+    let mut other = got.secrets.clone();
+    other[0].delivered_through.pop();
+    assert_ne!(digest(&got.services, &got.secrets), digest(&got.services, &other));
+    other = got.secrets.clone();
+    other[1].checks.reverse();
+    assert_eq!(digest(&got.services, &got.secrets), digest(&got.services, &other));
+}
+
+#[test]
 fn notices_tell_contradictions() {
     let got = loaded("name,port,wrap\na,443,starttls-smtp\nb,25,\nc,465,tls\n");
     let told: Vec<String> = got.notices.iter().map(ToString::to_string).collect();
