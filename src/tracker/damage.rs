@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::dates;
+use super::{dates, read::windows_1252};
 use crate::model::{
     edit_version::{Shape, canonical},
     guard::{runs, unguard},
@@ -46,7 +46,8 @@ pub(super) fn against(shape: Shape, cell: &str, ours: &str) -> Against {
         || number(&cell, &held)
         || formula(&cell, &held)
         || date(&cell, &held)
-        || clock(&cell, &held);
+        || clock(&cell, &held)
+        || letters(&cell, &held);
     if damaged { Against::Damaged } else { Against::Other }
 }
 
@@ -139,6 +140,11 @@ fn clock(cell: &str, ours: &str) -> bool {
     seconds(&bare).is_some_and(|shown| shown == held || shown % 43_200 + half == held) || part()
 }
 
+/// `JÃ¼rgen` where we hold `Jürgen`: a file of UTF-8 that was opened as Windows-1252.
+fn letters(cell: &str, ours: &str) -> bool {
+    !ours.is_ascii() && canonical(Shape::Text, &windows_1252(ours.as_bytes())) == cell
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +192,8 @@ mod tests {
             ("10:30:00", "10:30", Damaged),
             ("0.4375", "10:30", Damaged),
             ("11:30:00", "10:30", Other),
+            ("JÃ¼rgen â‚¬", "Jürgen €", Damaged),
+            ("Jurgen", "Jürgen", Other),
             ("", "web", Other),
             ("web", "", Other),
         ];

@@ -6,6 +6,8 @@ mod book;
 mod csv;
 mod ods;
 
+pub(super) use csv::windows_1252;
+
 /// No tracker is larger: 100,000 rows take 120 MB.
 pub(super) const MAX_FILE: usize = 256 << 20;
 /// Cells of one table.

@@ -342,6 +342,27 @@ fn files_that_are_no_table_are_refused_with_words() {
     }
 }
 
+#[test]
+fn workbooks_that_libreoffice_saved_are_read_cell_by_cell() {
+    let xlsx = &include_bytes!("../../fuzz/seeds/t-tracker-xlsx")[1..];
+    let ods = &include_bytes!("../../fuzz/seeds/t-tracker-ods")[1..];
+    for (bytes, form, date) in
+        [(xlsx, "XLSX, sheet `t`", "2026-12-24 00:00:00"), (ods, "ODS, sheet `t`", "2026-12-24")]
+    {
+        let table = read::table(bytes).unwrap();
+        assert_eq!(table.form, form);
+        let rows: Vec<_> = table.rows.iter().map(|r| (r.line, r.cells.join("|"))).collect();
+        let expected = [
+            (1, "row_id|owner|due|edit_version".to_owned()),
+            (2, "web|2|2026-11-22T14:00:31Z|x".to_owned()),
+            (3, format!("12|12|{date}|y")),
+            (4, "letters|JÃ¼rgen|2026-03-04T00:00:00Z|50%".to_owned()),
+            (5, "3-4|100000|12345678|true".to_owned()),
+        ];
+        assert_eq!(rows, expected, "{form}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_bytes_and_no_cells_break_it(data in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {

@@ -29,5 +29,6 @@ mod revoked;
 mod scanners;
 mod starttls;
 mod support;
+mod tracker;
 mod two_sweeps;
 mod wire_read;

@@ -77,16 +77,19 @@ fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, &'static str, Option<String>), 
     if let Ok(text) = std::str::from_utf8(body) {
         return Ok((text.into(), "UTF-8", None));
     }
-    let text: String = body
-        .iter()
-        .map(|byte| match byte {
-            0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
-            _ => char::from(*byte),
-        })
-        .collect();
+    let text = windows_1252(body);
     let notice = "is not UTF-8 and was read as Windows-1252: look at letters with accents, or save it as UTF-8 (Excel: \
                   `CSV UTF-8`)";
     Ok((text.into(), "Windows-1252", Some(notice.to_owned())))
+}
+
+/// Bytes as Windows-1252, which takes any byte for a character.
+pub(in crate::tracker) fn windows_1252(bytes: &[u8]) -> String {
+    let character = |byte: &u8| match byte {
+        0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
+        _ => char::from(*byte),
+    };
+    bytes.iter().map(character).collect()
 }
 
 fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Error> {

@@ -207,3 +207,57 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(rows: &str) -> Result<Table, Error> {
+        let xml = format!("<a><table:table table:name=\"s\">{rows}</table:table></a>");
+        sheets(&mut Reader::from_reader(xml.as_bytes()))
+    }
+
+    #[test]
+    fn repeated_and_broken_cells_come_out_where_they_stand() {
+        let table = read(
+            "<table:table-row><table:table-cell office:value-type=\"string\"><text:p>row_id</text:p></table:table-cell>\
+             <table:table-cell table:number-columns-repeated=\"2\"/>\
+             <table:table-cell office:value-type=\"string\"><text:p>a<text:s text:c=\"2\"/>b &amp; c</text:p>\
+             <text:p>d<office:annotation><text:p>aside</text:p></office:annotation></text:p></table:table-cell>\
+             <table:table-cell table:number-columns-repeated=\"16380\"/></table:table-row>\
+             <table:table-row table:number-rows-repeated=\"3\"><table:table-cell/></table:table-row>\
+             <table:table-row><table:table-cell table:number-columns-repeated=\"2\" office:value-type=\"float\" \
+             office:value=\"12\"><text:p>12,00</text:p></table:table-cell></table:table-row>\
+             <table:table-row table:number-rows-repeated=\"1048571\"><table:table-cell \
+             table:number-columns-repeated=\"16384\"/></table:table-row>",
+        );
+        let rows = table.unwrap().rows;
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].cells, ["row_id", "", "", "a  b & c\nd"]);
+        assert_eq!((rows[1].line, &rows[1].cells[..]), (5, &["12".to_owned(), "12".to_owned()][..]));
+    }
+
+    #[test]
+    fn small_files_that_stand_for_large_ones_are_refused() {
+        let cell = |count: &str| {
+            format!(
+                "<table:table-cell table:number-columns-repeated=\"{count}\"><text:p>x</text:p></table:table-cell>"
+            )
+        };
+        let row = |count: &str, cells: &str| {
+            format!("<table:table-row table:number-rows-repeated=\"{count}\">{cells}</table:table-row>")
+        };
+        let table = [
+            row("1", &cell("16384")),
+            row("1048576", &cell("1000")),
+            row("18446744073709551615", &cell("1")),
+            row(
+                "1",
+                "<table:table-cell><text:p><text:s text:c=\"99999999999\"/></text:p></table:table-cell>",
+            ),
+        ];
+        for rows in table {
+            assert!(matches!(read(&rows), Err(Error::TooLarge(_))), "{rows}");
+        }
+    }
+}
