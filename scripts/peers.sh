@@ -52,6 +52,7 @@ DEBIAN=(
   "inspircd inspircd"
   "turnserver coturn"
   "testssl testssl.sh"
+  "soffice libreoffice-calc"
 )
 # What packages ask about when they are installed, and the answer that makes them do least.
 ANSWERS=(

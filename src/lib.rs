@@ -1,6 +1,6 @@
 //! allclear: from a TLS disclosure to all clear.
 //!
-//! `main -> cli -> pipeline -> { inventory, disclosure, probe, host, store, assess, remediate, report, drill }
+//! `main -> cli -> pipeline -> { inventory, disclosure, probe, host, store, assess, remediate, report, drill, tracker }
 //! -> { model, wire }`. A stage sees `model` (and `wire`, where it speaks bytes) and its own children,
 //! never another stage; see ARCHITECTURE.md. A test holds these arrows.
 
@@ -21,4 +21,5 @@ pub mod remediate;
 pub mod report;
 pub mod revocation;
 pub mod store;
+pub mod tracker;
 pub mod wire;

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("assess", &["model"]),
     ("remediate", &["model"]),
     ("report", &["model"]),
+    ("tracker", &["model"]),
     ("drill", &["model", "clock", "wire"]),
     ("error", &["config", "disclosure", "inventory", "report", "store"]),
     (
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "assess",
             "remediate",
             "report",
+            "tracker",
             "drill",
         ],
     ),

@@ -18,6 +18,7 @@ const ENTRIES: &[(u8, fn(&[u8]))] = &[
     (b'p', allclear::probe::fuzz),
     (b'r', allclear::report::fuzz),
     (b's', allclear::store::fuzz),
+    (b't', allclear::tracker::fuzz),
     (b'v', allclear::model::version::fuzz),
     (b'w', allclear::wire::fuzz),
 ];

@@ -41,6 +41,7 @@ mod probe;
 mod progress;
 mod status;
 mod sweep;
+mod tracker;
 mod verify;
 mod waive;
 
@@ -56,6 +57,7 @@ Examples:
   allclear host collect                     which OpenSSL this host has, on disk and running
   allclear assess --disclosure CVE-2026-84782   where do we run it? from stored evidence, no traffic
   allclear export tracker -o tracker.csv    one row a service for the spreadsheet
+  allclear tracker import tracker.csv       what people changed in it; --apply records it
 
 Exit codes: 0 done, 1 open findings, 2 usage, 3 coverage incomplete, 4 regression, 5 bad input,
 6 storage, calibration or internal, 130 interrupted (run again with --resume).";
@@ -116,6 +118,7 @@ enum Command {
     Verify(Box<verify::VerifyArgs>),
     Checklist(checklist::ChecklistArgs),
     Export(export::ExportArgs),
+    Tracker(tracker::TrackerArgs),
     Attest(attest::AttestArgs),
     Waive(waive::WaiveArgs),
     Host(host::HostArgs),
@@ -161,6 +164,7 @@ impl Cli {
             Command::Verify(args) => args.run(g, console),
             Command::Checklist(args) => args.run(g, console),
             Command::Export(args) => args.run(g, console),
+            Command::Tracker(args) => args.run(g, console),
             Command::Attest(args) => args.run(g, console),
             Command::Waive(args) => args.run(g, console),
             Command::Host(args) => args.run(g, console),

@@ -22,4 +22,5 @@ pub mod settings;
 pub mod single;
 pub mod source;
 pub mod sweep;
+pub mod tracker;
 pub mod verify;

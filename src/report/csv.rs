@@ -3,9 +3,9 @@
 //! Quoting is the `csv` crate's; this file decides what stands in a cell. Three things happen to a text,
 //! in this order: line ends become ` / ` (or `\n` with `multiline`), characters that act on a terminal
 //! become `\xNN` or `\u{NNNN}`, and a line that a spreadsheet would run as a formula gets a leading `'`.
-//! The first two cannot be undone (a backslash is not escaped); the third is undone by [`unguard`].
+//! The first two cannot be undone (a backslash is not escaped); the third (`model::guard`) is undone by [`unguard`].
 //!
-//! Not a reader: the tracker's import reads with the `csv` crate and then calls [`unguard`].
+//! Not a reader: that is the tracker's import (`tracker`).
 
 use std::{
     borrow::Cow,
@@ -15,7 +15,11 @@ use std::{
 
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 
-use crate::model::{text::printable, time::Timestamp};
+use crate::model::{
+    guard::{guard, runs, unguard},
+    text::printable,
+    time::Timestamp,
+};
 
 /// How a CSV file is written. The default is RFC 4180: comma, CRLF, quotes where needed, guard on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,44 +154,6 @@ fn clean(text: &str, multiline: bool) -> Cow<'_, str> {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<_> = unified.split('\n').map(printable).collect();
     Cow::Owned(lines.join(if multiline { "\n" } else { " / " }))
-}
-
-/// Puts a `'` before every line that a spreadsheet would run: first character, after blanks, one of
-/// `= + - @`, tab, carriage return or a full-width form. So does a line that would be taken for a guarded
-/// one, so that [`unguard`] gives back every text.
-pub fn guard(text: &str) -> Cow<'_, str> {
-    if !text.split('\n').any(needs_guard) {
-        return text.into();
-    }
-    let lines: Vec<Cow<'_, str>> = text
-        .split('\n')
-        .map(|line| if needs_guard(line) { Cow::Owned(format!("'{line}")) } else { Cow::Borrowed(line) })
-        .collect();
-    Cow::Owned(lines.join("\n"))
-}
-
-/// Takes away one leading `'` of each line, only where it stands before something that [`guard`] would
-/// have protected.
-pub fn unguard(text: &str) -> Cow<'_, str> {
-    let stripped = |line| match str::strip_prefix(line, '\'') {
-        Some(rest) if needs_guard(rest) => rest,
-        _ => line,
-    };
-    if !text.contains('\'') {
-        return text.into();
-    }
-    let lines: Vec<&str> = text.split('\n').map(stripped).collect();
-    Cow::Owned(lines.join("\n"))
-}
-
-fn needs_guard(line: &str) -> bool {
-    runs(line) || (line.starts_with('\'') && runs(line.trim_start_matches('\'')))
-}
-
-fn runs(line: &str) -> bool {
-    let blank = |c: char| c.is_whitespace() && !matches!(c, '\t' | '\r');
-    line.trim_start_matches(blank)
-        .starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
 }
 
 /// Every dialect, for tests and the fuzz target.

@@ -8,6 +8,7 @@ use std::{
 use crate::model::{
     assessment::SecretAssessment,
     claim::{Claim, Statement, Subject},
+    edit_version,
     facet::FacetKind,
     ids::RowId,
     secret::{Secret, SecretState, Tier},
@@ -28,24 +29,54 @@ pub const EXPORT: Export = Export {
 };
 
 fn header() -> Vec<&'static str> {
-    "secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note"
+    "secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note,claim,claim_by,claim_at,edit_version"
         .split(',')
         .collect()
 }
 
+/// The columns that are people's, in the order of the header: taken back by `tracker import`.
+pub const HUMAN: &[&str] = &["owner", "ticket", "due", "note", "claim", "claim_by", "claim_at"];
+
+/// One row as it stands now, before a dialect lays it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// The secret's id.
+    pub id: String,
+    /// Every cell, in the order of the header, without a guard.
+    pub cells: Vec<String>,
+}
+
+/// Every row as it stands now, for an import to compare with what its file holds.
+pub fn table(view: &View<'_>) -> Vec<TableRow> {
+    let plain = |cell: Cell<'_>| match cell {
+        Cell::Text(value) | Cell::Tool(value) => value.into_owned(),
+    };
+    let row =
+        |(id, cells): (String, Vec<Cell<'_>>)| TableRow { id, cells: cells.into_iter().map(plain).collect() };
+    rows(view).into_iter().map(row).collect()
+}
+
 /// Writes header and rows, by owner and id. `new_issued` is what was attested, else the inventory's date
-/// where it lies after the last bad look: an older date is not a new secret. `due` is the earliest date of its services; `ticket` and
-/// `note` are people's.
+/// where it lies after the last bad look: an older date is not a new secret. `due` is what people say, else the earliest
+/// date of its services; `ticket` and `note` are people's.
 pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Result<u64> {
     let mut sheet = Sheet::new(out, dialect, &header())?;
+    for (_, cells) in rows(view) {
+        sheet.row(cells)?;
+    }
+    sheet.finish()
+}
+
+fn rows<'a>(view: &View<'a>) -> Vec<(String, Vec<Cell<'a>>)> {
     let judged = worst_by_id(view);
     let claims = claims_by_id(&view.evidence.claims);
     let due = due_by_row(view);
     let mut secrets: Vec<&Secret> = view.evidence.secrets.iter().filter(|s| wanted(view, s)).collect();
     secrets.sort_by(|a, b| (&a.owner, &a.id).cmp(&(&b.owner, &b.id)));
-    for secret in secrets {
+    let row = |secret: &'a Secret| {
         let entry = judged.get(secret.id.as_str()).copied();
         let said = claims.get(secret.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let tracked = view.evidence.tracked.get(&Subject::Secret(secret.id.clone()));
         let services = secret.services.iter().map(RowId::as_str);
         let last_bad = entry.and_then(|e| e.last_bad);
         let declared = secret.issued_at.filter(|&at| last_bad.is_some_and(|bad| at > bad));
@@ -53,7 +84,12 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
         let issued =
             found.and_then(|f| f.new_issued).or(last_said(said, SecretState::NewIssued)).or(declared);
         let refused = found.and_then(|f| f.old_refused).or(last_said(said, SecretState::OldRefused));
-        sheet.row([
+        let of_services = || secret.services.iter().filter_map(|r| due.get(r)).min().copied();
+        let claim = said.iter().rev().find_map(|c| match c.statement {
+            Statement::SecretIs { state } => Some((state, *c)),
+            _ => None,
+        });
+        let mut cells = vec![
             Cell::text(&*secret.id),
             Cell::text(&*secret.kind),
             Cell::maybe(tier(&secret.kind)),
@@ -64,12 +100,23 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
             Cell::time(refused.filter(|_| !found.is_some_and(|f| f.came_back))),
             Cell::text(entry.map(evidence).unwrap_or_default()),
             Cell::text(entry.map(|e| list(&e.blocked_by)).unwrap_or_default()),
-            Cell::tool(""),
-            Cell::time(secret.services.iter().filter_map(|r| due.get(r)).min().copied()),
-            Cell::tool(""),
-        ])?;
-    }
-    sheet.finish()
+            Cell::text(tracked.and_then(|t| t.ticket.as_deref()).unwrap_or_default()),
+            Cell::time(tracked.and_then(|t| t.due).or_else(of_services)),
+            Cell::text(tracked.and_then(|t| t.note.as_deref()).unwrap_or_default()),
+            Cell::maybe(claim.map(|(state, _)| state)),
+            Cell::text(claim.map_or("", |(_, claim)| claim.by.as_str())),
+            Cell::time(claim.map(|(_, claim)| claim.at)),
+        ];
+        let stamp = {
+            let named = header().into_iter().zip(&cells).filter(|(name, _)| HUMAN.contains(name));
+            edit_version::stamp(named.map(|(name, cell)| match cell {
+                Cell::Text(value) | Cell::Tool(value) => (name, &**value),
+            }))
+        };
+        cells.push(Cell::tool(stamp));
+        (secret.id.clone(), cells)
+    };
+    secrets.into_iter().map(row).collect()
 }
 
 /// A secret belongs to its owner; without one to the owners of its services; without those to nobody,

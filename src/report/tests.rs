@@ -73,7 +73,7 @@ fn sibling_headers_are_the_published_ones() {
     let table = [
         (
             "secrets",
-            "secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note",
+            "secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note,claim,claim_by,claim_at,edit_version",
         ),
         ("keys", "spki,endpoints,certs,exposed,first_seen,last_seen,state"),
         ("findings", "sweep_id,time,disclosure,row_id,address,vantage,verdict,reason,ms"),
@@ -172,7 +172,7 @@ fn sibling_files_join_on_the_row_id() {
         sha256:5f977d67214ad5c610996f81eec1b19c2e714e5d3b85174680f2d60559298e8e,svc-qr2m4e3oingv@[2001:db8::1]:25,sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72,2026-11-22T14:00:00Z,2026-11-22T00:15:00Z,2026-11-22T14:00:00Z,presumed-served
         "#);
         insta::assert_snapshot!(file(&super::secrets::EXPORT, view).replace("\r\n", "\n"), @r#"
-        secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note
+        secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note,claim,claim_by,claim_at,edit_version
         '=loose,"'=cmd|' /C calc'!A0\x1B[2J / +1,""x""\u{202E}gpj\x9B31m;\x09\x07",,,,identified,,,,,,,
         turn-shared,c7,C,svc-h7c4bv6jep5q,,identified,,,,svc-h7c4bv6jep5q,,2026-11-22T23:00:00Z,
         web-session-key,D1,D,svc-2wyf2llav7a7,web,new-issued,2026-11-22T15:00:00Z,,"new-issued by ana, CHG-13",svc-2wyf2llav7a7,,2026-11-22T12:00:00Z,

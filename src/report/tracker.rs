@@ -1,16 +1,19 @@
 //! `tracker.csv`: one row per service and disclosure, the sheet that the security lead works with
 //! (REMEDIATION 3.1).
 //!
-//! Not the import: that is told here which columns are people's ([`Owner::Human`]), which version a row
-//! has ([`versions`]) and how the guard comes off (`csv::unguard`).
+//! Not the import: that is told here which columns are people's ([`Owner::Human`]) and what each cell holds now
+//! ([`table`]).
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{self, Write},
 };
 
 use crate::model::{
+    claim::Subject,
     disclosure::DisclosureId,
+    edit::Tracked,
+    edit_version,
     facet::FacetKind,
     ids::{RowId, Sha256},
     observation::Certificate,
@@ -59,6 +62,7 @@ pub struct Column {
 struct Context<'a> {
     row: Row<'a>,
     incident: &'a str,
+    tracked: Option<&'a Tracked>,
     version: String,
 }
 
@@ -82,9 +86,9 @@ pub const COLUMNS: &[Column] = &[
     volatile("row_version", |c| Cell::tool(&c.version)),
     human("owner", |c| declared(c, |d| d.owner.clone())),
     human("team", |c| declared(c, |d| d.team.clone())),
-    human("ticket", empty),
+    human("ticket", |c| maybe_text(c.tracked.and_then(|t| t.ticket.as_deref()))),
     human("due", |c| Cell::time(c.row.entry.due)),
-    human("priority", empty),
+    human("priority", |c| maybe_text(c.tracked.and_then(|t| t.priority.as_deref()))),
     tool("name", |c| text(c.row.name())),
     tool("port", |c| Cell::maybe(c.row.service.map(|s| s.port))),
     tool("transport", |c| Cell::maybe(c.row.service.map(|s| s.transport))),
@@ -152,7 +156,7 @@ pub const COLUMNS: &[Column] = &[
     human("waiver_by", |c| maybe_text(c.row.entry.waiver.as_ref().map(|x| x.by.as_str()))),
     human("waiver_until", |c| Cell::time(c.row.entry.waiver.as_ref().and_then(|x| x.until))),
     human("na_justification", |c| Cell::maybe(c.row.entry.justification)),
-    human("note", empty),
+    human("note", |c| maybe_text(c.tracked.and_then(|t| t.note.as_deref()))),
     tool("conflict", |c| {
         text(c.row.entry.conflicts.iter().map(|x| x.words.as_str()).collect::<Vec<_>>().join("; "))
     }),
@@ -171,6 +175,7 @@ pub const COLUMNS: &[Column] = &[
     tool("software", |c| {
         text(c.row.entry.software.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }),
+    volatile("edit_version", edit_version),
 ];
 
 /// The header.
@@ -188,19 +193,56 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
     sheet.finish()
 }
 
-/// The version that each row has now, for an import to compare with the one in its file.
-pub fn versions(view: &View<'_>) -> BTreeMap<(RowId, DisclosureId), String> {
-    view.rows()
-        .into_iter()
-        .map(|row| {
-            let key = (row.entry.row_id.clone(), row.entry.disclosure.clone());
-            (key, context(view, row).version)
-        })
-        .collect()
+/// One row as it stands now, before a dialect lays it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// The service.
+    pub row_id: RowId,
+    /// The disclosure.
+    pub disclosure: DisclosureId,
+    /// What to call it: `name:port`, or its id.
+    pub label: String,
+    /// The version of the tool's columns.
+    pub version: String,
+    /// Every cell, in the order of [`COLUMNS`], without a guard.
+    pub cells: Vec<String>,
+}
+
+/// Every row as it stands now, for an import to compare with what its file holds.
+pub fn table(view: &View<'_>) -> Vec<TableRow> {
+    let row = |row: Row<'_>| {
+        let context = context(view, row);
+        TableRow {
+            row_id: row.entry.row_id.clone(),
+            disclosure: row.entry.disclosure.clone(),
+            label: row.label(),
+            cells: COLUMNS.iter().map(|column| plain((column.value)(&context))).collect(),
+            version: context.version,
+        }
+    };
+    view.rows().into_iter().map(row).collect()
+}
+
+fn plain(cell: Cell<'_>) -> String {
+    let (Cell::Text(value) | Cell::Tool(value)) = cell;
+    value.into_owned()
+}
+
+/// The marks of people's columns, by which an import tells who changed a cell.
+fn edit_version(context: &Context<'_>) -> Cell<'static> {
+    let human = COLUMNS.iter().filter(|c| c.owner == Owner::Human);
+    let cells: Vec<(&str, String)> = human.map(|c| (c.name, plain((c.value)(context)))).collect();
+    Cell::tool(edit_version::stamp(cells.iter().map(|(name, value)| (*name, value.as_str()))))
 }
 
 fn context<'a>(view: &View<'a>, row: Row<'a>) -> Context<'a> {
-    let mut context = Context { row, incident: &view.evidence.incident.name, version: String::new() };
+    let subject = Subject::Service(row.entry.row_id.clone());
+    let mut context = Context {
+        row,
+        incident: &view.evidence.incident.name,
+        tracked: view.evidence.tracked.get(&subject),
+        version: String::new(),
+    };
     // Length before value, so that no two rows of different cells run together to the same bytes.
     let mut bytes = Vec::with_capacity(1024);
     for column in COLUMNS.iter().filter(|c| c.owner == Owner::Tool) {
@@ -210,10 +252,6 @@ fn context<'a>(view: &View<'a>, row: Row<'a>) -> Context<'a> {
     }
     context.version = Sha256::of(&bytes).short();
     context
-}
-
-fn empty(_: &Context<'_>) -> Cell<'static> {
-    Cell::Tool("".into())
 }
 
 fn text(value: String) -> Cell<'static> {
@@ -280,7 +318,7 @@ mod tests {
     use super::*;
 
     /// Section 3.1 of the remediation document, letter for letter, and what was added at its end: other tools read by it.
-    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note,conflict,act_on,findings,software";
+    const HEADER: &str = "schema,incident,row_id,row_version,owner,team,ticket,due,priority,name,port,transport,wrap,sni,service_type,addresses,address_count,environment,exposure,site,tags,inventory_sources,state,state_since,age_hours,patched,restarted,rekeyed,revoked,secrets,verified,patched_grade,restarted_grade,rekeyed_grade,revoked_grade,secrets_grade,verified_grade,verdict,verdict_reason,vantage,probes_ok,probes_total,last_bad,first_good,last_seen,first_seen,tls_stack,version_evidence,spki_before,spki_now,key_shared_with,cert_now,issuer,serial,not_before,not_after,sct_first,revocation_old,revocation_reason,revocation_checked,secrets_total,secrets_done,next_action,blocked_by,regressions,claim,claim_by,claim_at,waiver_reason,waiver_by,waiver_until,na_justification,note,conflict,act_on,findings,software,edit_version";
     const HUMAN: &str = "owner, team, ticket, due, priority, environment, exposure, site, tags, claim, claim_by, claim_at, waiver_reason, waiver_by, waiver_until, na_justification, note";
 
     #[test]
@@ -305,6 +343,7 @@ mod tests {
             age_hours=20
             cert_now=sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72
             due=2026-11-22T12:00:00Z
+            edit_version=v1:@@@
             environment=prod
             exposure=public
             first_seen=2026-11-22T00:15:00Z
@@ -395,7 +434,8 @@ mod tests {
         let version = |change: fn(&mut Sample)| {
             let mut sample = Sample::new();
             change(&mut sample);
-            sample.with(|view| versions(view).into_values().next().unwrap())
+            sample
+                .with(|view| table(view).into_iter().find(|r| r.label.starts_with("web01")).unwrap().version)
         };
         let first = version(|_| ());
         assert_eq!(first.len(), 8);

@@ -30,5 +30,6 @@ mod scanners;
 mod secrets;
 mod starttls;
 mod support;
+mod tracker;
 mod two_sweeps;
 mod wire_read;

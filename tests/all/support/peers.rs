@@ -48,6 +48,11 @@ fn which(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).chain(usual).map(|folder| folder.join(program)).find(|p| p.is_file())
 }
 
+/// LibreOffice, which opens and saves sheets without a screen.
+pub fn soffice() -> Option<PathBuf> {
+    find("LibreOffice Calc", "libreoffice/soffice", "soffice")
+}
+
 /// Says that a peer is missing, past the capture of test output, and fails where it must not be.
 pub fn missing(name: &str) {
     static SKIPPED: AtomicU32 = AtomicU32::new(0);
