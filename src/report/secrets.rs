@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 use super::{
-    Export, View,
+    Export, Form, View,
     csv::{Cell, Dialect, Sheet, list},
 };
 
@@ -23,6 +23,8 @@ use super::{
 pub const EXPORT: Export = Export {
     name: "secrets",
     about: "every secret in reach: owner, state, what it waits for",
+    form: Form::Csv,
+    notes: &[],
     header,
     write,
 };
