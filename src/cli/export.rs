@@ -1,4 +1,4 @@
-//! `allclear export`: the tracker and its sibling files as CSV.
+//! `allclear export`: the tracker and its sibling files as CSV, and the forms that other systems read.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,15 @@ use crate::{
     clock::Clock,
     error::{Error, Exit},
     pipeline::{judged, papers},
-    report::csv::Dialect,
+    report::{EXPORTS, csv::Dialect},
 };
 
-/// Export for tracking: tracker, findings, keys, secrets, delta
+/// Export for tracking, and for other systems: tracker, findings, DefectDojo, Jira, SARIF, OpenVEX, ...
 #[derive(Debug, Args)]
+#[command(after_help = kinds_help())]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub(crate) struct ExportArgs {
-    /// tracker: one row a service; findings: every look; keys: one row a key; secrets; delta: what changed
+    /// What to export; every kind is listed below
     #[arg(value_name = "KIND", value_parser = parse_kind)]
     kind: &'static str,
     /// Write to this file (and FILE.meta.json beside it) instead of standard output
@@ -25,6 +26,9 @@ pub(crate) struct ExportArgs {
     /// One file an owner, named after the output file
     #[arg(long, value_name = "WHAT", requires = "output")]
     by: Option<By>,
+    /// The JSON form of a kind that is CSV otherwise: defectdojo
+    #[arg(long)]
+    json: bool,
     /// For Excel: semicolons and a byte order mark
     #[arg(long, conflicts_with = "tsv")]
     excel: bool,
@@ -44,6 +48,13 @@ enum By {
     Owner,
 }
 
+/// Every kind with one line.
+fn kinds_help() -> String {
+    let width = EXPORTS.iter().map(|e| e.name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = EXPORTS.iter().map(|e| format!("  {:width$}  {}", e.name, e.about)).collect();
+    format!("Kinds:\n{}", lines.join("\n"))
+}
+
 fn parse_kind(text: &str) -> Result<&'static str, String> {
     papers::kinds().find(|kind| *kind == text).ok_or_else(|| {
         format!("`{text}` is not an export; known: {}", papers::kinds().collect::<Vec<_>>().join(", "))
@@ -52,9 +63,10 @@ fn parse_kind(text: &str) -> Result<&'static str, String> {
 
 impl ExportArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
-        let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
         let dialect =
             Dialect { tsv: self.tsv, excel: self.excel, raw: self.csv_raw, multiline: self.multiline };
+        let kind = papers::Kind::new(self.kind, self.json, dialect)?;
+        let judged = judged::load(&globals.incident, &globals.choice()?, Clock::System.now())?;
         if self.csv_raw {
             console.warn(
                 "warning: --csv-raw leaves text of servers unguarded: a spreadsheet may run it as a formula",
@@ -62,14 +74,14 @@ impl ExportArgs {
         }
         match (&self.output, self.by) {
             (None, _) => {
-                papers::export(&judged, self.kind, dialect, &mut console.out)?;
+                papers::export(&judged, kind, &mut console.out)?;
             }
             (Some(path), None) => {
-                papers::export_file(&judged, self.kind, dialect, path)?;
+                papers::export_file(&judged, kind, path)?;
                 console.note(&format!("wrote {}", path.display()));
             }
             (Some(path), Some(By::Owner)) => {
-                for written in papers::export_by_owner(&judged, self.kind, dialect, path)? {
+                for written in papers::export_by_owner(&judged, kind, path)? {
                     console.note(&format!("wrote {}", written.display()));
                 }
             }

@@ -41,8 +41,33 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     report::EXPORTS.iter().map(|e| e.name)
 }
 
-fn kind_of(name: &str) -> Result<&'static Export, Error> {
-    report::export(name).ok_or_else(|| Error::Usage(format!("`{name}` is not an export")))
+/// Which export, and how it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    export: &'static Export,
+    dialect: Dialect,
+}
+
+impl Kind {
+    /// An export by its name, as JSON where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// No such kind, or one that cannot be written in this way.
+    pub fn new(name: &str, json: bool, dialect: Dialect) -> Result<Self, Error> {
+        let found = if json { report::export_as_json(name) } else { report::export(name) };
+        let export = match (found, report::export(name)) {
+            (Some(export), _) => export,
+            (None, Some(_)) => {
+                return Err(Error::Usage(format!("`{name}` has no other form: --json is for defectdojo")));
+            }
+            (None, None) => return Err(Error::Usage(format!("`{name}` is not an export"))),
+        };
+        match export.refuses(dialect) {
+            Some(why) => Err(Error::Usage(why)),
+            None => Ok(Self { export, dialect: export.dialect(dialect) }),
+        }
+    }
 }
 
 /// A checklist as text.
@@ -117,56 +142,47 @@ fn lists(judged: &Judged, which: Which<'_>, mut lines: Vec<Line>) -> Result<Vec<
 }
 
 /// Writes one export; returns the number of its rows.
-pub fn export(judged: &Judged, kind: &str, dialect: Dialect, out: &mut dyn Write) -> Result<u64, Error> {
-    let kind = kind_of(kind)?;
-    judged.view(&judged.changes(None), |view| (kind.write)(view, dialect, out)).map_err(Error::stdout)
+pub fn export(judged: &Judged, kind: Kind, out: &mut dyn Write) -> Result<u64, Error> {
+    judged
+        .view(&judged.changes(None), |view| (kind.export.write)(view, kind.dialect, out))
+        .map_err(Error::stdout)
 }
 
 /// Writes one export to a file, and beside it `FILE.meta.json`: what was left out, what was covered.
-pub fn export_file(judged: &Judged, kind: &str, dialect: Dialect, path: &Path) -> Result<(), Error> {
+pub fn export_file(judged: &Judged, kind: Kind, path: &Path) -> Result<(), Error> {
     let mut bytes = Vec::new();
-    let rows = export(judged, kind, dialect, &mut bytes)?;
+    let rows = export(judged, kind, &mut bytes)?;
     write_file(path, &bytes)?;
-    write_meta(judged, Filter::default(), kind, dialect, rows, path)
+    write_meta(judged, Filter::default(), kind, rows, path)
 }
 
 /// Writes one file an owner, each with its own `FILE.meta.json`; returns their paths.
-pub fn export_by_owner(
-    judged: &Judged,
-    kind: &str,
-    dialect: Dialect,
-    path: &Path,
-) -> Result<Vec<PathBuf>, Error> {
-    let export = kind_of(kind)?;
+pub fn export_by_owner(judged: &Judged, kind: Kind, path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let export = kind.export;
     let parts = judged
-        .view(&judged.changes(None), |view| report::split::by_owner(export, view, dialect))
+        .view(&judged.changes(None), |view| report::split::by_owner(export, view, kind.dialect))
         .map_err(|source| Error::Io { action: "write", path: path.to_path_buf(), source })?;
-    let stem = path.file_stem().map_or_else(|| kind.to_owned(), |s| s.to_string_lossy().into_owned());
-    let ending = path.extension().map_or_else(|| "csv".to_owned(), |e| e.to_string_lossy().into_owned());
+    let stem = path.file_stem().map_or_else(|| export.name.to_owned(), |s| s.to_string_lossy().into_owned());
+    let ending = path
+        .extension()
+        .map_or_else(|| export.form.ending().to_owned(), |e| e.to_string_lossy().into_owned());
     let mut written = Vec::new();
     for part in parts {
         let file = path.with_file_name(format!("{stem}-{}.{ending}", part.slug));
         write_file(&file, &part.bytes)?;
         let filter = Filter { owner: Some(part.owner.clone().unwrap_or_default()), ..Filter::default() };
-        write_meta(judged, filter, kind, dialect, part.rows, &file)?;
+        write_meta(judged, filter, kind, part.rows, &file)?;
         written.push(file);
     }
     Ok(written)
 }
 
-fn write_meta(
-    judged: &Judged,
-    filter: Filter,
-    kind: &str,
-    dialect: Dialect,
-    rows: u64,
-    path: &Path,
-) -> Result<(), Error> {
+fn write_meta(judged: &Judged, filter: Filter, kind: Kind, rows: u64, path: &Path) -> Result<(), Error> {
     let file = path.display().to_string();
     let mut bytes = Vec::new();
     judged
         .view(&[], |view| {
-            let written = Written { kind, file: &file, rows, dialect };
+            let written = Written { export: kind.export, file: &file, rows, dialect: kind.dialect };
             report::meta::write(&view.filtered(filter), &written, &mut bytes)
         })
         .map_err(Error::stdout)?;

@@ -204,7 +204,11 @@ impl Drill<'_> {
             source,
         })?;
         let dialect = Dialect::default();
-        papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker-day0.csv"))?;
+        papers::export_file(
+            &judged,
+            papers::Kind::new("tracker", false, dialect)?,
+            &self.folder.join("tracker-day0.csv"),
+        )?;
         for (file, layout) in [("checklist-day0.md", Layout::Markdown), ("checklist-day0.html", Layout::Html)]
         {
             let text = papers::checklist(&judged, Which::default(), layout, None)?;
@@ -302,8 +306,16 @@ impl Drill<'_> {
         };
         self.ending(&judged)?;
         let dialect = Dialect::default();
-        papers::export_file(&judged, "tracker", dialect, &self.folder.join("tracker.csv"))?;
-        papers::export_file(&judged, "keys", dialect, &self.folder.join("keys.csv"))?;
+        papers::export_file(
+            &judged,
+            papers::Kind::new("tracker", false, dialect)?,
+            &self.folder.join("tracker.csv"),
+        )?;
+        papers::export_file(
+            &judged,
+            papers::Kind::new("keys", false, dialect)?,
+            &self.folder.join("keys.csv"),
+        )?;
         for (file, layout) in [("checklist.md", Layout::Markdown), ("checklist.html", Layout::Html)] {
             let text = papers::checklist(&judged, Which::default(), layout, None)?;
             papers::write_file(&self.folder.join(file), text.as_bytes())?;

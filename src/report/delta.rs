@@ -3,13 +3,19 @@
 use std::io::{self, Write};
 
 use super::{
-    Export, View,
+    Export, Form, View,
     csv::{Cell, Dialect, Sheet},
 };
 
 /// The registry's entry.
-pub const EXPORT: Export =
-    Export { name: "delta", about: "what changed its state since the sweep before", header, write };
+pub const EXPORT: Export = Export {
+    name: "delta",
+    about: "what changed its state since the sweep before",
+    form: Form::Csv,
+    notes: &[],
+    header,
+    write,
+};
 
 fn header() -> Vec<&'static str> {
     "row_id,from,to,code,sweep_a,sweep_b".split(',').collect()

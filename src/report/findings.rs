@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::{
-    Export, View,
+    Export, Form, View,
     csv::{Cell, Dialect, Sheet},
     endpoint::tenths,
 };
@@ -13,6 +13,8 @@ use super::{
 pub const EXPORT: Export = Export {
     name: "findings",
     about: "every observation with its verdict, in the order recorded",
+    form: Form::Csv,
+    notes: &[],
     header,
     write,
 };

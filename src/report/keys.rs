@@ -16,13 +16,19 @@ use crate::model::{
 };
 
 use super::{
-    Export, View,
+    Export, Form, View,
     csv::{Cell, Dialect, Sheet, list},
 };
 
 /// The registry's entry.
-pub const EXPORT: Export =
-    Export { name: "keys", about: "every key with what serves it and whether it leaked", header, write };
+pub const EXPORT: Export = Export {
+    name: "keys",
+    about: "every key with what serves it and whether it leaked",
+    form: Form::Csv,
+    notes: &[],
+    header,
+    write,
+};
 
 fn header() -> Vec<&'static str> {
     "spki,endpoints,certs,exposed,first_seen,last_seen,state".split(',').collect()

@@ -18,7 +18,7 @@ use crate::model::{
     time::Timestamp,
 };
 
-use super::{Filter, View, csv::Dialect, json, tally};
+use super::{Export, Filter, View, csv::Dialect, json, tally};
 
 /// The schema's name and version.
 pub const SCHEMA: &str = "allclear.export/1";
@@ -26,8 +26,8 @@ pub const SCHEMA: &str = "allclear.export/1";
 /// What was written.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
-    /// The export's name, such as `tracker`.
-    pub kind: &'a str,
+    /// What was exported.
+    pub export: &'a Export,
     /// The file, as named on the command line.
     pub file: &'a str,
     /// Its rows, without the header.
@@ -45,7 +45,11 @@ struct Meta<'a> {
     rows: u64,
     absent_rows: &'static str,
     filters: Filters<'a>,
-    dialect: DialectBody,
+    form: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialect: Option<DialectBody>,
     incident: &'a str,
     disclosures: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,17 +104,19 @@ pub fn write(view: &View<'_>, written: &Written<'_>, out: &mut dyn Write) -> io:
     let meta = Meta {
         schema: SCHEMA,
         tool: concat!("allclear ", env!("CARGO_PKG_VERSION")),
-        kind: written.kind,
+        kind: written.export.name,
         file: written.file,
         rows: written.rows,
         absent_rows: "a row that is not in the file was filtered out; absent does not mean fixed",
         filters: Filters { owner: view.filter.owner.as_deref(), service: view.filter.service.as_deref() },
-        dialect: DialectBody {
+        form: written.export.form.as_str(),
+        notes: written.export.notes,
+        dialect: written.export.form.is_csv().then_some(DialectBody {
             tsv: written.dialect.tsv,
             excel: written.dialect.excel,
             formula_guard: !written.dialect.raw,
             multiline: written.dialect.multiline,
-        },
+        }),
         incident: &view.evidence.incident.name,
         disclosures: latest.clone().map(|a| &*a.disclosure.id).collect(),
         sweep: latest.clone().filter_map(|a| a.sweep).max(),

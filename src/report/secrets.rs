@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 use super::{
-    Export, View,
+    Export, Form, View,
     csv::{Cell, Dialect, Sheet, list},
 };
 
@@ -24,6 +24,8 @@ use super::{
 pub const EXPORT: Export = Export {
     name: "secrets",
     about: "every secret in reach: owner, state, what it waits for",
+    form: Form::Csv,
+    notes: &[],
     header,
     write,
 };

@@ -3,6 +3,7 @@
 mod assess;
 mod hosts;
 mod lists;
+mod outward;
 mod screens;
 
 use std::{collections::BTreeMap, fs};
@@ -46,7 +47,7 @@ pub(super) fn parse(export: &Export, view: &View<'_>, dialect: Dialect) -> Vec<B
 
 fn file(export: &Export, view: &View<'_>) -> String {
     let mut out = Vec::new();
-    (export.write)(view, Dialect::default(), &mut out).unwrap();
+    (export.write)(view, export.dialect(Dialect::default()), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -236,7 +237,7 @@ fn a_filter_takes_rows_away_and_the_meta_file_says_so() {
             "another owner's endpoint is still shown"
         );
         let written = meta::Written {
-            kind: "tracker",
+            export: &super::tracker::EXPORT,
             file: "tracker.csv",
             rows: 2,
             dialect: Dialect::default(),
@@ -244,7 +245,7 @@ fn a_filter_takes_rows_away_and_the_meta_file_says_so() {
         let mut out = Vec::new();
         meta::write(&part, &written, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        insta::assert_snapshot!(text, @r#"{"schema":"allclear.export/1","tool":"allclear 0.1.0","kind":"tracker","file":"tracker.csv","rows":2,"absent_rows":"a row that is not in the file was filtered out; absent does not mean fixed","filters":{"owner":"messaging"},"dialect":{"tsv":false,"excel":false,"formula_guard":true,"multiline":false},"incident":"incident","disclosures":["CVE-2014-0160"],"sweep":"s0002","judged_at":"2026-11-22T20:30:00.000000Z","services":{"known":7,"in_filter":2},"coverage":{"known":7,"probed":7,"unknown":1},"counts":{"regressed":1,"contradicted":0,"exposed":1,"unknown":1,"patched-not-restarted":0,"rekeyed-too-early":0,"closed-key-at-risk":2,"presumed-affected":0,"rekeyed-old-not-revoked":0,"secrets-pending":0,"awaiting-verification":0,"stale":0,"verified":1,"not-affected":1,"waived":0,"decommissioned":0},"policy":{"presume":"dated","minimum_grades":{"patched":"E1","restarted":"E3","rekeyed":"E3","revoked":"E2","secrets":"E1","verified":"E3"},"due_hours":{"public":24,"partner":72,"internal":168,"unknown":24},"confirm_after_hours":0,"stale_after_days":30,"decommission_sweeps":2,"rotate_by_policy":false,"findings":{"expiry_warn_hours":360}},"chain_head":"sha256:9f2e6d33a3717ee826353a404ba4618d1aeeb6879ad7936bce8ed5f46814924d","evidence_rows":42}"#);
+        insta::assert_snapshot!(text, @r#"{"schema":"allclear.export/1","tool":"allclear 0.1.0","kind":"tracker","file":"tracker.csv","rows":2,"absent_rows":"a row that is not in the file was filtered out; absent does not mean fixed","filters":{"owner":"messaging"},"form":"csv","dialect":{"tsv":false,"excel":false,"formula_guard":true,"multiline":false},"incident":"incident","disclosures":["CVE-2014-0160"],"sweep":"s0002","judged_at":"2026-11-22T20:30:00.000000Z","services":{"known":7,"in_filter":2},"coverage":{"known":7,"probed":7,"unknown":1},"counts":{"regressed":1,"contradicted":0,"exposed":1,"unknown":1,"patched-not-restarted":0,"rekeyed-too-early":0,"closed-key-at-risk":2,"presumed-affected":0,"rekeyed-old-not-revoked":0,"secrets-pending":0,"awaiting-verification":0,"stale":0,"verified":1,"not-affected":1,"waived":0,"decommissioned":0},"policy":{"presume":"dated","minimum_grades":{"patched":"E1","restarted":"E3","rekeyed":"E3","revoked":"E2","secrets":"E1","verified":"E3"},"due_hours":{"public":24,"partner":72,"internal":168,"unknown":24},"confirm_after_hours":0,"stale_after_days":30,"decommission_sweeps":2,"rotate_by_policy":false,"findings":{"expiry_warn_hours":360}},"chain_head":"sha256:9f2e6d33a3717ee826353a404ba4618d1aeeb6879ad7936bce8ed5f46814924d","evidence_rows":42}"#);
         let meta: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             (&meta["filters"]["owner"], &meta["services"]["known"]),

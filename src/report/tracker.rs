@@ -22,7 +22,7 @@ use crate::model::{
 };
 
 use super::{
-    Export, Row, View,
+    Export, Form, Row, View,
     csv::{Cell, Dialect, Sheet, list},
     joined,
 };
@@ -34,6 +34,8 @@ pub const SCHEMA: &str = "allclear.tracker/1";
 pub const EXPORT: Export = Export {
     name: "tracker",
     about: "one row per service: state, facets, keys, owner, dates",
+    form: Form::Csv,
+    notes: &[],
     header,
     write,
 };

@@ -18,6 +18,7 @@ mod cli;
 mod daemons;
 mod daemons_more;
 mod expect;
+mod exports;
 mod hostile;
 mod hosts;
 mod hosts_ssh;

@@ -125,6 +125,11 @@ pub fn sslyze() -> Option<PathBuf> {
     find("sslyze", "sslyze/bin/sslyze", "sslyze")
 }
 
+/// Python with other people's readers of what is exported, for `tests/peers/formats.py`.
+pub fn formats() -> Option<PathBuf> {
+    find("formats", "formats/bin/junitparser", "").map(|p| p.with_file_name("python"))
+}
+
 /// A server on loopback. It is started again when it dies, until it is dropped.
 #[derive(Debug)]
 pub struct Server {
