@@ -11,6 +11,7 @@ pub mod hosts;
 pub mod judged;
 pub mod papers;
 pub mod plan;
+pub mod planning;
 pub mod record;
 pub mod rehearsal;
 pub mod revocations;

@@ -9,6 +9,7 @@
 //! [`EXPORTS`].
 
 pub mod assess;
+pub mod blast;
 pub mod checklist;
 pub mod csv;
 pub mod disclosures;
@@ -21,6 +22,7 @@ pub mod json;
 mod lists;
 pub mod meta;
 mod owners;
+pub mod plan;
 pub mod probe;
 mod sections;
 mod shown;

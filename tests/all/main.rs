@@ -21,6 +21,7 @@ mod expect;
 mod hostile;
 mod hosts;
 mod hosts_ssh;
+mod plan;
 mod protocols;
 mod real_peers;
 mod resume;
