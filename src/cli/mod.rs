@@ -37,6 +37,7 @@ mod drill;
 mod export;
 mod host;
 mod inventory;
+mod plan;
 mod probe;
 mod progress;
 mod status;
@@ -52,6 +53,7 @@ Examples:
   allclear drill                            rehearse a whole incident on this machine
   allclear sweep hosts.txt                  who is vulnerable? keeps the evidence in incident.db
   allclear status                           one screen: how bad, how much unknown, what next
+  allclear plan                             the order for everyone, in waves; what each key reaches
   allclear checklist --owner team-web       what one owner has to do, in order
   allclear verify --service web01:443       sweep again, exit 0 when the gate holds
   allclear host collect                     which OpenSSL this host has, on disk and running
@@ -116,6 +118,7 @@ enum Command {
     Assess(assess::AssessArgs),
     Status(status::StatusArgs),
     Verify(Box<verify::VerifyArgs>),
+    Plan(plan::PlanArgs),
     Checklist(checklist::ChecklistArgs),
     Export(export::ExportArgs),
     Tracker(tracker::TrackerArgs),
@@ -162,6 +165,7 @@ impl Cli {
             Command::Assess(args) => args.run(g, console),
             Command::Status(args) => args.run(g, console),
             Command::Verify(args) => args.run(g, console),
+            Command::Plan(args) => args.run(g, console),
             Command::Checklist(args) => args.run(g, console),
             Command::Export(args) => args.run(g, console),
             Command::Tracker(args) => args.run(g, console),

@@ -22,6 +22,7 @@ pub mod joined;
 pub mod kinds;
 pub mod loading;
 pub mod observation;
+pub mod plan;
 pub mod policy;
 pub mod revocation;
 pub mod secret;

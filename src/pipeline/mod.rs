@@ -12,6 +12,7 @@ pub mod judged;
 pub mod negative;
 pub mod papers;
 pub mod plan;
+pub mod planning;
 pub mod record;
 pub mod rehearsal;
 pub mod revocations;

@@ -80,7 +80,7 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn rekey(&self) -> Line {
-        let id = format!("key:{}/B1", self.name);
+        let id = rekey_id(&self.name);
         let kind = self.fleet.types.secret_type("B1");
         let mut line = self.fleet.line(id, Tier::B, "B1", "New key and certificate", self.rows.clone());
         line.state = self.rekey_state();
@@ -208,7 +208,7 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn revoke(&self) -> Line {
-        let id = format!("key:{}/B1r", self.name);
+        let id = revoke_id(&self.name);
         let mut line = self.fleet.line(id, Tier::B, "B1r", "Revoke the old certificates", self.rows.clone());
         let status = self.certificate_status();
         let open: Vec<&Certificate> =
@@ -309,6 +309,16 @@ impl<'a> Plan<'a> {
             (false, None) => LineState::Open,
         }
     }
+}
+
+/// The id of the line that replaces a key, by the key's short name.
+pub(super) fn rekey_id(name: &str) -> String {
+    format!("key:{name}/B1")
+}
+
+/// The id of the line that revokes its certificates.
+pub(super) fn revoke_id(name: &str) -> String {
+    format!("key:{name}/B1r")
 }
 
 fn standing(expired: bool, known: Option<&OldCertificate>) -> String {

@@ -18,8 +18,7 @@ use crate::model::{
 };
 
 pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
-    let exposed: Vec<&KeyAssessment> =
-        fleet.assessment.keys.iter().filter(|k| k.exposure != KeyExposure::Clean).collect();
+    let exposed = exposed(fleet);
     let names = Names::new(&exposed);
     let served = serving(fleet, &exposed);
     let mut keyed: BTreeSet<&RowId> = BTreeSet::new();
@@ -54,11 +53,16 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
     }
 }
 
+/// Every key that was in reach of the leak, or is presumed so.
+pub(super) fn exposed<'a>(fleet: &Fleet<'a>) -> Vec<&'a KeyAssessment> {
+    fleet.assessment.keys.iter().filter(|k| k.exposure != KeyExposure::Clean).collect()
+}
+
 /// Short names of keys: 12 hex digits, all of them where two keys share those.
-struct Names(BTreeMap<String, usize>);
+pub(super) struct Names(BTreeMap<String, usize>);
 
 impl Names {
-    fn new(keys: &[&KeyAssessment]) -> Self {
+    pub(super) fn new(keys: &[&KeyAssessment]) -> Self {
         let mut shared = BTreeMap::new();
         for key in keys {
             *shared.entry(short(key.spki)).or_default() += 1;
@@ -66,7 +70,7 @@ impl Names {
         Self(shared)
     }
 
-    fn of(&self, spki: Spki) -> String {
+    pub(super) fn of(&self, spki: Spki) -> String {
         let name = short(spki);
         if self.0.get(&name).is_some_and(|n| *n > 1) { hex(spki) } else { name }
     }

@@ -6,6 +6,8 @@
 //! has left the key, internal secrets before those of users, passwords last) are edges between
 //! lines, so a line says what it waits for and never stands before it.
 //!
+//! [`plan`] layers the open lines into waves, with the blast radius of every key that is not dealt with.
+//!
 //! It does not judge evidence: states come from `assess`. It does not lay anything out: that is
 //! `report`. What it knows about service and secret types is data, in `service_types.toml` and
 //! `secret_types.toml`.
@@ -13,6 +15,7 @@
 //! Codes beside those of the secret table: `A0` find out, `A0c` settle what network and host say, `A1` install the fix, `A2` restart, `B1r`
 //! revoke the old certificates, `C0` a secret of a type that the table does not know.
 
+mod blast;
 mod conflict;
 mod draft;
 mod exposed;
@@ -28,16 +31,24 @@ mod secrets;
 mod stop;
 mod types;
 mod unknown;
+mod waves;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-use crate::model::{assessment::Assessment, checklist::Line, sweep::Evidence};
+use crate::model::{
+    assessment::Assessment,
+    checklist::Line,
+    ids::Spki,
+    plan::{Blast, Plan},
+    sweep::Evidence,
+};
 
 pub use implied::implied_secrets;
 pub use owners::{by_owner, for_service, nothing_owed};
 pub use types::{SecretType, ServiceType, Types, TypesError};
+pub use waves::narrowed;
 
 /// Every line of the whole fleet, in working order: tier by tier, and within a tier what others wait
 /// for first, then by owner (lines without one last), name and port. In tier A services that leak now
@@ -53,4 +64,19 @@ pub fn checklist(evidence: &Evidence, assessment: &Assessment) -> Vec<Line> {
     secrets::lines(&fleet, &mut drafts);
     prove::lines(&fleet, &mut drafts);
     order::arrange(&fleet, drafts)
+}
+
+/// The order for the whole fleet: the open ones of `lines`, as [`checklist`] gave them, in waves, and the blast
+/// radius of every key that was in reach and is still served or has certificates that stand.
+pub fn plan(evidence: &Evidence, assessment: &Assessment, lines: Vec<Line>) -> Plan {
+    waves::plan(&fleet::Fleet::new(evidence, assessment, Types::embedded()), lines)
+}
+
+/// The blast radius of one key, also of one that is clean or dealt with; nothing where no look ever saw it.
+pub fn blast(evidence: &Evidence, assessment: &Assessment, plan: &Plan, spki: Spki) -> Option<Blast> {
+    let known = plan.blasts.iter().find(|blast| blast.spki == spki).cloned();
+    known.or_else(|| {
+        let fleet = fleet::Fleet::new(evidence, assessment, Types::embedded());
+        blast::of(&fleet, &plan.steps, spki)
+    })
 }

@@ -12,7 +12,7 @@
 //! * `{{command text}}`: one line inside a code block
 //! * `{{number @index}}`: the number of a step, from 1
 
-mod escape;
+pub(super) mod escape;
 
 #[cfg(test)]
 mod tests;

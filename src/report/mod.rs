@@ -12,6 +12,7 @@
 //! [`EXPORTS`].
 
 pub mod assess;
+pub mod blast;
 mod case;
 pub mod checklist;
 pub mod csv;
@@ -26,6 +27,7 @@ mod lists;
 mod markdown;
 pub mod meta;
 mod owners;
+pub mod plan;
 pub mod probe;
 mod sections;
 mod shown;

@@ -22,6 +22,7 @@ mod exports;
 mod hostile;
 mod hosts;
 mod hosts_ssh;
+mod plan;
 mod protocols;
 mod real_peers;
 mod resume;

@@ -7,3 +7,4 @@ mod keys;
 mod plans;
 mod props;
 mod tables;
+mod waves;

@@ -34,7 +34,7 @@ const KINDS: [&str; 9] = ["B1", "B3", "B4", "B8", "C1", "D3", "E2", "F1", "ours"
 
 prop_compose! {
     /// Up to six services in any state, keys and secrets strewn over them.
-    fn any_fleet()(
+    pub(super) fn any_fleet()(
         services in proptest::collection::vec((0..State::ALL.len(), proptest::array::uniform6(0..9usize), 0..3usize, any::<bool>()), 1..6),
         keys in proptest::collection::vec(proptest::collection::vec((0..6usize, any::<bool>()), 1..4), 0..4),
         secrets in proptest::collection::vec((0..KINDS.len(), proptest::collection::vec(0..6usize, 0..3), 0..SecretState::ALL.len(), any::<bool>()), 0..8),

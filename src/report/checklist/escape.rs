@@ -7,7 +7,7 @@ use handlebars::{
 
 /// What a text is escaped for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Format {
+pub(in crate::report) enum Format {
     /// GitHub-flavoured Markdown.
     Markdown,
     /// HTML.
@@ -16,7 +16,7 @@ pub(super) enum Format {
 
 impl Format {
     /// A text that shows as it is and can do nothing.
-    pub(super) fn text(self, text: &str) -> String {
+    pub(in crate::report) fn text(self, text: &str) -> String {
         match self {
             Self::Markdown => markdown(text),
             Self::Html => html_escape(text),
@@ -24,7 +24,7 @@ impl Format {
     }
 
     /// A name as code.
-    pub(super) fn code(self, text: &str) -> String {
+    pub(in crate::report) fn code(self, text: &str) -> String {
         match self {
             Self::Markdown => code_span(text),
             Self::Html if text.is_empty() => String::new(),
@@ -44,7 +44,7 @@ impl Format {
 
     /// A text of ours in which backticks mark names and commands. A backtick without a partner is a
     /// character like any other.
-    pub(super) fn prose(self, text: &str) -> String {
+    pub(in crate::report) fn prose(self, text: &str) -> String {
         let mut parts: Vec<&str> = text.split('`').collect();
         let lone = if parts.len().is_multiple_of(2) { parts.pop() } else { None };
         let mut out = String::new();
