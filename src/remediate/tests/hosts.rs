@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::checklist,
+    checklist,
     build::{self, assessment, evidence, exposed, leaked, owned, quiet, secret, secret_state},
     plans::{assert_ordered, find},
 };

@@ -1,7 +1,8 @@
 //! Keys and certificates: what a new key waits for, when it counts, when the old one is revoked.
 
 use super::{
-    super::{checklist, for_service},
+    checklist,
+    super::for_service,
     build::{self, assessment, evidence, exposed, key, leaked, owned, quiet},
     plans::{find, fleet},
 };
