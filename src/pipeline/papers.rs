@@ -131,11 +131,7 @@ fn chosen<'a>(judged: &'a Judged, which: Which<'_>) -> Result<Vec<&'a Service>, 
 }
 
 /// Lines by owner, or of one owner, service, key or secret, and what a list of the last two is about.
-fn lists(
-    judged: &Judged,
-    which: Which<'_>,
-    lines: Vec<Line>,
-) -> Result<(String, Vec<Checklist>), Error> {
+fn lists(judged: &Judged, which: Which<'_>, lines: Vec<Line>) -> Result<(String, Vec<Checklist>), Error> {
     if let Some(asked) = which.key {
         let key = key(&judged.assessment.keys, asked)?;
         let rows: BTreeSet<&RowId> = key.endpoints.iter().map(|e| &e.row_id).collect();
@@ -187,7 +183,12 @@ fn about_key(judged: &Judged, key: &KeyAssessment, rows: &BTreeSet<&RowId>) -> S
         KeyExposure::Presumed => "It is presumed to have been in reach of the leak.",
         _ => "It was in reach of the leak.",
     };
-    format!("Key {}. {} {many} served it: {}. {exposed}", tick(&key.spki.to_string()), names.len(), names.join(", "))
+    format!(
+        "Key {}. {} {many} served it: {}. {exposed}",
+        tick(&key.spki.to_string()),
+        names.len(),
+        names.join(", ")
+    )
 }
 
 fn about_secret(judged: &Judged, id: &str) -> Result<String, Error> {
@@ -236,11 +237,7 @@ fn with_blockers(lines: Vec<Line>, id: &str) -> Vec<Line> {
     lines.into_iter().zip(0..).filter(|(_, i)| wanted.contains(i)).map(|(line, _)| line).collect()
 }
 
-fn lists_of_people(
-    judged: &Judged,
-    which: Which<'_>,
-    mut lines: Vec<Line>,
-) -> Result<Vec<Checklist>, Error> {
+fn lists_of_people(judged: &Judged, which: Which<'_>, mut lines: Vec<Line>) -> Result<Vec<Checklist>, Error> {
     if which.service.is_some() {
         let rows: BTreeSet<&RowId> = chosen(judged, which)?.into_iter().map(|s| &s.row_id).collect();
         lines.retain(|line| line.services.iter().any(|row| rows.contains(row)));

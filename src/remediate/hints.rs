@@ -63,7 +63,9 @@ pub(super) fn attest(secret: &Secret, kind: &SecretType, fit: &Fit, closed: Opti
         // Whole seconds: the next one, so that none is missed.
         let before = closed.map_or_else(|| "TIME".to_owned(), |t| t.plus_seconds(1).seconds());
         let time = if closed.is_some() { "" } else { "; TIME: when the leak was closed" };
-        lines.push(format!("# COUNT: how many from before the leak was closed are still active; 0 is wanted{time}"));
+        lines.push(format!(
+            "# COUNT: how many from before the leak was closed are still active; 0 is wanted{time}"
+        ));
         lines.push(format!("allclear attest --secret {id} --still-active COUNT --issued-before {before}"));
     }
     if !kind.tries.is_empty() {
@@ -78,7 +80,9 @@ pub(super) fn attest(secret: &Secret, kind: &SecretType, fit: &Fit, closed: Opti
     if lines.is_empty() && !secret.implied {
         return word;
     }
-    lines.push(if lines.is_empty() { "# when it is done" } else { "# or your word that it is done" }.to_owned());
+    lines.push(
+        if lines.is_empty() { "# when it is done" } else { "# or your word that it is done" }.to_owned(),
+    );
     lines.push(word);
     if secret.implied {
         lines.push("# or: it does not exist here, or was never in reach".to_owned());

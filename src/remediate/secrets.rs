@@ -108,7 +108,9 @@ fn line(
     let since = last_bad
         .map_or("after the last bad look at its services".to_owned(), |t| format!("after {}", t.short()));
     line.tool_checks = Some(match (kind.tries.is_empty(), kind.bulk) {
-        (true, false) => format!("Only that it was recorded as done {since}: it never sees a secret's value."),
+        (true, false) => {
+            format!("Only that it was recorded as done {since}: it never sees a secret's value.")
+        }
         (_, true) => format!(
             "Only what was recorded {since}, your count above all: it never sees a secret's value, so counting and trying are yours."
         ),

@@ -58,8 +58,9 @@ pub(super) fn check(fleet: &Fleet<'_>, rows: &[RowId], old: &str) -> Option<Stri
     } else {
         format!("a digest that begins with {}", tick(old))
     };
-    (!each.is_empty())
-        .then(|| format!("See which key is served, at every address; {old} means the old one: {}.", each.join(", ")))
+    (!each.is_empty()).then(|| {
+        format!("See which key is served, at every address; {old} means the old one: {}.", each.join(", "))
+    })
 }
 
 /// The command that prints the SHA-256 of the key that an endpoint serves.
@@ -74,7 +75,13 @@ pub(super) fn look(service: &Service) -> String {
         return format!("allclear probe {}", quoted(&service.display_port()));
     };
     let sni = service.sni.as_deref().map_or_else(
-        || if name.parse::<std::net::IpAddr>().is_ok() { String::new() } else { format!(" -servername {}", quoted(&name)) },
+        || {
+            if name.parse::<std::net::IpAddr>().is_ok() {
+                String::new()
+            } else {
+                format!(" -servername {}", quoted(&name))
+            }
+        },
         |sni| format!(" -servername {}", quoted(sni)),
     );
     format!(

@@ -105,11 +105,7 @@ pub fn markdown(
 }
 
 /// The checklists as one HTML page without scripts or outside parts, by the default template or one's own.
-pub fn html(
-    lists: &[Checklist],
-    context: &Context,
-    template: Option<Template<'_>>,
-) -> Result<String, Error> {
+pub fn html(lists: &[Checklist], context: &Context, template: Option<Template<'_>>) -> Result<String, Error> {
     let own = Template { name: "checklist.html.hbs", text: HTML };
     render(lists, context, template.unwrap_or(own), Format::Html)
 }
@@ -146,9 +142,9 @@ fn unread(template: Template<'_>, error: &TemplateError) -> Error {
 
 fn unfilled(template: Template<'_>, error: &RenderError) -> Error {
     let why = match error.reason() {
-        RenderErrorReason::MissingVariable(Some(name)) => format!(
-            "`{name}` is no field here; docs/checklist-template.md lists those that there are"
-        ),
+        RenderErrorReason::MissingVariable(Some(name)) => {
+            format!("`{name}` is no field here; docs/checklist-template.md lists those that there are")
+        }
         RenderErrorReason::MissingVariable(None) => {
             "a field is used that is not there; docs/checklist-template.md lists those that are".to_owned()
         }

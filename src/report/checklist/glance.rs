@@ -104,11 +104,11 @@ fn groups<'a>(
     let mut out: Vec<(GlanceItem, Vec<String>)> = Vec::new();
     for line in lines {
         let (code, title, own) = (clean(&line.code), clean(&line.title), texts(line));
-        let same = |item: &GlanceItem| {
-            item.code == code && item.title == title && (!by_text || item.texts == own)
-        };
+        let same =
+            |item: &GlanceItem| item.code == code && item.title == title && (!by_text || item.texts == own);
         let at = out.iter().position(|(item, _)| same(item)).unwrap_or_else(|| {
-            let item = GlanceItem { code: code.clone(), title, on: Vec::new(), on_more: 0, texts: Vec::new() };
+            let item =
+                GlanceItem { code: code.clone(), title, on: Vec::new(), on_more: 0, texts: Vec::new() };
             out.push((item, Vec::new()));
             out.len() - 1
         });

@@ -2,8 +2,8 @@
 //! misspelt condition would silently leave out what stands under it.
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy as _, Output, PathAndJson, RenderContext,
-    RenderError, RenderErrorReason, Renderable as _,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy as _, Output, PathAndJson,
+    RenderContext, RenderError, RenderErrorReason, Renderable as _,
 };
 
 /// Puts them in the place of the library's own.
@@ -14,7 +14,11 @@ pub(super) fn register(registry: &mut Handlebars<'_>) {
 
 /// The argument, unless it names nothing.
 pub(super) fn present<'a, 'rc>(argument: &'a PathAndJson<'rc>) -> Result<&'a PathAndJson<'rc>, RenderError> {
-    if argument.is_value_missing() { Err(RenderError::strict_error(argument.relative_path())) } else { Ok(argument) }
+    if argument.is_value_missing() {
+        Err(RenderError::strict_error(argument.relative_path()))
+    } else {
+        Ok(argument)
+    }
 }
 
 /// The helper's name, and what it asks for.
