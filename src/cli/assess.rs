@@ -41,7 +41,7 @@ impl AssessArgs {
         };
         let now = Clock::System.now();
         let choice = globals.choice()?;
-        let case = assessing::open(&globals.incident, asked)?;
+        let case = assessing::open(&globals.incident, asked, &choice)?;
         let screen = console.screen(globals);
         let out = &mut console.out;
         let mut rows = Vec::new();

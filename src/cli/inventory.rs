@@ -151,7 +151,7 @@ fn need_some(files: &Files) -> Result<(), Error> {
 
 fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
     let (services, secrets) = if files.inventories.is_empty() {
-        let evidence = judged::evidence(&globals.incident)?.evidence;
+        let evidence = judged::evidence(&globals.incident, &globals.choice()?)?.evidence;
         (evidence.services, evidence.secrets)
     } else {
         let loaded = files.load(false)?;

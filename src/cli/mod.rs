@@ -14,7 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     config::{self, Found},
     error::{Error, Exit},
-    pipeline::judged::Choice,
+    pipeline::judged::{self, Choice},
 };
 
 /// Reads one word of a closed vocabulary; help and completions list them all.
@@ -197,7 +197,9 @@ impl Globals {
         let mut all = folders.to_vec();
         all.extend(self.incident.parent());
         all.push(Path::new(""));
-        Ok(config::find(self.config.as_deref(), &all)?)
+        let found = config::find(self.config.as_deref(), &all)?;
+        judged::check_types(&found)?;
+        Ok(found)
     }
 
     /// How stored evidence is judged.

@@ -65,10 +65,55 @@ pub struct SecretType {
     /// The state to record when it is done.
     #[serde(default = "old_refused")]
     pub attest: String,
+    /// Commands and places by product, each part of one of the steps.
+    #[serde(default)]
+    pub commands: Vec<Hint>,
+    /// Examples of a try with the old value.
+    #[serde(default)]
+    pub tries: Vec<Try>,
+    /// A store of many (sessions, tokens, passwords): what proves it is how many from before are still active.
+    #[serde(default)]
+    pub bulk: bool,
+}
+
+/// How a step is done with one product, for people; commands stand between backticks. No value of a secret stands in
+/// it: values come out of files, prompts or standard input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hint {
+    /// The service types, or beginnings of the words of a secrets file, for which it holds; empty: for all.
+    #[serde(rename = "for", default)]
+    pub kinds: Vec<String>,
+    /// The step that it belongs to, from 1.
+    #[serde(default = "first")]
+    pub step: usize,
+    /// The hint.
+    pub text: String,
+}
+
+/// A command that tries the old value and fails when that is refused. The value comes out of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Try {
+    /// As in [`Hint`].
+    #[serde(rename = "for", default)]
+    pub kinds: Vec<String>,
+    /// The command.
+    pub run: String,
+    /// The same with the new value, which has to succeed: then it was the value that was refused and not the way there.
+    #[serde(default)]
+    pub control: Option<String>,
+    /// The exit codes by which it says that the value was refused; empty: any but 0.
+    #[serde(default)]
+    pub refused: Vec<u8>,
 }
 
 fn old_refused() -> String {
     "old-refused".to_owned()
+}
+
+const fn first() -> usize {
+    1
 }
 
 impl SecretType {
@@ -87,6 +132,9 @@ impl SecretType {
             impact: "Whatever still uses the old one fails.".to_owned(),
             after: Vec::new(),
             attest: old_refused(),
+            commands: Vec::new(),
+            tries: Vec::new(),
+            bulk: false,
         }
     }
 }

@@ -38,8 +38,8 @@ pub struct Case {
 }
 
 /// Reads the incident file, and finds the disclosures.
-pub fn open(incident: &Path, asked: Asked<'_>) -> Result<Case, Error> {
-    let read = judged::evidence(incident)?;
+pub fn open(incident: &Path, asked: Asked<'_>, choice: &Choice) -> Result<Case, Error> {
+    let read = judged::evidence(incident, choice)?;
     let first = read.evidence.incident.disclosures.first().map(String::as_str);
     let disclosures = match asked {
         Asked::All => read.catalogue.iter().cloned().collect(),

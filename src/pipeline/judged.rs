@@ -2,12 +2,14 @@
 //! Everything that is shown or exported after a sweep starts here.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     path::Path,
 };
 
 use crate::{
     assess::{self, BuildIds},
+    config::Found,
     disclosure::Catalogue,
     error::Error,
     model::{
@@ -22,7 +24,7 @@ use crate::{
         time::Timestamp,
     },
     pipeline::{catalogue, edits, hosts, source::settings_of},
-    remediate,
+    remediate::{self, Types},
     report::{self, View},
     store::Reader,
 };
@@ -36,6 +38,8 @@ pub struct Judged {
     pub assessment: Assessment,
     /// The hosts as they stand, by name.
     pub hosts: Vec<HostState>,
+    /// The kinds of services and secrets, with the user's own.
+    pub types: Cow<'static, Types>,
 }
 
 /// What decides how evidence is judged.
@@ -47,19 +51,20 @@ pub struct Choice {
     pub policy: Option<Policy>,
 }
 
-/// Reads the incident file.
-pub fn evidence(incident: &Path) -> Result<Read, Error> {
+/// Reads the incident file. The policy in force says which kinds of services and secrets there are.
+pub fn evidence(incident: &Path, choice: &Choice) -> Result<Read, Error> {
     let reader = Reader::open(incident)?;
     let mut evidence = reader.evidence()?;
     sound(&reader, &evidence, incident)?;
-    let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets);
+    let types = types(&policy(&evidence, choice)?)?;
+    let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets, &types);
     evidence.secrets.extend(implied);
     edits::apply(&mut evidence, &reader.edits()?);
     let catalogue = catalogue::of_reader(&reader)?;
     let about = catalogue::Packages::of(&catalogue);
     let gathered = hosts::gather(&reader, incident, |package| about.holds(package))?;
     evidence.hosts = gathered.documents;
-    Ok(Read { evidence, hosts: gathered.states, catalogue })
+    Ok(Read { evidence, hosts: gathered.states, catalogue, types })
 }
 
 /// An incident file, read.
@@ -71,6 +76,20 @@ pub struct Read {
     pub hosts: Vec<HostState>,
     /// The built-in disclosures, and those that were taken in.
     pub catalogue: Catalogue,
+    /// The kinds of services and secrets, with the user's own.
+    pub types: Cow<'static, Types>,
+}
+
+/// The kinds of services and secrets under a policy. That the rows of a configuration file can be used was seen when
+/// it was read ([`check_types`]); those of a stored sweep come from another release where they cannot.
+fn types(policy: &Policy) -> Result<Cow<'static, Types>, Error> {
+    Types::with(policy).map_err(|e| Error::Input(format!("the policy of the last sweep: {e}")))
+}
+
+/// Whether the kinds of services and secrets that a configuration adds can be used.
+pub fn check_types(found: &Found) -> Result<(), Error> {
+    let place = || found.path.as_ref().map_or_else(String::new, |p| format!("{}: ", p.display()));
+    Types::with(&found.config.policy).map(drop).map_err(|e| Error::Input(format!("{}{e}", place())))
 }
 
 /// Whether the evidence is what was recorded. Nothing is concluded from a file that somebody edited: a row
@@ -97,12 +116,12 @@ pub(super) fn sound_chain(reader: &Reader, incident: &Path) -> Result<(), Error>
 
 /// Reads the incident file and judges it.
 pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, Error> {
-    let read = evidence(incident)?;
+    let read = evidence(incident, choice)?;
     let first = read.evidence.incident.disclosures.first().map(String::as_str);
     let disclosure = catalogue::chosen(&read.catalogue, choice.disclosure.as_deref(), first)?;
     let policy = policy(&read.evidence, choice)?;
     let assessment = assess::assess(&read.evidence, &disclosure, &policy, now);
-    Ok(Judged { evidence: read.evidence, assessment, hosts: read.hosts })
+    Ok(Judged { evidence: read.evidence, assessment, hosts: read.hosts, types: read.types })
 }
 
 /// Judges what was read against one more disclosure.
@@ -139,7 +158,7 @@ impl Judged {
 
     /// The checklist's lines for the whole fleet.
     pub fn lines(&self) -> Vec<Line> {
-        remediate::checklist(&self.evidence, &self.assessment)
+        remediate::checklist(&self.evidence, &self.assessment, &self.types)
     }
 
     /// Lends what reports are views of.

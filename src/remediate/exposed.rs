@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     fleet::{COMMAND, Fleet, leaked, lets_go_on, said, settled},
+    tls,
     words::{attest_facet, count, shell, tick, ticks, verify},
 };
 use crate::model::{
@@ -148,11 +149,11 @@ impl<'a> Plan<'a> {
     }
 
     fn rekey_steps(&self) -> Vec<String> {
-        let mut steps = vec![
-            "Make a new key on a host that no longer leaks; never reuse the old one: `umask 077; openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out new.key`.".to_owned(),
-            "Ask for a certificate with it: `openssl req -new -key new.key -out new.csr`. With certbot: `certbot renew --cert-name NAME --force-renewal --new-key`. Check that the reissue takes the new key: many CAs offer the old one.".to_owned(),
-            "Where a TLSA record or a client pins the key: publish the new one beside the old, and wait its TTL, before the new certificate is served.".to_owned(),
-        ];
+        let mut steps = tls::new_key();
+        steps.push(
+            "Where a TLSA record or a client pins the key: publish the new one beside the old, and wait its TTL, before the new certificate is served. The record of the new key (`3 1 1`): `openssl pkey -in new.key -pubout -outform der | sha256sum`."
+                .to_owned(),
+        );
         let rows = if self.serving.is_empty() { &self.rows } else { &self.serving };
         if rows.len() > 1 {
             let owners: BTreeSet<&str> = rows.iter().filter_map(|row| self.fleet.owner(row)).collect();
@@ -177,17 +178,8 @@ impl<'a> Plan<'a> {
                 "Where a provider holds the key: have it replaced there, and ask for the date.".to_owned(),
             );
         }
-        let mut told = BTreeSet::new();
-        for kind in services.iter().map(|s| self.fleet.kind(s)).filter(|k| told.insert(&k.name)) {
-            let place =
-                kind.place.as_ref().map(|p| format!("{}: key and certificate are named by {p}", kind.title));
-            let reload = kind.reload.as_ref().map(|r| format!("`{r}`"));
-            match (place, reload) {
-                (Some(place), Some(reload)) => steps.push(format!("{place}; then {reload}.")),
-                (None, Some(reload)) => steps.push(format!("{}: {reload}.", kind.title)),
-                _ => {}
-            }
-        }
+        steps.extend(tls::install(self.fleet, rows));
+        steps.extend(tls::check(self.fleet, rows, &self.name));
         steps.push(
             "Do not revoke the old certificate yet: clients would be turned away where it is still served."
                 .to_owned(),

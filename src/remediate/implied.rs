@@ -12,8 +12,7 @@ const TOKENS: [&str; 2] = ["D1", "D3"];
 /// One secret for every code that a service's type implies, unless a declared secret of that type is
 /// linked to the service. The id is `ROW_ID/CODE`. A service that is declared to issue tokens implies
 /// D1 and D3; one that is declared not to implies neither.
-pub fn implied_secrets(services: &[Service], declared: &[Secret]) -> Vec<Secret> {
-    let types = Types::embedded();
+pub fn implied_secrets(services: &[Service], declared: &[Secret], types: &Types) -> Vec<Secret> {
     let mut covered: BTreeMap<&RowId, BTreeSet<&str>> = BTreeMap::new();
     for secret in declared.iter().filter(|s| !s.implied) {
         let code = types.secret_type(&secret.kind).code.as_str();
@@ -61,7 +60,7 @@ mod tests {
     use super::{super::tests::build, *};
 
     fn implied(service: &Service, declared: &[Secret]) -> Vec<String> {
-        let out = implied_secrets(std::slice::from_ref(service), declared);
+        let out = implied_secrets(std::slice::from_ref(service), declared, Types::embedded());
         assert!(out.iter().all(|s| s.implied && s.services == [service.row_id.clone()]));
         out.into_iter().map(|s| s.id.rsplit('/').next().unwrap_or_default().to_owned()).collect()
     }
@@ -115,7 +114,7 @@ mod tests {
     #[test]
     fn ids_join_row_and_code() {
         let turn = build::typed("turn.example.test", 5349, "turn", None);
-        let out = implied_secrets(std::slice::from_ref(&turn), &[]);
+        let out = implied_secrets(std::slice::from_ref(&turn), &[], Types::embedded());
         assert_eq!(out.first().map(|s| s.id.clone()), Some(format!("{}/C7", turn.row_id)));
     }
 }

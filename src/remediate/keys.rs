@@ -7,6 +7,7 @@ use super::{
     draft::Drafts,
     exposed::Plan,
     fleet::{Fleet, leaked},
+    hints, tls,
     words::{attest_facet, verify},
 };
 use crate::model::{
@@ -106,7 +107,9 @@ fn unseen_key(fleet: &Fleet<'_>, row: &RowId) -> Line {
         fleet.line(format!("{row}/B1"), Tier::B, "B1", "New key and certificate", vec![row.clone()]);
     line.why =
         String::from("It leaked, and no look has seen its certificate: whatever key it uses is exposed.");
-    line.steps.clone_from(&kind.steps);
+    line.steps = tls::new_key();
+    line.steps.extend(tls::install(fleet, &line.services));
+    line.steps.extend(tls::check(fleet, &line.services, ""));
     line.overlap = kind.overlap;
     line.impact = Some(kind.impact.clone());
     let which = fleet.which(&line.services);
@@ -138,6 +141,9 @@ fn tickets(fleet: &Fleet<'_>, row: &RowId) -> Line {
         "Where the process makes them at its start: nothing beyond the restart (A2).".to_owned(),
         "Where nodes share them in a file or a cache: list them in the secrets file with type `B2`; they get a line of their own.".to_owned(),
     ];
+    let fit = hints::Fit::of(fleet, &line.services, "");
+    let own = kind.commands.iter().filter(|h| fit.meets(&h.kinds)).map(|h| h.text.clone());
+    line.steps.extend(own);
     line.impact = Some(kind.impact.clone());
     line.tool_checks = Some("The restart; not ticket keys in files and shared caches.".to_owned());
     line.evidence_wanted = String::from("The restart, where nothing is shared.");

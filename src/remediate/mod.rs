@@ -10,7 +10,7 @@
 //!
 //! It does not judge evidence: states come from `assess`. It does not lay anything out: that is
 //! `report`. What it knows about service and secret types is data, in `service_types.toml` and
-//! `secret_types.toml`.
+//! `secret_types.toml`, over which a user's own rows are laid ([`Types::with`]).
 //!
 //! Codes beside those of the secret table: `A0` find out, `A0c` settle what network and host say, `A1` install the fix, `A2` restart, `B1r`
 //! revoke the old certificates, `C0` a secret of a type that the table does not know.
@@ -21,6 +21,7 @@ mod draft;
 mod exposed;
 mod find_out;
 mod fleet;
+mod hints;
 mod implied;
 mod keys;
 mod on_hosts;
@@ -29,6 +30,7 @@ mod owners;
 mod prove;
 mod secrets;
 mod stop;
+mod tls;
 mod types;
 mod unknown;
 mod waves;
@@ -53,9 +55,9 @@ pub use waves::narrowed;
 /// Every line of the whole fleet, in working order: tier by tier, and within a tier what others wait
 /// for first, then by owner (lines without one last), name and port. In tier A services that leak now
 /// come before those that nobody could judge, and these before what only wants a record; among equals
-/// the public ones first. The same evidence gives the same lines.
-pub fn checklist(evidence: &Evidence, assessment: &Assessment) -> Vec<Line> {
-    let fleet = fleet::Fleet::new(evidence, assessment, Types::embedded());
+/// the public ones first. The same evidence and types give the same lines.
+pub fn checklist(evidence: &Evidence, assessment: &Assessment, types: &Types) -> Vec<Line> {
+    let fleet = fleet::Fleet::new(evidence, assessment, types);
     let mut drafts = draft::Drafts::default();
     find_out::lines(&fleet, &mut drafts);
     conflict::lines(&fleet, &mut drafts);

@@ -4,6 +4,7 @@
 use super::{
     draft::Drafts,
     fleet::{Fleet, has_history, leaked, said, sentence, settled, waived},
+    hints::{self, Fit},
     types::SecretType,
     words::{attest_secret, shell, tick, ticks},
 };
@@ -69,12 +70,21 @@ fn base(fleet: &Fleet<'_>, secret: &Secret, kind: &SecretType, rows: Vec<RowId>)
     line.secret = Some(secret.id.clone());
     line.location.clone_from(&secret.location);
     line.runbook.clone_from(&secret.runbook);
-    line.steps.clone_from(&kind.steps);
+    line.steps = hints::steps(kind, &Fit::of(fleet, &line.services, &secret.kind));
     line.impact = Some(kind.impact.clone());
     line.overlap = kind.overlap;
     line.evidence_wanted.clone_from(&kind.evidence);
-    line.attest = Some(attest_secret(&secret.id, &kind.attest, "TICKET"));
+    let fit = Fit::of(fleet, &line.services, &secret.kind);
+    line.attest = Some(hints::attest(secret, kind, &fit, closed(fleet, &line.services)));
     line
+}
+
+/// When the leak was first seen closed on the whole path: the latest of its services, where each was.
+fn closed(fleet: &Fleet<'_>, rows: &[RowId]) -> Option<Timestamp> {
+    let bad = rows.iter().filter_map(|row| fleet.assessment_of(row)).filter(|s| leaked(s));
+    let good: Option<Vec<Timestamp>> =
+        bad.map(|s| s.first_good.filter(|good| s.last_bad.is_none_or(|last| *good > last))).collect();
+    good?.into_iter().max()
 }
 
 fn line(
@@ -98,16 +108,17 @@ fn line(
     }
     let since = last_bad
         .map_or("after the last bad look at its services".to_owned(), |t| format!("after {}", t.short()));
-    line.tool_checks = Some(format!(
-        "Only that it was recorded as done {since}: it never sees a secret's value, so the try with the old one is yours."
-    ));
-    if secret.implied {
-        line.attest = Some(format!(
-            "# when it is done\n{}\n# or: it does not exist here, or was never in reach\n{}",
-            attest_secret(&secret.id, &kind.attest, "TICKET"),
-            attest_secret(&secret.id, "not-exposed", "DOC")
-        ));
-    }
+    line.tool_checks = Some(match (kind.tries.is_empty(), kind.bulk) {
+        (true, false) => {
+            format!("Only that it was recorded as done {since}: it never sees a secret's value.")
+        }
+        (_, true) => format!(
+            "Only what was recorded {since}, your count above all: it never sees a secret's value, so counting and trying are yours."
+        ),
+        (false, false) => format!(
+            "Only what was recorded {since}: it never sees a secret's value, so the try with the old one is yours. It keeps that try's exit code."
+        ),
+    });
     state(&mut line, judged);
     line
 }

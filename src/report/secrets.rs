@@ -11,6 +11,7 @@ use crate::model::{
     edit_version,
     facet::FacetKind,
     ids::RowId,
+    kinds::SecretType,
     secret::{Secret, SecretState, Tier},
     time::Timestamp,
 };
@@ -94,7 +95,7 @@ fn rows<'a>(view: &View<'a>) -> Vec<(String, Vec<Cell<'a>>)> {
         let mut cells = vec![
             Cell::text(&*secret.id),
             Cell::text(&*secret.kind),
-            Cell::maybe(tier(&secret.kind)),
+            Cell::maybe(tier(own_types(view), &secret.kind)),
             Cell::text(list(services.chain(secret.unresolved.iter().map(String::as_str)))),
             Cell::text(secret.owner.as_deref().unwrap_or_default()),
             Cell::maybe(entry.map(|e| e.state)),
@@ -175,7 +176,19 @@ fn last_said(said: &[&Claim], wanted: SecretState) -> Option<Timestamp> {
     said.iter().rev().find(is).map(|c| c.effective())
 }
 
-fn tier(kind: &str) -> Option<Tier> {
+/// The kinds of secrets that the user's policy adds.
+fn own_types<'a>(view: &View<'a>) -> &'a [SecretType] {
+    view.judged.first().map_or(&[], |j| &j.assessment.policy.secret_type)
+}
+
+/// The tier of a user's own kind, else that of a code of a letter and digits.
+fn tier(own: &[SecretType], kind: &str) -> Option<Tier> {
+    let word = |text: &str| text.trim().to_lowercase().replace([' ', '_'], "-");
+    let wanted = word(kind);
+    let is = |t: &&SecretType| word(&t.code) == wanted || t.aliases.iter().any(|a| word(a) == wanted);
+    if let Some(known) = own.iter().find(is) {
+        return Some(known.tier);
+    }
     let (letter, number) = kind.split_at_checked(1)?;
     let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     letter.to_ascii_uppercase().parse().ok().filter(|_| numbered)
@@ -221,7 +234,28 @@ mod tests {
             ("", None),
         ];
         for (kind, expected) in table {
-            assert_eq!(tier(kind), expected, "kind: {kind:?}");
+            assert_eq!(tier(&[], kind), expected, "kind: {kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_tier_of_a_users_own_kind_is_the_one_it_says() {
+        let own = SecretType {
+            code: "badge-key".to_owned(),
+            tier: Tier::D,
+            aliases: vec!["door opener".to_owned()],
+            ..SecretType::fallback()
+        };
+        let own = [own];
+        let table = [
+            ("badge-key", Some(Tier::D)),
+            ("Badge_Key", Some(Tier::D)),
+            ("door-opener", Some(Tier::D)),
+            ("C7", Some(Tier::C)),
+            ("door", None),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(tier(&own, kind), expected, "kind: {kind:?}");
         }
     }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod assess;
+mod checklist;
 mod cli;
 mod daemons;
 mod daemons_more;

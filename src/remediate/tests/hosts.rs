@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    super::checklist,
     build::{self, assessment, evidence, exposed, leaked, owned, quiet, secret, secret_state},
+    checklist,
     plans::{assert_ordered, find},
 };
 use crate::model::{

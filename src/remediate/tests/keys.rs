@@ -1,8 +1,9 @@
 //! Keys and certificates: what a new key waits for, when it counts, when the old one is revoked.
 
 use super::{
-    super::{checklist, for_service},
+    super::for_service,
     build::{self, assessment, evidence, exposed, key, leaked, owned, quiet},
+    checklist,
     plans::{find, fleet},
 };
 use crate::model::{

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{by_owner, checklist, for_service, implied_secrets, nothing_owed},
+    super::{by_owner, for_service, nothing_owed},
     build::{self, assessment, evidence, exposed, key, leaked, owned, quiet, secret, secret_state},
+    checklist, implied_secrets,
 };
 use crate::model::{
     assessment::{Assessment, StandingClaim},

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{
-    super::{by_owner, checklist, implied_secrets, nothing_owed},
+    super::{by_owner, nothing_owed},
     build::{assessment, evidence, key, leaked, owned, secret, secret_state},
+    checklist, implied_secrets,
     plans::assert_ordered,
 };
 use crate::model::{

@@ -33,7 +33,8 @@ fn every_row_says_all_that_a_line_needs() {
         assert_eq!(kind.tier.as_str(), &kind.code[..1], "tier of {}", kind.code);
         let attest: SecretState = kind.attest.parse().expect("a secret state");
         assert!(attest.closes(), "{} would stay open after it is attested", kind.code);
-        for text in kind.steps.iter().chain(texts) {
+        let hints = kind.commands.iter().map(|h| &h.text);
+        for text in kind.steps.iter().chain(texts).chain(hints) {
             assert_eq!(text.matches('`').count() % 2, 0, "{}: backticks in {text:?}", kind.code);
         }
     }
@@ -46,7 +47,11 @@ fn every_row_says_all_that_a_line_needs() {
             assert!(!command.contains('`'), "{}: {command:?} is put between backticks", kind.name);
         }
         let own = ["B1", "B2"].iter().filter(|c| kind.holds.iter().any(|h| h == *c)).count();
-        assert!(own == 0 || kind.name == "balancer", "{} implies what every TLS service has", kind.name);
+        assert!(
+            own == 0 || ["balancer", "haproxy"].contains(&kind.name.as_str()),
+            "{} implies what every TLS service has",
+            kind.name
+        );
     }
 }
 
@@ -75,7 +80,13 @@ fn services_are_typed_by_word_then_wrap_then_port() {
         ("coturn", 443, "turn"),
         ("Management Card", 443, "bmc"),
         ("management_card", 443, "bmc"),
-        ("redis", 443, "queue"),
+        ("redis", 443, "redis"),
+        ("amqp", 443, "queue"),
+        ("vsftpd", 443, "vsftpd"),
+        ("", 21, "ftp"),
+        ("", 119, "news"),
+        ("", 3389, "rdp"),
+        ("", 1433, "mssql"),
         ("httpd", 25, "apache"),
         ("", 25, "smtp"),
         ("", 465, "smtp"),
@@ -126,12 +137,14 @@ fn secret_words_are_read_in_any_spelling() {
 fn bad_tables_are_refused() {
     let twice = format!("{SERVICES}\n[[type]]\nname = \"coturn\"\n");
     let unknown = format!("{SERVICES}\n[[type]]\nname = \"new\"\nholds = [\"Z9\"]\n");
+    let empty = format!("{SERVICES}\n[[type]]\nname = \"new\"\ntitle = \"x\"\n");
     let table = [
         (twice.as_str(), "Ambiguous"),
         (unknown.as_str(), "UnknownCode"),
         ("[[type]]\nname = \"a\"\n", "NoGeneric"),
         ("[[type]]\nnoname = 1\n", "Shape"),
         ("\0", "Shape"),
+        (empty.as_str(), "Row"),
     ];
     for (services, expected) in table {
         let got = Types::parse(services, SECRETS).map(|_| ());
@@ -141,6 +154,7 @@ fn bad_tables_are_refused() {
             Err(TypesError::Ambiguous { .. }) => "Ambiguous",
             Err(TypesError::UnknownCode { .. }) => "UnknownCode",
             Err(TypesError::NoGeneric) => "NoGeneric",
+            Err(TypesError::Row { .. }) => "Row",
         };
         assert_eq!(name, expected, "table ends: {:?}", services.lines().last());
     }

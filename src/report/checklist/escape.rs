@@ -1,6 +1,7 @@
 //! Escaping for the checklist's two formats, as handlebars' escape function and as helpers. The
 //! helpers write for themselves and therefore escape for themselves.
 
+use super::strict::present;
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, JsonRender as _, Output, RenderContext, html_escape,
 };
@@ -92,7 +93,7 @@ impl HelperDef for Numbered {
         out: &mut dyn Output,
     ) -> HelperResult {
         let missing = || handlebars::RenderErrorReason::ParamNotFoundForIndex("number", 0);
-        let index = helper.param(0).and_then(|p| p.value().as_u64()).ok_or_else(missing)?;
+        let index = present(helper.param(0).ok_or_else(missing)?)?.value().as_u64().ok_or_else(missing)?;
         out.write(&index.saturating_add(1).to_string())?;
         Ok(())
     }
@@ -111,7 +112,7 @@ impl HelperDef for Shown {
         out: &mut dyn Output,
     ) -> HelperResult {
         let missing = || handlebars::RenderErrorReason::ParamNotFoundForIndex("helper", 0);
-        let text = helper.param(0).ok_or_else(missing)?.value().render();
+        let text = present(helper.param(0).ok_or_else(missing)?)?.value().render();
         out.write(&(self.1)(self.0, &text))?;
         Ok(())
     }

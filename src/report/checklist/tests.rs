@@ -1,5 +1,14 @@
+use super::view::{FIRST, SERVICES};
 use super::*;
-use crate::model::{ids::RowId, verdict::Grade};
+use crate::model::{
+    checklist::{Line, LineState},
+    ids::RowId,
+    secret::Tier,
+    verdict::Grade,
+};
+
+mod sheet;
+mod template;
 
 const AT: Timestamp = Timestamp::from_seconds(1_795_356_000);
 
@@ -17,6 +26,7 @@ fn context() -> Context {
         preconditions: "OpenSSL 1.0.1 answers heartbeats.".to_owned(),
         rotate: vec!["New key and certificate.".to_owned(), "Session secrets.".to_owned()],
         tool: "allclear 0.1.0".to_owned(),
+        about: String::new(),
         nothing_owed: vec![NothingOwed {
             row_id: RowId::declared("svc-new"),
             name: "new.example.test:443".to_owned(),
@@ -198,6 +208,7 @@ fn hostile(bad: &str) -> (Vec<Checklist>, Context) {
     context.first_words = vec![bad.to_owned()];
     context.preconditions = bad.to_owned();
     context.rotate = vec![bad.to_owned()];
+    context.about = bad.to_owned();
     context.nothing_owed = vec![NothingOwed {
         row_id: RowId::declared(bad),
         name: bad.to_owned(),
@@ -289,7 +300,8 @@ fn assert_quiet(page: &str, bad: &str) {
 #[test]
 fn a_template_of_ones_own_gets_the_same_data() {
     let template = "{{#each lists}}{{owner}}:{{#each tiers}}{{#each lines}} {{code}}={{state}}{{/each}}{{/each}}\n{{/each}}";
-    let text = markdown(&lists(), &context(), Some(template)).expect("it renders");
+    let text =
+        markdown(&lists(), &context(), Some(Template { name: "t.hbs", text: template })).expect("it renders");
     assert_eq!(text, "team-web: A1=done A2=open B1=blocked C1=too-early F1=blocked\n: A0=open\n");
 }
 
@@ -301,7 +313,9 @@ fn a_bad_template_is_an_error_that_says_where() {
         ("{{#each lists}}{{ownr}}{{/each}}", "ownr"),
     ];
     for (template, wanted) in table {
-        let error = html(&lists(), &context(), Some(template)).expect_err(template).to_string();
+        let error = html(&lists(), &context(), Some(Template { name: "t.hbs", text: template }))
+            .expect_err(template)
+            .to_string();
         assert!(error.contains(wanted), "template {template:?}: {error}");
     }
 }
@@ -385,7 +399,7 @@ fn what_is_to_be_rotated_stands_once_at_the_head_and_nothing_where_nothing_is() 
         assert_eq!(page.matches("To be rotated after this disclosure").count(), 1, "{page}");
         let at = page.find("Session secrets.").expect("the steps");
         assert!(page.find("It matters where: OpenSSL 1.0.1").is_some_and(|before| before < at), "{page}");
-        assert!(at < page.find("What first").expect("the first list"), "{page}");
+        assert!(at < page.find("At a glance").expect("the first list"), "{page}");
     }
     let bare = Context { preconditions: String::new(), rotate: Vec::new(), ..context() };
     for page in [markdown(&lists(), &bare, None), html(&lists(), &bare, None)] {
@@ -399,7 +413,8 @@ fn a_template_that_includes_itself_is_refused() {
     for template in
         ["{{#*inline \"a\"}}{{> a}}{{/inline}}{{> a}}", "{{~> checklist}}", "{{#> layout}}{{/layout}}"]
     {
-        let error = markdown(&[], &context(), Some(template)).expect_err(template);
+        let error =
+            markdown(&[], &context(), Some(Template { name: "t.hbs", text: template })).expect_err(template);
         assert!(error.to_string().contains("stand alone"), "input: {template:?}, got: {error}");
     }
 }
