@@ -76,7 +76,7 @@ pub(crate) struct TrustArgs {
     /// Warn of certificates that end within this time, such as 15d or 36h [default: 15d]
     #[arg(long, value_name = "TIME", value_parser = parse_days)]
     pub(crate) expiry_warn: Option<u32>,
-    /// Ask neither CRL nor OCSP: no request but to the targets
+    /// No request but to the targets: neither CRL nor OCSP, nor checks of secrets
     #[arg(long)]
     pub(crate) offline: bool,
 }

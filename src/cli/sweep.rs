@@ -1,6 +1,11 @@
 //! `allclear sweep`: loads, probes, stores, assesses, prints a summary.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
 use tokio::sync::watch;
@@ -12,6 +17,7 @@ use crate::{
     error::{Error, Exit},
     model::{facet::State, loading::Loaded, policy::Presume, text::printable},
     pipeline::{
+        checks,
         judged::{self, Choice},
         plan::{self, Fate, Planned},
         revocations,
@@ -94,6 +100,9 @@ pub(crate) struct LimitArgs {
     /// The local address to connect from
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) source: Option<IpAddr>,
+    /// The resolver that names of secrets' checks are asked of [default: the system's]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_resolver)]
+    pub(crate) resolver: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
 }
@@ -112,6 +121,7 @@ impl LimitArgs {
         settings.samples = self.samples;
         settings.depth = self.depth;
         settings.source = self.source;
+        settings.resolver = self.resolver;
         self.trust.apply(settings)
     }
 }
@@ -130,6 +140,16 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("`{text}` is out of range; from 1ms to 3600s"));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// An address with a port, or the port of DNS.
+fn parse_resolver(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    let with_port = bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    let found = with_port.or_else(|_| text.parse::<SocketAddr>());
+    found.ok().filter(|at| at.port() != 0).ok_or_else(|| {
+        format!("`{text}` is no address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353")
+    })
 }
 
 impl SweepArgs {
@@ -266,8 +286,12 @@ impl SweepArgs {
         let mut judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
         if !outcome.offline {
             let round = revocations::after_sweep(&globals.incident, &judged, None, &Clock::System);
-            if let Some(words) = round.words() {
-                console.note(&words);
+            let checked = checks::after_sweep(&globals.incident, &judged, None, &Clock::System);
+            let words: Vec<String> = [round.words(), checked.words()].into_iter().flatten().collect();
+            for words in &words {
+                console.note(&printable(words));
+            }
+            if !words.is_empty() {
                 judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
             }
         }
@@ -393,6 +417,24 @@ fn expand_excludes<'a>(given: impl Iterator<Item = &'a String>) -> Result<Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resolver_is_an_address() {
+        let table = [
+            ("192.0.2.53", Some("192.0.2.53:53")),
+            ("127.0.0.1:5353", Some("127.0.0.1:5353")),
+            ("2001:db8::53", Some("[2001:db8::53]:53")),
+            ("[2001:db8::53]", Some("[2001:db8::53]:53")),
+            ("[2001:db8::53]:5353", Some("[2001:db8::53]:5353")),
+            ("127.0.0.1:0", None),
+            ("dns.example.test", None),
+            ("", None),
+        ];
+        for (input, expected) in table {
+            let got = parse_resolver(input).ok().map(|at| at.to_string());
+            assert_eq!(got.as_deref(), expected, "input: {input:?}");
+        }
+    }
 
     #[test]
     fn times_are_read_with_their_units() {

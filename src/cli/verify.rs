@@ -6,7 +6,10 @@ use super::{Console, Globals, progress::Shown, sweep::LimitArgs};
 use crate::{
     clock::Clock,
     error::{Error, Exit},
-    model::facet::{Gate, GateResult},
+    model::{
+        facet::{Gate, GateResult},
+        text::printable,
+    },
     pipeline::{
         select::{Key, Selection, parse_filter},
         settings::Settings,
@@ -123,8 +126,8 @@ impl VerifyArgs {
                 verify::REPEAT_AFTER.as_secs()
             ));
         }
-        if let Some(words) = verified.revoked.words() {
-            console.note(&words);
+        for words in [verified.revoked.words(), verified.checked.words()].into_iter().flatten() {
+            console.note(&printable(&words));
         }
         let screen = console.screen(globals);
         let out = &mut console.out;

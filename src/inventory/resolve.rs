@@ -6,13 +6,13 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use hickory_resolver::{
     TokioResolver,
-    config::{ResolveHosts, ResolverConfig, ResolverOpts},
+    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     proto::{
         op::ResponseCode,
@@ -90,6 +90,18 @@ impl Resolver {
         let hosts = std::fs::read("/etc/hosts").unwrap_or_default();
         let config = read_system_conf().map_err(|error| error.to_string());
         Self::new(&hosts, config)
+    }
+
+    /// With the system's hosts file, and this name server instead of the system's.
+    pub fn at(server: SocketAddr) -> Self {
+        let hosts = std::fs::read("/etc/hosts").unwrap_or_default();
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = server.port();
+            connection
+        });
+        let server = NameServerConfig::new(server.ip(), true, connections.into());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        Self::new(&hosts, Ok((config, ResolverOpts::default())))
     }
 
     /// With a hosts file's text alone: nothing is asked over a network (`--offline`).

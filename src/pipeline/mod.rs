@@ -5,6 +5,7 @@
 
 pub mod assessing;
 pub mod catalogue;
+pub mod checks;
 pub mod claims;
 pub mod edits;
 pub mod hosts;

@@ -155,7 +155,7 @@ impl Planner {
 }
 
 /// Addresses that no service has: the unspecified ones, multicast and broadcast.
-fn is_no_host(address: IpAddr) -> bool {
+pub(super) fn is_no_host(address: IpAddr) -> bool {
     address.is_unspecified()
         || address.is_multicast()
         || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0)

@@ -1,7 +1,12 @@
 //! The settings of one sweep: what was typed, made whole with its defaults (DESIGN: `sweep` options).
 //! Stored with the sweep, so that `--resume` goes on under the same rules.
 
-use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +41,7 @@ pub struct Settings {
     pub wrap: Option<Wrap>,
     /// Whether a port that shows nothing is tried with protocols in which the client speaks first.
     pub find_wrap: bool,
-    /// No request but to the targets themselves: neither CRL nor OCSP.
+    /// No request but to the targets themselves: neither CRL nor OCSP, nor checks of secrets.
     pub offline: bool,
     /// The trust store's name and text in PEM; absent: the system's.
     pub trust: Option<(String, String)>,
@@ -48,6 +53,9 @@ pub struct Settings {
     pub scope: Option<(String, String)>,
     /// The local address to connect from.
     pub source: Option<IpAddr>,
+    /// The resolver that names of secrets' checks are asked of; absent: the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<SocketAddr>,
     /// From where this sweep looks.
     pub vantage: Arc<str>,
     /// Whether names are resolved, or the last sweep's addresses are used.
@@ -99,6 +107,7 @@ impl Default for Settings {
             exclude: Vec::new(),
             scope: None,
             source: None,
+            resolver: None,
             vantage: Arc::from("local"),
             resolve: Resolve::Live,
             disclosures: vec!["CVE-2014-0160".to_owned()],

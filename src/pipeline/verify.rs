@@ -3,6 +3,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use super::{
+    checks,
     judged::{self, Choice, Judged},
     revocations::{self, Round},
     select::Selection,
@@ -42,6 +43,8 @@ pub struct Verified {
     pub interrupted: bool,
     /// What CRL and OCSP said.
     pub revoked: Round,
+    /// What the network showed of secrets.
+    pub checked: checks::Round,
 }
 
 /// What is asked.
@@ -74,6 +77,7 @@ pub fn verify<'s>(
     let mut sweeps = Vec::new();
     let mut interrupted = false;
     let mut revoked = Round::default();
+    let mut checked = checks::Round::default();
     if let Some(settings) = &question.settings {
         let mut once = |services: &[&Service]| -> Result<Outcome, Error> {
             let session = Session::again(incident, services, settings.clone(), question.command_line, clock)?;
@@ -85,6 +89,7 @@ pub fn verify<'s>(
         let after = judged::load(incident, question.choice, clock.now())?;
         if !settings.offline && !interrupted {
             revoked = revocations::after_sweep(incident, &after, Some(&rows), clock);
+            checked = checks::after_sweep(incident, &after, Some(&rows), clock);
         }
         let by_row = after.by_row();
         let lacking = |s: &&Service| by_row.get(&s.row_id).is_some_and(|a| lacks_a_second_look(&after, a));
@@ -101,7 +106,7 @@ pub fn verify<'s>(
     let asked: HashSet<&RowId> = rows.iter().collect();
     changes.retain(|c| asked.contains(&c.row_id));
     let gate = assess::gate(&judged.assessment, question.gate, &|row| asked.contains(row));
-    Ok(Verified { judged, rows, changes, gate, sweeps, interrupted, revoked })
+    Ok(Verified { judged, rows, changes, gate, sweeps, interrupted, revoked, checked })
 }
 
 /// Whether one more clean look is all that a grade still lacks.

@@ -15,6 +15,7 @@ pub mod fragile;
 pub mod kind;
 pub mod limits;
 pub mod link;
+pub mod secret;
 pub mod signer;
 pub mod tls13;
 pub mod trace;
@@ -23,12 +24,13 @@ pub mod trust;
 pub use context::{Context, Depth, Settings};
 pub use endpoint::{Job, Looked, look, probe_endpoint};
 
-/// The fuzz target of this stage: any bytes as a certificate.
+/// The fuzz target of this stage: any bytes as a certificate, and as what services publish of their secrets.
 ///
 /// # Panics
 ///
 /// When an invariant does not hold; that is its purpose.
 pub fn fuzz(data: &[u8]) {
+    secret::fuzz(data);
     let leaf = certificate::Leaf::read(data);
     assert_eq!(leaf.certificate.sha256, crate::model::ids::Sha256::of(data));
     assert!(leaf.certificate.names.len() <= certificate::MAX_NAMES);

@@ -7,8 +7,10 @@
 pub mod banner;
 pub(crate) mod cursor;
 pub mod greeting;
+pub mod ssh;
 pub mod starttls;
 pub mod stun;
+pub mod ticket;
 pub mod tls;
 
 use tls::{
@@ -41,6 +43,8 @@ pub fn fuzz(data: &[u8]) {
     let _ = greeting::recognise(rest);
     banner::fuzz(rest);
     stun::fuzz(rest);
+    ssh::fuzz(rest, step);
+    ticket::fuzz(rest, step);
     starttls::tds::fuzz(rest);
     // One of them for each input: all of them would slow every other parser down.
     let chosen = data.last().map_or(0, |last| usize::from(*last) % starttls::DIALOGUES.len());

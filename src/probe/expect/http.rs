@@ -32,9 +32,7 @@ pub(super) async fn get(
     if !matches!(target.wrap, Wrap::Plain | Wrap::Tls) {
         return Said::untried(format!("HTTP is not spoken where the wrap is {}", target.wrap));
     }
-    let asked =
-        if tls { over_tls(path, target, context).await } else { in_the_clear(path, target, context).await };
-    match asked {
+    match ask_for(tls, &Wanted::PAGE, path, target, context).await {
         Ok(response) => {
             target.tell(Way::Came, || format!("status {}, {} bytes", response.status, response.body.len()));
             let server = response.server.as_deref().unwrap_or_default();
@@ -45,12 +43,54 @@ pub(super) async fn get(
     }
 }
 
-async fn in_the_clear(path: &str, target: Target<'_>, context: &Context) -> Result<Response, Said> {
-    let stream = open(Wrap::Plain, target, context).await?.into_stream();
-    ask(stream, false, path, target, context).await.map_err(|e| said(e, false))
+/// What is wanted of an answer.
+struct Wanted<'a> {
+    /// The Accept field.
+    accept: &'a str,
+    /// The longest body.
+    longest: usize,
+    /// Whether a longer one is cut instead of refused.
+    cut: bool,
 }
 
-async fn over_tls(path: &str, target: Target<'_>, context: &Context) -> Result<Response, Said> {
+impl Wanted<'_> {
+    const PAGE: Self = Self { accept: "*/*", longest: MAX_PAGE, cut: true };
+}
+
+/// One document, whole, asked for as a user would: over TLS with a certificate that is verified, by an error in words
+/// otherwise. No redirect is followed.
+pub(in crate::probe) async fn document(
+    tls: bool,
+    accept: &str,
+    path: &str,
+    target: Target<'_>,
+    context: &Context,
+) -> Result<Response, String> {
+    let wanted = Wanted { accept, longest: MAX_PAGE, cut: false };
+    let asked = ask_for(tls, &wanted, path, target, context).await;
+    asked.map_err(|said| said.saw.unwrap_or_else(|| "no answer".to_owned()))
+}
+
+async fn ask_for(
+    tls: bool,
+    wanted: &Wanted<'_>,
+    path: &str,
+    target: Target<'_>,
+    context: &Context,
+) -> Result<Response, Said> {
+    if tls {
+        return over_tls(wanted, path, target, context).await;
+    }
+    let stream = open(Wrap::Plain, target, context).await?.into_stream();
+    ask(stream, false, wanted, path, target, context).await.map_err(|e| said(e, false))
+}
+
+async fn over_tls(
+    wanted: &Wanted<'_>,
+    path: &str,
+    target: Target<'_>,
+    context: &Context,
+) -> Result<Response, Said> {
     let Asker { judge, config, name } = asker(target, context, &[b"http/1.1"])?;
     let stream = open(Wrap::Tls, target, context).await?.into_stream();
     let limit = context.settings.timeouts.step.saturating_mul(2);
@@ -68,12 +108,13 @@ async fn over_tls(path: &str, target: Target<'_>, context: &Context) -> Result<R
     };
     target.tell(Way::Came, || "handshake verified".to_owned());
     // In TLS 1.3 a server that wants a client certificate objects after the handshake.
-    ask(stream, true, path, target, context).await.map_err(|e| said(e, judge.asked()))
+    ask(stream, true, wanted, path, target, context).await.map_err(|e| said(e, judge.asked()))
 }
 
 async fn ask<S>(
     stream: S,
     tls: bool,
+    wanted: &Wanted<'_>,
     path: &str,
     target: Target<'_>,
     context: &Context,
@@ -83,10 +124,10 @@ where
 {
     let host = authority(&host(target), target.address.port(), tls);
     target.tell(Way::Sent, || format!("GET {path}"));
-    let headers = [("user-agent", AGENT), ("accept", "*/*"), ("accept-encoding", "identity")];
+    let headers = [("user-agent", AGENT), ("accept", wanted.accept), ("accept-encoding", "identity")];
     let request = Request { method: Method::Get, host: &host, path, headers: &headers, body: &[] };
     let time = context.settings.timeouts.step.saturating_mul(2);
-    exchange(stream, &request, Limits { time, body: MAX_PAGE, cut: true }).await
+    exchange(stream, &request, Limits { time, body: wanted.longest, cut: wanted.cut }).await
 }
 
 /// The Host field (RFC 9110, 7.2).

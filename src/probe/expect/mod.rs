@@ -16,6 +16,8 @@ mod xmpp;
 
 use std::sync::Arc;
 
+pub(super) use http::document;
+
 use super::{
     context::Context,
     kind::Target,
