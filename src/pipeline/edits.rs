@@ -27,8 +27,13 @@ pub fn undone(edits: &[Edit]) -> BTreeSet<ImportId> {
     edits.iter().filter_map(undo).collect()
 }
 
-/// Lays the edits that stand over the evidence, and leaves out the claims of imports that were undone.
-pub fn apply(evidence: &mut Evidence, edits: &[Edit]) {
+/// The edits that stand: the last word on each field.
+#[derive(Debug)]
+pub struct Standing<'e>(BTreeMap<&'e Subject, BTreeMap<Field, &'e str>>);
+
+/// Leaves out the claims of imports that were undone, and lays the edits that stand over services. Secrets come after,
+/// since those that a service implies have its owner.
+pub fn apply<'e>(evidence: &mut Evidence, edits: &'e [Edit]) -> Standing<'e> {
     let undone = undone(edits);
     evidence.claims.retain(|claim| claim.import.is_none_or(|import| !undone.contains(&import)));
     let mut last: BTreeMap<&Subject, BTreeMap<Field, &str>> = BTreeMap::new();
@@ -41,27 +46,28 @@ pub fn apply(evidence: &mut Evidence, edits: &[Edit]) {
     }
     let rows: HashMap<String, usize> =
         evidence.services.iter().enumerate().map(|(n, s)| (s.row_id.to_string(), n)).collect();
-    let secrets: HashMap<String, usize> =
-        evidence.secrets.iter().enumerate().map(|(n, s)| (s.id.clone(), n)).collect();
-    for (subject, set) in last {
-        let tracked = tracked(&set);
+    for (subject, set) in &last {
+        let tracked = tracked(set);
         if tracked != Tracked::default() {
-            evidence.tracked.insert(subject.clone(), tracked);
+            evidence.tracked.insert((*subject).clone(), tracked);
         }
-        match subject {
-            Subject::Service(row) => {
-                let service = rows.get(row.as_str()).and_then(|n| evidence.services.get_mut(*n));
-                if let Some(service) = service {
-                    let mut declared = (*service.declared).clone();
-                    declare(&mut declared, &set);
-                    service.declared = Arc::new(declared);
-                }
-            }
-            Subject::Secret(id) => {
-                let secret = secrets.get(id).and_then(|n| evidence.secrets.get_mut(*n));
-                if let Some(secret) = secret {
-                    own(secret, &set);
-                }
+        let Subject::Service(row) = subject else { continue };
+        if let Some(service) = rows.get(row.as_str()).and_then(|n| evidence.services.get_mut(*n)) {
+            let mut declared = (*service.declared).clone();
+            declare(&mut declared, set);
+            service.declared = Arc::new(declared);
+        }
+    }
+    Standing(last)
+}
+
+impl Standing<'_> {
+    /// Lays them over secrets.
+    pub fn own(&self, secrets: &mut [Secret]) {
+        for secret in secrets {
+            let set = self.0.get(&Subject::Secret(secret.id.clone()));
+            if let Some(owner) = set.and_then(|set| set.get(&Field::Owner)) {
+                secret.owner = text(owner);
             }
         }
     }
@@ -104,11 +110,5 @@ fn declare(declared: &mut Declared, set: &BTreeMap<Field, &str>) {
             }
             Field::Ticket | Field::Due | Field::Priority | Field::Note => {}
         }
-    }
-}
-
-fn own(secret: &mut Secret, set: &BTreeMap<Field, &str>) {
-    if let Some(owner) = set.get(&Field::Owner) {
-        secret.owner = text(owner);
     }
 }

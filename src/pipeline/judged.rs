@@ -57,9 +57,11 @@ pub fn evidence(incident: &Path, choice: &Choice) -> Result<Read, Error> {
     let mut evidence = reader.evidence()?;
     sound(&reader, &evidence, incident)?;
     let types = types(&policy(&evidence, choice)?)?;
+    let edits = reader.edits()?;
+    let edits = edits::apply(&mut evidence, &edits);
     let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets, &types);
     evidence.secrets.extend(implied);
-    edits::apply(&mut evidence, &reader.edits()?);
+    edits.own(&mut evidence.secrets);
     let catalogue = catalogue::of_reader(&reader)?;
     let about = catalogue::Packages::of(&catalogue);
     let gathered = hosts::gather(&reader, incident, |package| about.holds(package))?;

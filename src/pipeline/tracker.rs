@@ -98,7 +98,7 @@ pub fn import(
     let now = clock.now();
     // Lock first: what is compared here must be what the edits are added to.
     let mut store = if import.apply { Some(Store::open(incident)?) } else { None };
-    let read = judged::evidence(incident)?;
+    let read = judged::evidence(incident, choice)?;
     let recorded = Reader::open(incident)?.edits()?;
     let refused = |e: tracker::Refused| Error::Input(format!("{shown}: {e}"));
     let known = known(&read, &recorded, tracker::key(&table).map_err(refused)?, &table, choice, now)?;
