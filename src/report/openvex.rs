@@ -20,6 +20,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     io::{self, Write},
 };
 
@@ -175,7 +176,7 @@ pub(super) fn product(row: &RowId) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}"); // writing to a string cannot fail
         }
     }
     out

