@@ -27,6 +27,7 @@ mod resume;
 mod revocation;
 mod revoked;
 mod scanners;
+mod secret_checks;
 mod starttls;
 mod support;
 mod two_sweeps;
