@@ -28,6 +28,7 @@ DEBIAN=(
   "sslscan sslscan"
   "openssl openssl"
   "sshd openssh-server"
+  "named bind9"
   "sudo sudo"
   "ip iproute2"
   "iptables-save iptables"

@@ -30,6 +30,7 @@ mod resume;
 mod revocation;
 mod revoked;
 mod scanners;
+mod secret_checks;
 mod secrets;
 mod starttls;
 mod support;

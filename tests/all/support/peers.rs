@@ -173,6 +173,16 @@ impl Server {
         server
     }
 
+    /// Ends the process, so that it begins again with what its files say now.
+    #[track_caller]
+    pub fn restart(&self) {
+        if let Some(child) = self.child.lock().unwrap().as_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        self.wait_until_it_accepts("a server that was ended");
+    }
+
     #[track_caller]
     fn wait_until_it_accepts(&self, shown: &str) {
         let began = Instant::now();
