@@ -43,6 +43,7 @@ mod status;
 mod sweep;
 mod verify;
 mod waive;
+mod watch;
 
 pub(crate) use console::Console;
 
@@ -118,6 +119,7 @@ enum Command {
     Export(export::ExportArgs),
     Attest(attest::AttestArgs),
     Waive(waive::WaiveArgs),
+    Watch(Box<watch::WatchArgs>),
     Host(host::HostArgs),
     Inventory(inventory::InventoryArgs),
     Disclosure(disclosure::DisclosureArgs),
@@ -163,6 +165,7 @@ impl Cli {
             Command::Export(args) => args.run(g, console),
             Command::Attest(args) => args.run(g, console),
             Command::Waive(args) => args.run(g, console),
+            Command::Watch(args) => args.run(g, console),
             Command::Host(args) => args.run(g, console),
             Command::Inventory(args) => args.run(g, console),
             Command::Disclosure(args) => args.run(g, console),

@@ -13,6 +13,8 @@ pub mod papers;
 pub mod plan;
 pub mod record;
 pub mod rehearsal;
+#[cfg(test)]
+mod replay;
 pub mod revocations;
 pub mod runtime;
 pub mod select;
@@ -22,3 +24,4 @@ pub mod single;
 pub mod source;
 pub mod sweep;
 pub mod verify;
+pub mod watch;

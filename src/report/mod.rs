@@ -31,6 +31,7 @@ pub mod summary;
 pub mod table;
 mod tally;
 pub mod verify;
+pub mod watch;
 pub mod view;
 
 #[cfg(test)]

@@ -30,4 +30,5 @@ mod scanners;
 mod starttls;
 mod support;
 mod two_sweeps;
+mod watch;
 mod wire_read;
