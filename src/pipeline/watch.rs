@@ -125,11 +125,8 @@ pub fn round<'s>(
             break (rows, 0, None);
         }
         // Under the rules that are in force: without a configuration, those of the sweep before.
-        let settings = Settings {
-            policy: now.assessment.policy.clone(),
-            disclosures: vec![now.assessment.disclosure.id.to_string()],
-            ..question.settings.clone()
-        };
+        let mut settings = question.settings.under(&now.assessment.policy);
+        settings.disclosures = vec![now.assessment.disclosure.id.to_string()];
         let session = Session::again(incident, &due, settings, question.command_line, clock);
         match session {
             Ok(session) => break (rows, due.len(), Some(session.run(clock, sinks())?)),

@@ -31,8 +31,8 @@ pub mod summary;
 pub mod table;
 mod tally;
 pub mod verify;
-pub mod watch;
 pub mod view;
+pub mod watch;
 
 #[cfg(test)]
 mod sample;

@@ -147,7 +147,9 @@ fn ctrl_c_ends_it_with_130_at_once() {
         std::thread::sleep(Duration::from_millis(100));
     }
     // Its round has ended when the file is free.
-    while shop.work.run(&["waive", "--service", "shop", "--until", "2099-01-01", "--reason", "x"]).code != Some(0) {
+    while shop.work.run(&["waive", "--service", "shop", "--until", "2099-01-01", "--reason", "x"]).code
+        != Some(0)
+    {
         assert!(began.elapsed() < HANG, "the file is never free");
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -19,7 +19,10 @@ impl Resolver {
         for connection in &mut server.connections {
             connection.port = at.port();
         }
-        Self::new(b"", Ok((ResolverConfig::from_parts(None, Vec::new(), vec![server]), ResolverOpts::default())))
+        Self::new(
+            b"",
+            Ok((ResolverConfig::from_parts(None, Vec::new(), vec![server]), ResolverOpts::default())),
+        )
     }
 }
 

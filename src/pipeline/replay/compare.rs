@@ -46,7 +46,8 @@ pub(super) fn step(
         });
         if !fits {
             let ids: Vec<&str> = judged.assessment.secrets.iter().map(|s| s.id.as_str()).collect();
-            let found = found.map_or_else(|| format!("none of that name among {ids:?}"), |s| format!("{s:?}"));
+            let found =
+                found.map_or_else(|| format!("none of that name among {ids:?}"), |s| format!("{s:?}"));
             let _ = writeln!(told, "{place}: {name}: secret {id}: expected {wanted}, found {found}");
         }
     }
@@ -97,10 +98,12 @@ impl One<'_> {
             let facet = found.facets.get(*kind);
             let grade = facet.grade.filter(|_| wanted.grade.is_some());
             let with = |value: &str, grade: Option<_>| {
-                grade.map_or_else(|| value.to_owned(), |g: crate::model::verdict::Grade| format!("{value} {g}"))
+                grade.map_or_else(
+                    || value.to_owned(),
+                    |g: crate::model::verdict::Grade| format!("{value} {g}"),
+                )
             };
-            let (wanted, is) =
-                (with(wanted.value.as_str(), wanted.grade), with(facet.value.as_str(), grade));
+            let (wanted, is) = (with(wanted.value.as_str(), wanted.grade), with(facet.value.as_str(), grade));
             differ(&format!("facet {kind}"), Some(wanted), &is, &mut out);
         }
         if let Some(codes) = &expected.regressions
@@ -182,8 +185,12 @@ impl One<'_> {
             Some(line.evidence_wanted.clone()),
             line.evidence_seen.clone(),
         ];
-        let said: Vec<String> =
-            said.into_iter().flatten().chain(line.steps.clone()).chain(line.blocked_by_text.clone()).collect();
+        let said: Vec<String> = said
+            .into_iter()
+            .flatten()
+            .chain(line.steps.clone())
+            .chain(line.blocked_by_text.clone())
+            .collect();
         for part in &expected.says {
             if !said.iter().any(|text| text.contains(part.as_str())) {
                 out.push(format!("line {code}: does not say `{part}`; it says {said:#?}"));

@@ -28,7 +28,6 @@ pub(super) struct Scenario {
     #[serde(skip)]
     text: String,
     /// What happened in 2014.
-    #[expect(dead_code, reason = "for people; a scenario without one is refused")]
     story: String,
     /// When the clock stands at first.
     pub(super) start: Timestamp,

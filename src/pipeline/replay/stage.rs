@@ -61,7 +61,6 @@ struct Stage<'s> {
     dns: Dns,
     loaded: Loaded,
     folder: tempfile::TempDir,
-    swept: bool,
 }
 
 /// Plays the scenario to its end; the error has every difference of the first step that has any.
@@ -69,9 +68,8 @@ pub(super) fn play(scenario: &Scenario) -> Result<(), String> {
     let mut stage = Stage::set(scenario).map_err(|why| format!("{}:1: {why}", scenario.file))?;
     for (number, step) in scenario.steps.iter().enumerate() {
         let name = format!("step {} ({})", number + 1, step.say.get_ref());
-        let differences = stage
-            .step(step, &name)
-            .map_err(|why| format!("{}: {name}: {why}", scenario.place(&step.say)))?;
+        let differences =
+            stage.step(step, &name).map_err(|why| format!("{}: {name}: {why}", scenario.place(&step.say)))?;
         if !differences.is_empty() {
             return Err(differences);
         }
@@ -106,7 +104,6 @@ impl<'s> Stage<'s> {
                         dns: Dns::Up,
                         loaded,
                         folder: tempfile::tempdir().map_err(|e| e.to_string())?,
-                        swept: false,
                     });
                 }
                 Err(why) => failure = why,
@@ -176,8 +173,7 @@ impl<'s> Stage<'s> {
         let host = host.ok_or_else(|| format!("no host document is called `{id}`"))?;
         let text = filled(&host.document, self.network).replace("{now}", &self.clock.now().to_string());
         let input = hosts::Input { name: format!("{id}.jsonl"), text: text.into_bytes() };
-        let taken =
-            hosts::import(&self.incident(), &[input], hosts::Name::Said, None, true, &self.clock);
+        let taken = hosts::import(&self.incident(), &[input], hosts::Name::Said, None, true, &self.clock);
         let taken = taken.map_err(|e| e.to_string())?;
         let gaps = taken.taken.iter().flat_map(|t| &t.document.header.coverage.gaps);
         let unread: Vec<String> = gaps
@@ -193,7 +189,9 @@ impl<'s> Stage<'s> {
 
     fn attest(&self, word: &Attest) -> Result<(), String> {
         let statements = [
-            word.facet.filter(|_| !word.withdraw && word.waive_hours.is_none()).map(|facet| Statement::FacetDone { facet }),
+            word.facet
+                .filter(|_| !word.withdraw && word.waive_hours.is_none())
+                .map(|facet| Statement::FacetDone { facet }),
             word.state.map(|state| Statement::SecretIs { state }),
             word.not_affected.map(|justification| Statement::NotAffected { justification }),
             word.waive_hours.map(|hours| Statement::Waive {
@@ -238,7 +236,6 @@ impl<'s> Stage<'s> {
         let outcome = session
             .run(&self.clock, Sinks { jsonl: None, progress: &Silent, stop })
             .map_err(|e| e.to_string())?;
-        self.swept = true;
         if outcome.interrupted { Err("the sweep was interrupted".to_owned()) } else { Ok(()) }
     }
 
@@ -267,19 +264,19 @@ impl<'s> Stage<'s> {
                 let _ = writeln!(told, "{place}: {name}: {}: nothing listens there", wire.peer);
                 continue;
             };
-            let beats =
-                peer.received().iter().filter(|r| matches!(r.content, peer::Content::Heartbeat { .. })).count();
+            let beats = peer
+                .received()
+                .iter()
+                .filter(|r| matches!(r.content, peer::Content::Heartbeat { .. }))
+                .count();
             let beats_fit = match wire.heartbeats {
                 Amount::None => beats == 0,
                 Amount::Some => beats > 0,
             };
             if !beats_fit {
                 let wanted = if wire.heartbeats == Amount::None { "no heartbeat" } else { "heartbeats" };
-                let _ = writeln!(
-                    told,
-                    "{place}: {name}: {}: expected {wanted}, found {beats} sent",
-                    wire.peer
-                );
+                let _ =
+                    writeln!(told, "{place}: {name}: {}: expected {wanted}, found {beats} sent", wire.peer);
             }
             let connections = peer.connections();
             if let Some(most) = wire.connections.filter(|most| connections > *most) {
@@ -348,7 +345,8 @@ async fn endpoints<'s>(
 /// What an endpoint shows; none where nothing listens.
 fn face(endpoint: &Endpoint, identities: &BTreeMap<&str, Identity>) -> Result<Option<Face>, String> {
     let Some(behaviour) = endpoint.kind.behaviour() else { return Ok(None) };
-    let id = endpoint.certificate.as_deref().ok_or_else(|| format!("{} has no certificate", endpoint.address))?;
+    let id =
+        endpoint.certificate.as_deref().ok_or_else(|| format!("{} has no certificate", endpoint.address))?;
     let identity = identities.get(id).ok_or_else(|| format!("no certificate is called `{id}`"))?;
     Ok(Some(Face::new(behaviour, identity)))
 }
@@ -379,7 +377,11 @@ pub(super) fn account(judged: &Judged, row: usize) -> String {
         let why = facet.justification.as_deref().unwrap_or_default();
         let _ = writeln!(text, "    {kind}: {}{grade} {why}", facet.value);
     }
-    let _ = writeln!(text, "    next: {}\n    blocked by: {:?}\n    notes: {:?}", s.next_action, s.blocked_by, s.notes);
+    let _ = writeln!(
+        text,
+        "    next: {}\n    blocked by: {:?}\n    notes: {:?}",
+        s.next_action, s.blocked_by, s.notes
+    );
     for endpoint in &s.endpoints {
         let _ = writeln!(text, "    at {:?}: {} ({})", endpoint.address, endpoint.verdict, endpoint.reason);
     }
