@@ -45,6 +45,7 @@ mod sweep;
 mod tracker;
 mod verify;
 mod waive;
+mod watch;
 
 pub(crate) use console::Console;
 
@@ -124,6 +125,7 @@ enum Command {
     Tracker(tracker::TrackerArgs),
     Attest(attest::AttestArgs),
     Waive(waive::WaiveArgs),
+    Watch(Box<watch::WatchArgs>),
     Host(host::HostArgs),
     Inventory(inventory::InventoryArgs),
     Disclosure(disclosure::DisclosureArgs),
@@ -171,6 +173,7 @@ impl Cli {
             Command::Tracker(args) => args.run(g, console),
             Command::Attest(args) => args.run(g, console),
             Command::Waive(args) => args.run(g, console),
+            Command::Watch(args) => args.run(g, console),
             Command::Host(args) => args.run(g, console),
             Command::Inventory(args) => args.run(g, console),
             Command::Disclosure(args) => args.run(g, console),

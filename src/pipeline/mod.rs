@@ -16,6 +16,8 @@ pub mod plan;
 pub mod planning;
 pub mod record;
 pub mod rehearsal;
+#[cfg(test)]
+mod replay;
 pub mod revocations;
 pub mod runtime;
 pub mod select;
@@ -26,3 +28,4 @@ pub mod source;
 pub mod sweep;
 pub mod tracker;
 pub mod verify;
+pub mod watch;

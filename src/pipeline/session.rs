@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::Error,
+    inventory::resolve::Resolver,
     model::{loading::Loaded, service::Service},
     store::{Reader, Store},
 };
@@ -21,6 +22,7 @@ pub struct Session {
     incident: PathBuf,
     prepared: Prepared,
     notices: Vec<String>,
+    resolver: Option<Resolver>,
 }
 
 impl Session {
@@ -45,7 +47,7 @@ impl Session {
             ));
         }
         let prepared = source::from_inventory(&mut store, loaded, settings, command_line, clock)?;
-        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices, resolver: None })
     }
 
     /// Begins a sweep over services that the incident file knows.
@@ -58,14 +60,21 @@ impl Session {
     ) -> Result<Self, Error> {
         let mut store = Store::open(incident)?;
         let prepared = source::from_stored(&mut store, services, settings, command_line, clock)?;
-        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new() })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new(), resolver: None })
     }
 
     /// Takes up the sweep that was cut off; the same inventory may be given again.
     pub fn resume(incident: &Path, loaded: Option<&Loaded>) -> Result<Self, Error> {
         let store = Store::open(incident)?;
         let prepared = source::resume(&Reader::open(incident)?, loaded)?;
-        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new() })
+        Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new(), resolver: None })
+    }
+
+    /// Looks names up with this instead of the system's name servers.
+    #[cfg(test)]
+    pub(super) fn resolving_with(mut self, resolver: Resolver) -> Self {
+        self.resolver = Some(resolver);
+        self
     }
 
     /// What the user should know about the incident file.
@@ -80,6 +89,7 @@ impl Session {
 
     /// Runs it and lets go of the incident file.
     pub fn run(mut self, clock: &Clock, sinks: Sinks<'_>) -> Result<Outcome, Error> {
-        sweep::run(&mut self.store, &self.incident, &self.prepared, clock, sinks)
+        let resolver = self.resolver.unwrap_or_else(Resolver::system);
+        sweep::run(&mut self.store, &self.incident, &self.prepared, resolver, clock, sinks)
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::probe::Depth;
 use crate::{
     error::Error,
-    model::{fragile::Signature, policy::Policy, wrap::Wrap},
+    model::{finding::FindingRules, fragile::Signature, policy::Policy, wrap::Wrap},
     pipeline::catalogue,
 };
 
@@ -77,6 +77,15 @@ pub enum Resolve {
 }
 
 impl Settings {
+    /// The same under the rules that are in force; what was typed about findings goes before those.
+    pub fn under(&self, policy: &Policy) -> Self {
+        let mut policy = policy.clone();
+        if self.policy.findings != FindingRules::default() {
+            policy.findings = self.policy.findings.clone();
+        }
+        Self { policy, ..self.clone() }
+    }
+
     /// Takes disclosures by id or alias, from the catalogue as an incident has it; none given keeps what is set.
     pub fn set_disclosures(&mut self, names: &[String], incident: &Path) -> Result<(), Error> {
         if !names.is_empty() {

@@ -74,7 +74,7 @@ pub struct Outcome {
 }
 
 /// The planner for a sweep that stands in the incident file.
-pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
+pub fn planner(reader: &Reader, prepared: &Prepared, resolver: Resolver) -> Result<Planner, Error> {
     let mut services = Vec::new();
     if prepared.settings.scope.is_some() {
         reader.for_each_service(prepared.sweep, |service| {
@@ -84,7 +84,7 @@ pub fn planner(reader: &Reader, prepared: &Prepared) -> Result<Planner, Error> {
     }
     Ok(Planner {
         scope: plan::scope(&services, &prepared.settings)?,
-        resolver: Resolver::system(),
+        resolver,
         last: match prepared.settings.resolve {
             Resolve::Last => reader.last_addresses()?,
             Resolve::Live => std::collections::BTreeMap::new(),
@@ -99,6 +99,7 @@ pub fn run(
     store: &mut Store,
     incident: &Path,
     prepared: &Prepared,
+    resolver: Resolver,
     clock: &Clock,
     sinks: Sinks<'_>,
 ) -> Result<Outcome, Error> {
@@ -106,7 +107,7 @@ pub fn run(
     let catalogue = catalogue::of_reader(&reader)?;
     let disclosures: Vec<Arc<Disclosure>> =
         prepared.settings.disclosures.iter().map(|id| catalogue.find(id)).collect::<Result<_, _>>()?;
-    let planner = planner(&reader, prepared)?;
+    let planner = planner(&reader, prepared, resolver)?;
     let runtime = runtime::start()?;
     let (rows_in, rows_out) = mpsc::channel(ROWS);
     let (calibrated_in, calibrated_out) = oneshot::channel();

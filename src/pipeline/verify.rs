@@ -79,6 +79,8 @@ pub fn verify<'s>(
     let mut revoked = Round::default();
     let mut checked = checks::Round::default();
     if let Some(settings) = &question.settings {
+        // Under the rules that are in force: without a configuration, those of the sweep before.
+        let settings = &settings.under(&before.assessment.policy);
         let mut once = |services: &[&Service]| -> Result<Outcome, Error> {
             let session = Session::again(incident, services, settings.clone(), question.command_line, clock)?;
             session.run(clock, sinks())

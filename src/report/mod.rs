@@ -39,6 +39,7 @@ pub mod table;
 mod tally;
 pub mod verify;
 pub mod view;
+pub mod watch;
 
 #[cfg(test)]
 mod sample;

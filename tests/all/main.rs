@@ -36,4 +36,5 @@ mod starttls;
 mod support;
 mod tracker;
 mod two_sweeps;
+mod watch;
 mod wire_read;

@@ -12,6 +12,20 @@ use super::*;
 
 const HOSTS: &[u8] = b"127.0.0.1 localhost\n192.0.2.1\tWeb01.example.test web01 # front\n192.0.2.2 web01\n\n2001:db8::1 web01\nnonsense web01\n\xff\xfe\n";
 
+impl Resolver {
+    /// With one name server, and no hosts file.
+    pub(crate) fn with_server(at: std::net::SocketAddr) -> Self {
+        let mut server = NameServerConfig::udp_and_tcp(at.ip());
+        for connection in &mut server.connections {
+            connection.port = at.port();
+        }
+        Self::new(
+            b"",
+            Ok((ResolverConfig::from_parts(None, Vec::new(), vec![server]), ResolverOpts::default())),
+        )
+    }
+}
+
 /// Answers `A` and `AAAA` questions by the first label of the name: `both`, `four`, `none` (exists
 /// without addresses), `gone` (does not exist), `broken` (SERVFAIL), `half` (A only, SERVFAIL for AAAA).
 async fn server() -> (Resolver, Arc<AtomicUsize>) {
