@@ -10,6 +10,7 @@
 use crate::model::{
     facet::{FacetKind, FacetValue, State},
     time::Timestamp,
+    verdict::Grade,
 };
 
 use super::{
@@ -30,28 +31,61 @@ pub(super) struct Headline {
 /// The state at one view.
 pub(super) fn headline(view: &View<'_, '_>) -> Headline {
     let marks = view.marks();
-    Headline {
-        state: red(view, &marks)
-            .or_else(|| set_aside(view, &marks))
-            .or_else(|| owed(view, &marks))
-            .unwrap_or_else(|| finished(view, &marks)),
-        marks,
-    }
+    let first = TABLE.iter().find(|(_, applies)| applies(view, &marks));
+    // The last row always applies.
+    Headline { state: first.map_or(State::Unknown, |(state, _)| *state), marks }
 }
 
-/// What the last looks saw and no claim can hide.
-fn red(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
-    // A service that still leaks is exposed first, whatever an old secret does.
-    let back = |value| marks.secrets.value == value && marks.picture.bad == 0;
-    if view.is_bad_again(&marks.picture) || marks.keys.again || back(FacetValue::Regressed) {
-        Some(State::Regressed)
-    } else if is_contradicted(view, marks) || back(FacetValue::Contradicted) {
-        Some(State::Contradicted)
-    } else if marks.picture.bad > marks.picture.bad_unrestarted {
-        Some(State::Exposed)
-    } else {
-        None
-    }
+/// Whether a row of the table applies to a service.
+type Rule = fn(&View<'_, '_>, &Marks) -> bool;
+
+/// The table: the first row that applies names the state.
+const TABLE: &[(State, Rule)] = &[
+    // What the last looks saw, and no claim can hide.
+    (State::Regressed, |v, m| {
+        v.is_bad_again(&m.picture) || m.keys.again || is_back(m, FacetValue::Regressed)
+    }),
+    (State::Contradicted, |v, m| is_contradicted(v, m) || is_back(m, FacetValue::Contradicted)),
+    (State::Exposed, |_, m| m.picture.bad > m.picture.bad_unrestarted),
+    // What a person may set aside.
+    (State::Waived, |v, _| v.said.waived(None, v.now).is_some() && !is_unhealed(v)),
+    (State::Decommissioned, |_, m| m.picture.gone),
+    // What nobody could tell.
+    (State::NotAffected, |v, m| !m.picture.is_closed() && v.is_excused() && !m.keys.serves_risky),
+    (State::Unknown, |_, m| !m.picture.is_closed() && m.picture.unknown > m.picture.unknown_unrestarted),
+    (State::PatchedNotRestarted, |_, m| {
+        !m.picture.is_closed() && m.picture.bad_unrestarted + m.picture.unknown_unrestarted > 0
+    }),
+    (State::Unknown, |_, m| !m.picture.is_closed()),
+    // Clean now, and something is owed.
+    (State::RekeyedTooEarly, |_, m| m.rekeyed.value == FacetValue::TooEarly),
+    (State::PresumedAffected, |_, m| !m.rekeyed.is_settled() && m.presumed && !m.keys.serves_exposed),
+    (State::ClosedKeyAtRisk, |_, m| !m.rekeyed.is_settled()),
+    // Also where somebody said so and an authority could be asked: only its answer ends it.
+    (State::RekeyedOldNotRevoked, |v, m| !m.revoked.satisfies(minimum(v, FacetKind::Revoked))),
+    (State::SecretsPending, |_, m| !m.secrets.is_settled()),
+    // Nothing more to do but to confirm it.
+    (State::NotAffected, |v, m| {
+        let asked = m.picture.applicable > 0 && !v.is_excused();
+        v.track.last_bad.is_none() && !m.keys.owes && !asked
+    }),
+    (State::AwaitingVerification, |v, m| {
+        let enough = m.five().iter().all(|(kind, mark)| mark.satisfies(minimum(v, *kind)));
+        !enough || !m.verified.satisfies(minimum(v, FacetKind::Verified))
+    }),
+    // A waiver can end the waiting; it cannot verify.
+    (State::Waived, |_, m| m.verified.value == FacetValue::Waived),
+    (State::Stale, |v, _| stale_from(v).is_some_and(|at| at < v.now)),
+    (State::Verified, |_, _| true),
+];
+
+fn minimum(view: &View<'_, '_>, kind: FacetKind) -> Grade {
+    view.index.policy.minimum_grades.of(kind)
+}
+
+/// An old secret that works again. A service that still leaks is exposed first, whatever an old secret does.
+fn is_back(marks: &Marks, value: FacetValue) -> bool {
+    marks.secrets.value == value && marks.picture.bad == 0
 }
 
 /// Somebody said done, gone or not affected, and a later look says otherwise.
@@ -77,72 +111,12 @@ fn is_contradicted(view: &View<'_, '_>, marks: &Marks) -> bool {
     repaired || excused || gone || address_gone || marks.keys.denies_claim
 }
 
-/// What a person may set aside, and what nobody could tell.
-fn set_aside(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
-    if view.said.waived(None, view.now).is_some() && !is_unhealed(view) {
-        Some(State::Waived)
-    } else if marks.picture.gone {
-        Some(State::Decommissioned)
-    } else if marks.picture.is_closed() {
-        None
-    } else if view.is_excused() && !marks.keys.serves_risky {
-        Some(State::NotAffected)
-    } else if marks.picture.unknown > marks.picture.unknown_unrestarted {
-        Some(State::Unknown)
-    } else if marks.picture.bad_unrestarted + marks.picture.unknown_unrestarted > 0 {
-        Some(State::PatchedNotRestarted)
-    } else {
-        Some(State::Unknown)
-    }
-}
-
 /// Whether some endpoint was vulnerable at the last look that could tell, silent since: a waiver must not
 /// turn that into an end.
 fn is_unhealed(view: &View<'_, '_>) -> bool {
     let unhealed = |e: &Endpoint<'_>| e.last_bad.is_some() && e.clean_since.is_none();
     let counts = |e| !matches!(view.track.class(e, view.said), Class::Left | Class::Deferred);
     view.track.endpoints.iter().any(|e| unhealed(e) && counts(e))
-}
-
-/// Clean now, and something is owed.
-fn owed(view: &View<'_, '_>, marks: &Marks) -> Option<State> {
-    let revoked = view.index.policy.minimum_grades.of(FacetKind::Revoked);
-    if marks.rekeyed.value == FacetValue::TooEarly {
-        Some(State::RekeyedTooEarly)
-    } else if !marks.rekeyed.is_settled() {
-        Some(if marks.presumed && !marks.keys.serves_exposed {
-            State::PresumedAffected
-        } else {
-            State::ClosedKeyAtRisk
-        })
-    } else if !marks.revoked.satisfies(revoked) {
-        // Also where somebody said so and an authority could be asked: only its answer ends it.
-        Some(State::RekeyedOldNotRevoked)
-    } else if !marks.secrets.is_settled() {
-        Some(State::SecretsPending)
-    } else {
-        None
-    }
-}
-
-/// Nothing more to do but to confirm it.
-fn finished(view: &View<'_, '_>, marks: &Marks) -> State {
-    let never_bad = view.track.last_bad.is_none();
-    if never_bad && !marks.keys.owes && (marks.picture.applicable == 0 || view.is_excused()) {
-        return State::NotAffected;
-    }
-    let minimum = &view.index.policy.minimum_grades;
-    let enough = marks.five().iter().all(|(kind, mark)| mark.satisfies(minimum.of(*kind)));
-    if !enough || !marks.verified.satisfies(minimum.of(FacetKind::Verified)) {
-        State::AwaitingVerification
-    } else if marks.verified.value == FacetValue::Waived {
-        // A waiver can end the waiting; it cannot verify.
-        State::Waived
-    } else if stale_from(view).is_some_and(|at| at < view.now) {
-        State::Stale
-    } else {
-        State::Verified
-    }
 }
 
 /// When a verified service becomes stale.
@@ -197,5 +171,21 @@ impl Memory {
         let exposed = headline.marks.keys.risk_from.map(|m| m.at);
         self.since = stale.or(expired).or(exposed).max(self.since);
         self.state = Some(headline.state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_a_row_and_red_stands_before_what_a_person_may_set_aside() {
+        for state in State::ALL {
+            assert!(TABLE.iter().any(|(s, _)| s == state), "{state} can never be reached");
+        }
+        let at = |state: State| TABLE.iter().position(|(s, _)| *s == state);
+        for red in [State::Regressed, State::Contradicted, State::Exposed] {
+            assert!(at(red) < at(State::Waived) && at(red) < at(State::Decommissioned), "{red}");
+        }
     }
 }
