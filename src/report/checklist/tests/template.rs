@@ -15,7 +15,7 @@ fn documented(section: &str) -> BTreeMap<String, String> {
     let text = text.split("\n## ").next().unwrap_or_default();
     let rows = text.lines().filter(|l| l.starts_with("| `"));
     rows.map(|row| {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         assert_eq!(cells.len(), 4, "field, type, example, meaning: {row}");
         assert!(!cells[3].is_empty(), "what it is: {row}");
         let simple = ![
