@@ -325,7 +325,7 @@ impl<'e> View<'_, 'e> {
                 (None, None, Some(word)) => {
                     denied |= standing.is_some_and(|s| s.vouched_after(word.1));
                     rests = true;
-                    nobody &= !revocations::is_checkable(certificate);
+                    nobody &= !certificate.is_checkable();
                     word
                 }
                 (None, None, None) => {

@@ -87,9 +87,3 @@ impl<'e> Revocations<'e> {
 const fn is_on_hold(check: &Revocation) -> bool {
     matches!(check.reason, Some(RevocationReason::CertificateHold | RevocationReason::RemoveFromCrl))
 }
-
-/// Whether anybody could be asked about a certificate. Where nobody can, a person's word is the best that there is.
-pub(super) fn is_checkable(certificate: &Certificate) -> bool {
-    let urls = certificate.details.iter().flat_map(|d| d.crl.iter().chain(&d.ocsp));
-    urls.into_iter().any(|url| url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")))
-}

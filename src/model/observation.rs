@@ -216,6 +216,15 @@ pub struct Certificate {
     pub details: Option<Box<Details>>,
 }
 
+impl Certificate {
+    /// Whether its authority can be asked about it: it names a CRL or an OCSP responder over http. Where nobody can be
+    /// asked, a person's word is the best that there is.
+    pub fn is_checkable(&self) -> bool {
+        let mut urls = self.details.iter().flat_map(|d| d.crl.iter().chain(&d.ocsp));
+        urls.any(|url| url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")))
+    }
+}
+
 /// A key other than the first that an endpoint served: other key type, other backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherKey {

@@ -14,6 +14,7 @@ use crate::model::{
         FacetValue::{Done, NotApplicable, Open, TooEarly, Waived},
         Regression, State,
     },
+    served::Details,
     service::TlsStack,
     verdict::{Grade, Reason, Verdict},
 };
@@ -179,7 +180,10 @@ fn a_recorded_revocation_below_the_policy_is_not_done_and_says_what_to_do() {
     let mut judged = leaked(&web, State::AwaitingVerification, [Done; 6]);
     judged.facets.revoked = build::facet(Done, Some(Grade::E1));
     judged.facets.verified = build::facet(Open, None);
-    judged.old_certificates = vec![build::revoked("k")];
+    let mut old = build::revoked("k");
+    let list = vec!["http://crl.example.test/1.crl".to_owned()];
+    old.certificate.details = Some(Box::new(Details { crl: list, ..Details::default() }));
+    judged.old_certificates = vec![old];
     let mut data = evidence(vec![web.clone()], Vec::new());
     data.claims.push(Claim {
         through: Vec::new(),
@@ -202,4 +206,10 @@ fn a_recorded_revocation_below_the_policy_is_not_done_and_says_what_to_do() {
         let told = revoke.steps.iter().any(|s| s.contains("`revoked = \"E1\"`"));
         assert_eq!(told, expected == LineState::Claimed, "the policy wants {minimum}: {:?}", revoke.steps);
     }
+    // Where nobody can be asked, no better evidence is waited for.
+    judged.policy.minimum_grades.revoked = Grade::E2;
+    judged.services[0].old_certificates[0].certificate.details = None;
+    let lines = checklist(&data, &judged);
+    assert_eq!(find(&lines, &web, "B1r").state, LineState::Done);
+    assert!(!find(&lines, &web, "F1").blocked_by_text.iter().any(|text| text.contains("B1r")));
 }
