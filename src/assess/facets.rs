@@ -17,7 +17,6 @@ use super::{
     index::{Index, Moment},
     keys::Keys,
     picture::Picture,
-    revocations,
     secrets::{self, Line, Status},
 };
 

@@ -210,9 +210,7 @@ impl<'a> Fleet<'a> {
             _ => false,
         };
         match facet.value {
-            FacetValue::Done if accepted || facet.satisfied(self.minimum(service, kind)) => {
-                LineState::Done
-            }
+            FacetValue::Done if accepted || facet.satisfied(self.minimum(service, kind)) => LineState::Done,
             FacetValue::NotApplicable => LineState::NotApplicable,
             FacetValue::Waived => LineState::Waived,
             _ if service.state == State::Waived => LineState::Waived,

@@ -140,7 +140,29 @@ fn a_server_without_tickets_or_without_tls_1_2_says_so() {
     }
 }
 
-/// The tickets of the rustls server begin with a nonce, so there is no name of a key in them.
+/// Tickets without a name of a key, as servers make them that try each of their keys.
+#[derive(Debug)]
+struct Nameless;
+
+impl rustls::server::ProducesTickets for Nameless {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        300
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        let nonce: [u8; 32] = rand::random();
+        Some([&nonce, plain].concat())
+    }
+
+    fn decrypt(&self, _cipher: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 #[test]
 fn tickets_that_begin_at_random_name_no_key() {
     let made = rcgen::generate_simple_self_signed(vec!["random.test".to_owned()]).unwrap();
@@ -149,7 +171,7 @@ fn tickets_that_begin_at_random_name_no_key() {
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let mut config =
         builder.unwrap().with_no_client_auth().with_single_cert(vec![made.cert.into()], key).unwrap();
-    config.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+    config.ticketer = Arc::new(Nameless);
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let seen = run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -207,12 +229,7 @@ fn a_key_set_is_read_from_whom_the_trust_store_vouches_for_alone() {
     // Another authority, another name, no store, another page: nothing is seen, and it says why.
     let other = Ca::new();
     for (path, place, context, why) in [
-        (
-            "/jwks",
-            id.clone(),
-            context(Some(&other)),
-            "not served and is not in the store|not trusted|clients need",
-        ),
+        ("/jwks", id.clone(), context(Some(&other)), "does not hold|is not trusted"),
         (
             "/jwks",
             Place { name: Some("other.test".to_owned()), ..id.clone() },
