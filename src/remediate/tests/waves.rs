@@ -169,7 +169,7 @@ fn an_owner_s_plan_keeps_what_it_waits_for_from_others() {
     let plan = narrowed(whole.clone(), mine, |_| false);
     let steps: Vec<&Step> =
         plan.waves.iter().flat_map(|w| &w.actions).flat_map(|a| plan.steps_of(a)).collect();
-    assert_eq!(steps.iter().map(|s| s.line.id.as_str()).collect::<Vec<_>>(), ["db-main"]);
+    assert_eq!(steps.iter().map(|s| s.line.id.as_str()).collect::<Vec<_>>(), ["db-main/C1"]);
     let waits = ids(&plan, &steps[0].waits);
     assert_eq!(waits, [format!("{}/A2", services[0].row_id)], "the restart, not also the fix behind it");
     assert_eq!(plan.waves[0].number, steps[0].wave.expect("a wave"), "numbers of the whole fleet");

@@ -189,7 +189,73 @@ fn shown(plan: &Plan, only: Option<Only>, screen: &Screen) -> String {
 
 #[test]
 fn the_plan_reads_from_the_top() {
-    insta::assert_snapshot!(shown(&sample(), None, &Screen::default()), @"");
+    insta::assert_snapshot!(shown(&sample(), None, &Screen::default()), @"
+    5 things left in 4 waves. 2 things can start now: mail.example.test:993 (1) and
+    web01.example.test:443 (1).
+    No restart before the fix is installed: it brings the key into fresh memory,
+      where it leaks sooner.
+    No new key before the restart: a key made while an endpoint that gets it still
+      leaks is exposed as well.
+    No revocation before every endpoint has left the key: clients would be turned
+      away where it is still served.
+    Of the whole fleet: 3 of 9 lines settled, 1 seen done once (another sweep has to
+    confirm); 1 of 4 services owe nothing. 1 service could not be judged, which is
+    not clean.
+    Incident incident: CVE-2014-0160 Heartbleed, after sweep s0002; written
+    2026-11-22 20:30 UTC.
+
+    WAVE 1: install fixes, machine secrets (2 things, can go in parallel; can
+      start now)
+      mail.example.test:993
+        C1 Database password [done too early: do it again]: db-main
+            Old and new cannot be valid together: choose the hour.
+      web01.example.test:443
+        A1 Install the fixed version: web01.example.test:443
+
+    WAVE 2: restart (1 thing; waits for wave 1: A1 Install the fixed version (1))
+      web01.example.test:443
+        A2 Restart nginx: web01.example.test:443
+            Open requests end; browsers ask again.
+
+    WAVE 3: new keys (1 thing; waits for wave 2: A2 Restart everything that runs
+      the old code (1))
+      mail.example.test:993 and web01.example.test:443, together
+        B1 New key and certificate: key 2c70e12b7a06 on mail.example.test:993,
+            web01.example.test:443
+            waits for A2 Restart nginx (web01.example.test:443, wave 2):
+              web01.example.test:443
+
+    WAVE 4: revoke old certificates (1 thing; waits for wave 3: B1 New key and
+      certificate (1))
+      mail.example.test:993 and web01.example.test:443, together
+        B1r Revoke the old certificates: key 2c70e12b7a06 on
+            mail.example.test:993, web01.example.test:443
+            waits for B1 New key and certificate (mail.example.test:993 and
+              web01.example.test:443, wave 3): key 2c70e12b7a06 on
+              mail.example.test:993, web01.example.test:443
+
+    KEYS: 1 was in reach of the leak and not dealt with; whoever has one can pose
+      as everything on it
+      sha256:2c70e12b7a06… exposed, on 3 endpoints of 3 services, 2 owners and
+        services of nobody known, 1 certificate
+        Revoke waits for 2 endpoints still serving it:
+          mail.example.test:993@192.0.2.7 (mail.example.test:993),
+          web01.example.test:443@192.0.2.7 (web01.example.test:443).
+        With one new key for all 2 endpoints: not before wave 3, after 2 steps of
+          web01.example.test:443; put on an endpoint that still leaks, it is burnt
+          for all.
+        With a key for each owner: 2 new keys; 1 owner now
+          (mail.example.test:993), 1 owner in wave 3 (web01.example.test:443).
+        With a key for each service: 2 new keys; 1 service now
+          (mail.example.test:993), 1 service in wave 3 (web01.example.test:443).
+        Next time: shared, a leak at any of 2 endpoints burns the key of all of
+          them, and revocation waits for 2 owners; split by owner, of 1 at most, and
+          nobody waits for another owner; split by service, of 1 at most. This time
+          the old key's revocation waits for every endpoint either way.
+
+    How each is done, with evidence: allclear checklist --owner NAME. One owner's
+    part: allclear plan --owner NAME. One key: allclear plan --key DIGITS.
+    ");
 }
 
 #[test]
@@ -197,7 +263,29 @@ fn one_key_is_shown_whole() {
     let mut plan = sample();
     plan.waves.clear();
     let only = Some(Only::Key("2c70".to_owned()));
-    insta::assert_snapshot!(shown(&plan, only, &Screen { width: 120, ..Screen::default() }), @"");
+    insta::assert_snapshot!(shown(&plan, only, &Screen { width: 120, ..Screen::default() }), @"
+    sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683
+      sha256:2c70e12b7a06… exposed, on 3 endpoints of 3 services, 2 owners and services of nobody known, 1 certificate
+        Revoke waits for 2 endpoints still serving it: mail.example.test:993@192.0.2.7 (mail.example.test:993),
+          web01.example.test:443@192.0.2.7 (web01.example.test:443).
+        With one new key for all 2 endpoints: not before wave 3, after 2 steps of web01.example.test:443; put on an
+          endpoint that still leaks, it is burnt for all.
+        With a key for each owner: 2 new keys; 1 owner now (mail.example.test:993), 1 owner in wave 3
+          (web01.example.test:443).
+        With a key for each service: 2 new keys; 1 service now (mail.example.test:993), 1 service in wave 3
+          (web01.example.test:443).
+        Next time: shared, a leak at any of 2 endpoints burns the key of all of them, and revocation waits for 2 owners;
+          split by owner, of 1 at most, and nobody waits for another owner; split by service, of 1 at most. This time the
+          old key's revocation waits for every endpoint either way.
+
+      ENDPOINT                          OWNER                   KEY        LEAK            STATE
+      mail.example.test:993@192.0.2.7   mail.example.test:993   serves it  shares the key  closed-key-at-risk
+      old.example.test:443@192.0.2.7    nobody known            left it    shares the key  rekeyed-old-not-revoked
+      web01.example.test:443@192.0.2.7  web01.example.test:443  serves it  leaks now       exposed
+
+      certificate 0x1e10, CN=web01.example.test:443: not known to be revoked, valid until 2027-01-01; issued anew on the
+        exposed key (sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72)
+    ");
 }
 
 #[test]
@@ -245,7 +333,7 @@ fn nothing_left_is_not_called_clean_while_a_look_is_missing() {
     let mut plan = sample();
     plan.waves.clear();
     plan.blasts.clear();
-    let told = shown(&plan, None, &Screen::default());
+    let told = shown(&plan, None, &Screen::default()).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("another sweep has to confirm"), "{told}");
     assert!(told.contains("1 service could not be judged, which is not clean"), "{told}");
     assert!(!told.contains("No restart before"), "no order where nothing is to be ordered: {told}");
