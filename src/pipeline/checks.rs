@@ -203,7 +203,7 @@ fn owed(judged: &Judged, rows: Option<&[RowId]>) -> BTreeMap<Wanted, BTreeSet<St
         if !due && !secret.services.iter().any(unknown) {
             continue;
         }
-        for wanted in wanted(secret, &evidence.services) {
+        for wanted in wanted(secret, &evidence.services, &judged.types) {
             let known = seen.contains(&(secret.id.as_str(), wanted.kind, wanted.target.as_str()));
             if due || !known {
                 all.entry(wanted).or_default().insert(secret.id.clone());
@@ -221,7 +221,7 @@ const fn is_due(stands: &SecretAssessment) -> bool {
 }
 
 /// What a secret's row declares, and the tickets of the services whose ticket keys it is.
-fn wanted(secret: &Secret, services: &[Service]) -> Vec<Wanted> {
+fn wanted(secret: &Secret, services: &[Service], types: &remediate::Types) -> Vec<Wanted> {
     let declared = secret.checks.iter().map(|check| {
         let place = if check.kind == CheckKind::TicketKey {
             host_and_port(&check.target, default_port(check.kind))
@@ -232,7 +232,7 @@ fn wanted(secret: &Secret, services: &[Service]) -> Vec<Wanted> {
         Wanted { kind: check.kind, target: check.target.clone(), row }
     });
     let mut all: Vec<Wanted> = declared.collect();
-    if remediate::Types::embedded().secret_type(&secret.kind).code == TICKET_KEYS {
+    if types.secret_type(&secret.kind).code == TICKET_KEYS {
         let own = services.iter().filter(|s| secret.services.contains(&s.row_id));
         let speaks = |s: &&Service| s.transport == Transport::Tcp && s.wrap != Wrap::Plain;
         for service in own.filter(speaks) {

@@ -41,7 +41,7 @@ pub fn write(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let whole = remediate::plan(&judged.evidence, &judged.assessment, judged.lines());
+    let whole = remediate::plan(&judged.evidence, &judged.assessment, &judged.types, judged.lines());
     let narrowed = narrow(judged, whole, only)?;
     let context = context(judged, only);
     match form {
@@ -82,7 +82,7 @@ fn narrow(judged: &Judged, whole: Plan, only: Option<&Only>) -> Result<Plan, Err
         }
         Some(Only::Key(prefix)) => {
             let spki = key(judged, prefix)?;
-            let blast = remediate::blast(&judged.evidence, &judged.assessment, &whole, spki);
+            let blast = remediate::blast(&judged.evidence, &judged.assessment, &judged.types, &whole, spki);
             let none = remediate::narrowed(whole, |_| false, |_| false);
             Plan { blasts: blast.into_iter().collect(), ..none }
         }

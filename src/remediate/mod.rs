@@ -70,15 +70,21 @@ pub fn checklist(evidence: &Evidence, assessment: &Assessment, types: &Types) ->
 
 /// The order for the whole fleet: the open ones of `lines`, as [`checklist`] gave them, in waves, and the blast
 /// radius of every key that was in reach and is still served or has certificates that stand.
-pub fn plan(evidence: &Evidence, assessment: &Assessment, lines: Vec<Line>) -> Plan {
-    waves::plan(&fleet::Fleet::new(evidence, assessment, Types::embedded()), lines)
+pub fn plan(evidence: &Evidence, assessment: &Assessment, types: &Types, lines: Vec<Line>) -> Plan {
+    waves::plan(&fleet::Fleet::new(evidence, assessment, types), lines)
 }
 
 /// The blast radius of one key, also of one that is clean or dealt with; nothing where no look ever saw it.
-pub fn blast(evidence: &Evidence, assessment: &Assessment, plan: &Plan, spki: Spki) -> Option<Blast> {
+pub fn blast(
+    evidence: &Evidence,
+    assessment: &Assessment,
+    types: &Types,
+    plan: &Plan,
+    spki: Spki,
+) -> Option<Blast> {
     let known = plan.blasts.iter().find(|blast| blast.spki == spki).cloned();
     known.or_else(|| {
-        let fleet = fleet::Fleet::new(evidence, assessment, Types::embedded());
+        let fleet = fleet::Fleet::new(evidence, assessment, types);
         blast::of(&fleet, &plan.steps, spki)
     })
 }

@@ -8,6 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
+    super::Types,
     super::{blast, checklist, fleet::lets_go_on, narrowed, plan, waves::layer},
     build::{self, assessment, evidence, exposed, key, leaked, owned},
     plans::{find, fleet},
@@ -137,10 +138,10 @@ fn a_key_that_is_dealt_with_is_shown_when_it_is_asked_for() {
     let spki = assessment.keys[0].spki;
     let plan = made(&evidence, &assessment);
     assert!(plan.blasts.iter().all(|b| b.spki != spki), "nobody serves it and its certificate is revoked");
-    let asked = blast(&evidence, &assessment, &plan, spki).expect("it was seen");
+    let asked = blast(&evidence, &assessment, Types::embedded(), &plan, spki).expect("it was seen");
     assert_eq!((asked.endpoints.len(), asked.exposure), (2, KeyExposure::Exposed));
     assert!(asked.certificates.iter().all(|c| c.revoked));
-    assert!(blast(&evidence, &assessment, &plan, Sha256::of(b"never seen")).is_none());
+    assert!(blast(&evidence, &assessment, Types::embedded(), &plan, Sha256::of(b"never seen")).is_none());
 }
 
 #[test]
@@ -196,7 +197,7 @@ proptest! {
     #[test]
     fn every_open_line_is_in_one_wave_after_all_it_waits_for((evidence, assessment) in any_fleet()) {
         let lines = checklist(&evidence, &assessment);
-        let plan = plan(&evidence, &assessment, lines.clone());
+        let plan = plan(&evidence, &assessment, Types::embedded(), lines.clone());
         let mut placed: BTreeMap<&str, Option<usize>> = BTreeMap::new();
         for (wave, action) in all_actions(&plan) {
             for step in plan.steps_of(action) {
@@ -280,7 +281,7 @@ fn a_fleet_of_five_thousand_services_is_planned_at_once() {
     let (evidence, assessment) = (evidence(services, Vec::new()), assessment(judged, keys, Vec::new()));
     let lines = checklist(&evidence, &assessment);
     let began = Instant::now();
-    let plan = plan(&evidence, &assessment, lines);
+    let plan = plan(&evidence, &assessment, Types::embedded(), lines);
     let took = began.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}, without optimisation and beside other tests");
     assert_eq!(plan.blasts.len(), 3_334);
