@@ -174,9 +174,9 @@ fn sibling_files_join_on_the_row_id() {
         "#);
         insta::assert_snapshot!(file(&super::secrets::EXPORT, view).replace("\r\n", "\n"), @r#"
         secret_id,type,tier,services,owner,state,new_issued,old_refused_at,evidence,blocked_by,ticket,due,note,claim,claim_by,claim_at,edit_version
-        '=loose,"'=cmd|' /C calc'!A0\x1B[2J / +1,""x""\u{202E}gpj\x9B31m;\x09\x07",,,,identified,,,,,,,
-        turn-shared,c7,C,svc-h7c4bv6jep5q,,identified,,,,svc-h7c4bv6jep5q,,2026-11-22T23:00:00Z,
-        web-session-key,D1,D,svc-2wyf2llav7a7,web,new-issued,2026-11-22T15:00:00Z,,"new-issued by ana, CHG-13",svc-2wyf2llav7a7,,2026-11-22T12:00:00Z,
+        '=loose,"'=cmd|' /C calc'!A0\x1B[2J / +1,""x""\u{202E}gpj\x9B31m;\x09\x07",,,,identified,,,,,,,,,,,v1:2xb3wdu6x4tqqdwd334n4mno2isqtktstpq
+        turn-shared,c7,C,svc-h7c4bv6jep5q,,identified,,,,svc-h7c4bv6jep5q,,2026-11-22T23:00:00Z,,,,,v1:2xb3wdu6x4qlroxd334n4mno2isqtktstpq
+        web-session-key,D1,D,svc-2wyf2llav7a7,web,new-issued,2026-11-22T15:00:00Z,,"new-issued by ana, CHG-13",svc-2wyf2llav7a7,,2026-11-22T12:00:00Z,,new-issued,ana,2026-11-22T15:00:00Z,v1:acrsgdu6x45hpgad334na2hhuvnvlkxpvsc
         "#);
         insta::assert_snapshot!(file(&super::delta::EXPORT, view).replace("\r\n", "\n"), @r#"
         row_id,from,to,code,sweep_a,sweep_b

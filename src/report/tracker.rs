@@ -345,7 +345,7 @@ mod tests {
             age_hours=20
             cert_now=sha256:03d66dd08835c1ca3f128cceacd1f31ac94163096b20f445ae84285bc0832d72
             due=2026-11-22T12:00:00Z
-            edit_version=v1:@@@
+            edit_version=v1:acrsgqfhtsdu6x45hpgaba4rfyxf2qgfrowduhaps5z7u4mno2isqtktstpqrmc3d7uotu4vi5kqvrgkd334n
             environment=prod
             exposure=public
             first_seen=2026-11-22T00:15:00Z

@@ -25,6 +25,7 @@ pub(super) enum Against {
 
 /// The texts that a cell can stand for: without the guard, and as it is (an export may have been made without one).
 pub(super) fn texts(cell: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let cell = cell.trim_matches([' ', '\u{a0}']);
     let bare = unguard(cell);
     let as_it_is = (bare != cell).then_some(Cow::Borrowed(cell));
     std::iter::once(bare).chain(as_it_is)

@@ -32,7 +32,7 @@ pub(super) fn table(bytes: &[u8]) -> Result<Table, Error> {
         if cells > MAX_CELLS || record.len() > MAX_COLUMNS {
             return Err(Error::TooLarge("too many cells"));
         }
-        let line = record.position().map_or(0, |position| lines.at(position.byte()));
+        let line = record.position().map_or(0, |position| lines.at(text, position.byte()));
         table.rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
     }
     let between = match delimiter {
@@ -58,11 +58,11 @@ impl Lines {
         Self(bytes.iter().enumerate().filter_map(ends).collect())
     }
 
-    /// The line of a record that was begun at a byte; the parser names the end of the record before it, so that line ends
-    /// there belong to that one.
-    fn at(&self, byte: u64) -> u64 {
+    /// The line of a record. The parser names the end of the record before it, so line ends from there on are passed.
+    fn at(&self, text: &str, byte: u64) -> u64 {
         let byte = usize::try_from(byte).unwrap_or(usize::MAX);
-        self.0.partition_point(|start| *start <= byte) as u64 + 1
+        let ends = text.as_bytes().iter().skip(byte).take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        self.0.partition_point(|start| *start <= byte.saturating_add(ends)) as u64 + 1
     }
 }
 
