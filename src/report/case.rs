@@ -195,6 +195,9 @@ impl<'a> Case<'a> {
         let entry = self.row.entry;
         let mut parts = vec![entry.next_action.clone()];
         parts.extend(joined::to_do(entry));
+        for part in &mut parts {
+            part.truncate(part.trim_end_matches('.').len());
+        }
         parts.retain(|p| !p.trim().is_empty());
         if parts.is_empty() {
             parts.push(

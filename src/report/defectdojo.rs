@@ -197,7 +197,32 @@ mod tests {
         assert_eq!((done["Active"].as_str(), done["IsMitigated"].as_str()), ("False", "True"));
         insta::assert_snapshot!(
             format!("{}\n{}\n{}\n{}", open["Title"], open["Description"], open["Mitigation"], open["Impact"]),
-            @""
+            @r"
+            CVE-2014-0160 (Heartbleed): web01.example.test:443
+            **Service:** `web01.example.test:443`
+
+            **Disclosure:** `CVE-2014-0160`, Heartbleed
+
+            **In reach:** memory
+
+            **Row:** `svc-2wyf2llav7a7/CVE-2014-0160`
+            **Next:** patch, then restart; on web01: upgrade openssl from `1.0.1e-2+deb7u4` to `1.0.1e-2+deb7u5` or later; on web01: restart nginx.service (systemctl restart nginx.service), which runs nginx (pid 812, 813)
+
+            **Due:** 2026-11-22T12:00:00Z
+            **State:** exposed since 2026-11-22 00:15 UTC
+
+            **Why:** the hole is open: patch, then restart; last look: vulnerable (malformed-heartbeat-answered): it leaks memory to malformed heartbeats; runs openssl `1.0.1e-2+deb7u4 < 1.0.1e-2+deb7u5` (fixed; `Debian:7,` DSA-2896-1) (E4: web01, 2026-11-22 15:00)
+
+            **Facets:** patched open, restarted open, rekeyed open, revoked open, secrets open, verified open
+
+            **Seen:** 192.0.2.11 vulnerable at 2026-11-22 14:00 UTC from local; 192.0.2.12 not-vulnerable at 2026-11-22 14:00 UTC from local
+
+            **Key shared with:** `mail.example.test:25`
+
+            **Owner:** web
+
+            **Exposure:** public
+            "
         );
     }
 }
