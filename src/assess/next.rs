@@ -146,7 +146,9 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
             "{again}{where_} when last seen; said to be patched since: restart it, then sweep again."
         );
     }
-    let hosts = bad.iter().filter_map(|e| e.last.host);
+    // A host is an endpoint of its own at the address where the network saw the hole.
+    let at_bad = |e: &&Endpoint<'_>| bad.iter().any(|b| b.address == e.address);
+    let hosts = view.endpoints().filter(at_bad).filter_map(|e| e.last.host);
     let acts = hosts_to_act(hosts, |act| act.kind != ActKind::FindOut);
     if !acts.is_empty() {
         return format!("{again}{where_}; {acts} Then collect the host again.");
