@@ -151,6 +151,9 @@ impl WatchArgs {
         if let Some(words) = round.revoked.failed.as_ref().and_then(|_| round.revoked.words()) {
             console.warn(&words);
         }
+        if let Some(words) = round.checked.failed.as_ref().and_then(|_| round.checked.words()) {
+            console.warn(&words);
+        }
         let stands = format!(
             "{}  swept {} of {} services; {} still open",
             at.seconds(),

@@ -13,6 +13,7 @@ use rand::RngExt as _;
 use tokio::sync::watch;
 
 use super::{
+    checks,
     judged::{self, Choice, Judged},
     revocations::{self, Round as Revocations},
     select::Selection,
@@ -78,6 +79,8 @@ pub struct Round {
     pub interrupted: bool,
     /// What CRL and OCSP said.
     pub revoked: Revocations,
+    /// What the network showed of secrets.
+    pub checked: checks::Round,
     /// What the gate says; absent where none was asked for.
     pub gate: Option<GateResult>,
 }
@@ -141,16 +144,17 @@ pub fn round<'s>(
     };
     let interrupted = outcome.as_ref().is_some_and(|o| o.interrupted);
     let mut judged = judged::load(incident, question.choice, clock.now())?;
-    let mut revoked = Revocations::default();
+    let (mut revoked, mut checked) = (Revocations::default(), checks::Round::default());
     if outcome.is_some() && !interrupted && !question.settings.offline {
         let asked: Vec<RowId> = rows.iter().cloned().collect();
         revoked = revocations::after_sweep(incident, &judged, Some(&asked), clock);
-        if revoked.asked > 0 {
+        checked = checks::after_sweep(incident, &judged, Some(&asked), clock);
+        if revoked.asked > 0 || checked.answered > 0 {
             judged = judged::load(incident, question.choice, clock.now())?;
         }
     }
     let sweep = outcome.map(|o| o.sweep);
-    Ok(Round { swept, sweep, interrupted, revoked, ..compared(question, judged, &rows, memory) })
+    Ok(Round { swept, sweep, interrupted, revoked, checked, ..compared(question, judged, &rows, memory) })
 }
 
 /// A round that was stopped before its sweep began.
@@ -179,6 +183,7 @@ fn compared(question: &Question<'_>, judged: Judged, rows: &HashSet<RowId>, memo
         open,
         interrupted: false,
         revoked: Revocations::default(),
+        checked: checks::Round::default(),
         gate,
         judged,
     }
