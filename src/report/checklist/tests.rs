@@ -131,7 +131,7 @@ fn a_small_checklist_as_markdown() {
     ] {
         assert!(text.contains(wanted), "no {wanted:?} in:\n{text}");
     }
-    let first = text.split("### A:").next().unwrap_or_default();
+    let first = text.split("- Must wait:").next().unwrap_or_default();
     assert!(
         first.contains("**A2** Restart") && first.contains("**C1** Database"),
         "what can start now: {first}"
