@@ -35,6 +35,8 @@ enum Manner {
     Silent(Vec<u8>),
     /// Says this and closes.
     Close(Vec<u8>),
+    /// Hears a request of HTTP, says this and closes.
+    Answer(Vec<u8>),
     /// Says this first, and then the other again and again.
     Flood(Vec<u8>, Vec<u8>),
     /// Says this an octet at a time, for ever.
@@ -54,6 +56,14 @@ async fn peer(manner: Manner) -> SocketAddr {
                         let _ = stream.write_all(&say).await;
                     }
                     Manner::Close(say) => {
+                        let _ = stream.write_all(&say).await;
+                        let _ = stream.shutdown().await;
+                    }
+                    Manner::Answer(say) => {
+                        while !heard.ends_with(b"\r\n\r\n") {
+                            let Ok(byte) = stream.read_u8().await else { return };
+                            heard.push(byte);
+                        }
                         let _ = stream.write_all(&say).await;
                         let _ = stream.shutdown().await;
                     }
@@ -114,9 +124,9 @@ async fn hostile_peers_end_in_time_and_show_nothing() {
         Manner::Silent(Vec::new()),
         Manner::Close(Vec::new()),
         Manner::Silent(b"SSH-2.0-x\r\n".to_vec()),
-        Manner::Close(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n".to_vec()),
-        Manner::Close(b"HTTP/1.1 200 OK\r\n\r\n<html>".to_vec()),
-        Manner::Close(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{".to_vec()),
+        Manner::Answer(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        Manner::Answer(b"HTTP/1.1 200 OK\r\n\r\n<html>".to_vec()),
+        Manner::Answer(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{".to_vec()),
         Manner::Close(vec![22, 3, 3, 0x40, 0, 2, 0xff, 0xff, 0xff]),
         Manner::Close(vec![21, 3, 3, 0, 2, 2, 70]),
         Manner::Flood(Vec::new(), vec![b'x'; 4096]),
@@ -163,7 +173,8 @@ async fn hostile_peers_end_in_time_and_show_nothing() {
 async fn an_address_that_does_not_answer_leaves_all_of_it_unseen() {
     let body = r#"{"keys":[{"kid":"new"}]}"#;
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    let (good, bad) = (peer(Manner::Close(answer.into_bytes())).await, peer(Manner::Close(Vec::new())).await);
+    let (good, bad) =
+        (peer(Manner::Answer(answer.into_bytes())).await, peer(Manner::Close(Vec::new())).await);
     let question = Question::Jwks { tls: false, path: "/".to_owned() };
     let context = context();
     let alone = ask(&question, &place(&[good]), &context).await;
