@@ -189,7 +189,11 @@ fn a_template_of_ones_own_is_used_and_its_mistakes_are_shown() {
     assert!(page.starts_with("team-web|18|A1 "), "{page}");
     work.write("bad.hbs", "fine\n  {{#each lists}}{{ownr}}{{/each}}\n");
     let ended = work.run(&with(&["--template", "bad.hbs"])).expect_code(5);
-    assert!(ended.err().contains("bad.hbs:2:") && ended.err().contains("`ownr` is no field here"), "{}", ended.err());
+    assert!(
+        ended.err().contains("bad.hbs:2:") && ended.err().contains("`ownr` is no field here"),
+        "{}",
+        ended.err()
+    );
     work.run(&with(&["--template", "gone.hbs"])).expect_code(5);
 }
 

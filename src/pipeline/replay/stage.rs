@@ -205,6 +205,7 @@ impl<'s> Stage<'s> {
             return Err("a word under `attest` says nothing, or two things".to_owned());
         };
         let recorded = Word {
+            through: Vec::new(),
             selection: Selection { services: word.service.clone(), ..Selection::default() },
             secrets: word.secret.clone(),
             statement,

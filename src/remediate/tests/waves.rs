@@ -8,9 +8,9 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    super::Types,
-    super::{blast, checklist, fleet::lets_go_on, narrowed, plan, waves::layer},
+    super::{Types, blast, fleet::lets_go_on, narrowed, plan, waves::layer},
     build::{self, assessment, evidence, exposed, key, leaked, owned},
+    checklist,
     plans::{find, fleet},
     props::any_fleet,
 };
@@ -28,7 +28,7 @@ use crate::model::{
 };
 
 fn made(evidence: &Evidence, assessment: &Assessment) -> Plan {
-    plan(evidence, assessment, checklist(evidence, assessment))
+    plan(evidence, assessment, Types::embedded(), checklist(evidence, assessment))
 }
 
 fn step<'a>(plan: &'a Plan, id: &str) -> &'a Step {
