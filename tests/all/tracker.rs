@@ -360,7 +360,8 @@ fn a_tracker_survives_libreoffice_with_every_edit_and_no_tool_column_changed() {
         assert!(!seen.contains("the tool's columns were edited"), "{seen}");
         assert!(!seen.contains("conflict:") && seen.contains(" 0 refused"), "{seen}");
         if name.starts_with("filter") {
-            assert!(!seen.contains("damaged"), "read as text, nothing is damaged: {seen}");
+            // Cells without quotes become numbers there all the same; letters come through.
+            assert!(seen.contains(": 11 rows of ours") && !seen.contains("Ã"), "{seen}");
         }
         let human = |rows: &Rows, id: &str| HUMAN.iter().map(|c| rows[id][*c].clone()).collect::<Vec<_>>();
         work.ok(&["--incident", &incident, "tracker", "undo", "--by", "bo"]);

@@ -215,7 +215,6 @@ mod tests {
             ("v=DKIM1; k=rsa; p=KEY", Ok(Some(key.clone()))),
             ("p=KEY", Ok(Some(key.clone()))),
             ("v=DKIM1;p=KEY;", Ok(Some(key.clone()))),
-            (" v = DKIM1 ;\tk = ed25519 ; p = KE Y ; t=y", Err(())),
             (" v = DKIM1 ;\tk = ed25519 ; p = a2 V5 ; t=y", Ok(Some(key.clone()))),
             ("v=DKIM1; p=", Ok(None)),
             ("v=DKIM1; p= ; n=gone", Ok(None)),

@@ -130,5 +130,10 @@ fn date(time: &ExcelDateTime) -> String {
     };
     let start: crate::model::time::Timestamp = start;
     let text = start.plus_seconds(i64::from(second)).seconds();
-    format!("{} {}", &text[..10], &text[11..19])
+    // A date that somebody typed has no clock: it stands for the whole day.
+    if &text[11..19] == "00:00:00" {
+        text[..10].to_owned()
+    } else {
+        format!("{} {}", &text[..10], &text[11..19])
+    }
 }
