@@ -155,6 +155,11 @@ impl<'e> View<'_, 'e> {
         self.waive(FacetKind::Restarted, &mut marks.restarted, red);
         self.waive(FacetKind::Rekeyed, &mut marks.rekeyed, false);
         self.waive(FacetKind::Revoked, &mut marks.revoked, false);
+        // Where the key stays by a waiver, its certificate stays with it: revoked, it would turn users away.
+        let stays = marks.rekeyed.value == FacetValue::Waived && keys.serves_risky;
+        if stays && matches!(marks.revoked.value, FacetValue::Open | FacetValue::Unknown) {
+            marks.revoked = marks.rekeyed;
+        }
         self.waive(FacetKind::Secrets, &mut marks.secrets, false);
         marks.verified = self.verified(&marks);
         self.waive(FacetKind::Verified, &mut marks.verified, red);

@@ -165,6 +165,7 @@ impl History {
         self.evidence.claims.push(Claim {
             through: Vec::new(),
             import: None,
+            repeats: None,
             at: self.now,
             done_at: None,
             after_sweep: (self.sweep > 0).then_some(SweepId(self.sweep)),
@@ -328,6 +329,7 @@ fn about_a_secret(history: &mut History, what: u8, with: u8) {
             outcome: TestOutcome::ALL[usize::from(with) % TestOutcome::ALL.len()],
             exit: Some(i32::from(with)),
             control: (with & 128 != 0).then_some(true),
+            named: with & 16 != 0,
             ms: 1,
         },
         9 => Statement::StillActive {
@@ -370,7 +372,7 @@ fn an_accepted_try_opens(history: &History, policy: &Policy, number: usize) {
     let mut later = history.clone();
     let secret = history.evidence.secrets[number].clone();
     let outcome = TestOutcome::Accepted;
-    let test = Statement::NegativeTest { outcome, exit: Some(0), control: None, ms: 1 };
+    let test = Statement::NegativeTest { outcome, exit: Some(0), control: None, named: false, ms: 1 };
     later.say(Subject::Secret(secret.id.clone()), test, true);
     let after = later.assess(policy);
     let entry = &after.secrets[number];
@@ -479,7 +481,8 @@ fn words_alone_verify_nothing(history: &History, policy: &Policy, before: &Asses
         talk.say(Subject::Secret(secret.id.clone()), Statement::SecretIs { state }, true);
         // A try is about the secret alone: it verifies no service either.
         let outcome = TestOutcome::Refused;
-        let test = Statement::NegativeTest { outcome, exit: Some(1), control: Some(true), ms: 1 };
+        let test =
+            Statement::NegativeTest { outcome, exit: Some(1), control: Some(true), named: true, ms: 1 };
         talk.say(Subject::Secret(secret.id.clone()), test, true);
     }
     let after = talk.assess(policy);

@@ -244,6 +244,8 @@ pub(super) fn status<'e>(
         }
     }
     rotation::weigh(&case, &mut status);
+    // What was said or seen to be gone and works again is owed, wherever the list of secrets has moved it since.
+    status.in_reach |= status.back.is_some();
     status.closed |= !status.in_reach;
     status
 }

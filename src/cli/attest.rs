@@ -10,8 +10,9 @@ use crate::{
     error::{Error, Exit},
     model::{
         assessment::SecretAssessment,
+        assessment::ServiceAssessment,
         claim::{Claim, Justification, Statement, Subject, TestOutcome},
-        facet::FacetKind,
+        facet::{FacetKind, State},
         secret::SecretState,
         text::printable,
         time::Timestamp,
@@ -43,6 +44,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["facet", "state", "not_affected", "decommissioned", "withdraw", "negative_test", "still_active"]))]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub(crate) struct AttestArgs {
     #[command(flatten)]
     which: WhichArgs,
@@ -84,7 +86,7 @@ pub(crate) struct AttestArgs {
     #[arg(long, value_name = "TIME", requires = "still_active")]
     issued_before: Option<Timestamp>,
     /// The service cannot have the hole, by one of the justifications of VEX
-    #[arg(long, value_name = "JUSTIFICATION", value_parser = words!(Justification), conflicts_with = "secret")]
+    #[arg(long, value_name = "JUSTIFICATION", value_parser = words!(Justification), conflicts_with = "secret", requires = "reference")]
     not_affected: Option<Justification>,
     /// The service is gone: later sweeps must find it unreachable, or no longer be led to it
     #[arg(long, conflicts_with = "secret", requires = "reference")]
@@ -135,7 +137,7 @@ impl AttestArgs {
         if self.negative_test {
             // What comes of it is not known yet.
             let outcome = TestOutcome::Inconclusive;
-            return Ok(Statement::NegativeTest { outcome, exit: None, control: None, ms: 0 });
+            return Ok(Statement::NegativeTest { outcome, exit: None, control: None, named: false, ms: 0 });
         }
         if let Some(justification) = self.not_affected {
             return Ok(Statement::NotAffected { justification });
@@ -242,6 +244,9 @@ pub(super) fn say(claims: &[Claim], globals: &Globals, console: &mut Console) ->
         let what = match &claim.statement {
             Statement::FacetDone { facet } => format!("{facet} done"),
             Statement::SecretIs { state } => format!("{state}"),
+            Statement::NegativeTest { outcome: TestOutcome::Inconclusive, .. } => {
+                "a try with the old value that says nothing".to_owned()
+            }
             Statement::NegativeTest { outcome, .. } => format!("the old value was tried: {outcome}"),
             Statement::StillActive { count, issued_before } => {
                 format!("{count} issued before {} are still active", issued_before.short())
@@ -275,6 +280,9 @@ pub(super) fn say(claims: &[Claim], globals: &Globals, console: &mut Console) ->
             };
             let text = format!("  state: {}{facet}", now.state);
             writeln!(console.out, "{text}").map_err(Error::stdout)?;
+            if let Some(words) = in_vain(&claim.statement, now) {
+                writeln!(console.out, "  {words}").map_err(Error::stdout)?;
+            }
             if !now.state.is_finished() {
                 writeln!(console.out, "  next: {}", printable(&now.next_action)).map_err(Error::stdout)?;
             }
@@ -294,4 +302,25 @@ fn secret_now(now: &SecretAssessment) -> String {
         now.found.grade.filter(|_| now.in_reach && now.closed).map(|g| format!(" {g}")).unwrap_or_default();
     let why = now.found.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     format!("state: {}{closed}{grade}{why}", now.state)
+}
+
+/// Why a word changes nothing for now, where what was seen says otherwise.
+fn in_vain(statement: &Statement, now: &ServiceAssessment) -> Option<&'static str> {
+    let red = matches!(now.state, State::Regressed | State::Contradicted | State::Exposed);
+    match statement {
+        Statement::Waive { .. } | Statement::NotAffected { .. } if red => Some(
+            "It changes nothing for now: the last look saw it vulnerable or back, and no word hides that.",
+        ),
+        Statement::FacetDone { facet: FacetKind::Restarted | FacetKind::Rekeyed } if red => {
+            Some("It is kept as a claim: only a later look can bear it out.")
+        }
+        Statement::FacetDone { facet: FacetKind::Revoked }
+            if now.spki_now.iter().any(|key| now.spki_before.contains(key)) =>
+        {
+            Some(
+                "An old key is still served here: where its certificate is revoked, clients are turned away.",
+            )
+        }
+        _ => None,
+    }
 }

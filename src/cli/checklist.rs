@@ -123,8 +123,13 @@ impl ChecklistArgs {
             return Ok(papers::checklist(judged, self.which(), layout, None)?.into_bytes());
         };
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::Input(format!("cannot read the template {name}: {e}")))?;
+        let unreadable =
+            |why: &dyn std::fmt::Display| Error::Input(format!("cannot read the template {name}: {why}"));
+        // A pipe may never end, and a device has no end.
+        if !std::fs::metadata(path).map_err(|e| unreadable(&e))?.is_file() {
+            return Err(unreadable(&"it is no regular file"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| unreadable(&e))?;
         let template = Template { name: &name, text: &text };
         Ok(papers::checklist(judged, self.which(), layout, Some(template))?.into_bytes())
     }

@@ -38,6 +38,7 @@ enum What {
 /// changed the same cell since the export, nothing is overwritten unless --force.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 struct ImportArgs {
     /// CSV (any delimiter, UTF-8, UTF-16 or Windows-1252), XLSX or ODS
     #[arg(value_name = "FILE")]
@@ -110,7 +111,7 @@ impl ImportArgs {
             });
             writeln!(console.out, "{document:#}").map_err(Error::stdout)?;
         } else {
-            self.show(&imported, &file, globals, console)?;
+            show(&imported, &file, globals, console)?;
         }
         Ok(match (plan.problems.is_empty(), plan.conflicts.is_empty()) {
             (false, _) if self.strict => Exit::BadInput,
@@ -118,55 +119,46 @@ impl ImportArgs {
             _ => Exit::Done,
         })
     }
+}
 
-    fn show(
-        &self,
-        imported: &Imported,
-        file: &str,
-        globals: &Globals,
-        console: &mut Console,
-    ) -> Result<(), Error> {
-        let plan = &imported.plan;
-        let mut lines: Vec<String> = plan.rows.iter().flat_map(row_lines).collect();
-        for conflict in &plan.conflicts {
-            let who = conflict.origin.as_ref().map_or(String::new(), |o| {
-                let import = o.import.map(|id| format!(", {id}")).unwrap_or_default();
-                format!(" (by {}, {}{import})", o.by, o.at.short())
-            });
-            lines.push(format!(
-                "conflict: {}  {}: the file says {}, and since the export somebody made it {}{who}; not taken",
-                conflict.label,
-                conflict.column,
-                cell(&conflict.file),
-                cell(&conflict.now)
-            ));
-        }
-        for line in &lines {
-            writeln!(console.out, "{}", printable(line)).map_err(Error::stdout)?;
-        }
-        if !imported.claims.is_empty() {
-            say(&imported.claims, globals, console)?;
-        }
-        let mut text = totals(imported);
-        if let Some(id) = imported.id {
-            text.push(format!("Recorded as {id}. To take it back: allclear tracker undo {id}"));
-        } else if plan.is_empty() {
-            text.push("Nothing to record.".to_owned());
-        } else {
-            text.push(format!(
-                "Nothing is recorded yet. To record it: allclear tracker import {file} --apply"
-            ));
-        }
-        if !plan.conflicts.is_empty() {
-            text.push(
-                "Conflicts: export again and edit there, or take the file's word with --force.".to_owned(),
-            );
-        }
-        for line in text {
-            writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
-        }
-        Ok(())
+/// What an import changes or changed, for a reader.
+fn show(imported: &Imported, file: &str, globals: &Globals, console: &mut Console) -> Result<(), Error> {
+    let plan = &imported.plan;
+    let mut lines: Vec<String> = plan.rows.iter().flat_map(row_lines).collect();
+    for conflict in &plan.conflicts {
+        let who = conflict.origin.as_ref().map_or(String::new(), |o| {
+            let import = o.import.map(|id| format!(", {id}")).unwrap_or_default();
+            format!(" (by {}, {}{import})", o.by, o.at.short())
+        });
+        lines.push(format!(
+            "conflict: {}  {}: the file says {}, and since the export somebody made it {}{who}; not taken",
+            conflict.label,
+            conflict.column,
+            cell(&conflict.file),
+            cell(&conflict.now)
+        ));
     }
+    for line in &lines {
+        writeln!(console.out, "{}", printable(line)).map_err(Error::stdout)?;
+    }
+    if !imported.claims.is_empty() {
+        say(&imported.claims, globals, console)?;
+    }
+    let mut text = totals(imported);
+    if let Some(id) = imported.id {
+        text.push(format!("Recorded as {id}. To take it back: allclear tracker undo {id}"));
+    } else if plan.is_empty() {
+        text.push("Nothing to record.".to_owned());
+    } else {
+        text.push(format!("Nothing is recorded yet. To record it: allclear tracker import {file} --apply"));
+    }
+    if !plan.conflicts.is_empty() {
+        text.push("Conflicts: export again and edit there, or take the file's word with --force.".to_owned());
+    }
+    for line in text {
+        writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
+    }
+    Ok(())
 }
 
 /// A row's changes, one line each.
@@ -266,7 +258,7 @@ impl UndoArgs {
             undone.by,
             counted(undone.fields, "field", "fields"),
             counted(undone.claims, "claim", "claims"),
-            "what stood before them stands again"
+            "what stood before them stands again, except where a later import changed the same field"
         );
         writeln!(console.out, "{}", printable(&text)).map_err(Error::stdout)?;
         Ok(Exit::Done)

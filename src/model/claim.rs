@@ -76,6 +76,9 @@ pub enum Statement {
         exit: Option<i32>,
         /// Whether the same try with the new value succeeded just before; absent where none was asked for.
         control: Option<bool>,
+        /// Whether the exit code is one that is known to mean "refused": said so beforehand, or by a program that tells.
+        #[serde(default)]
+        named: bool,
         /// How long it took, milliseconds.
         ms: u64,
     },
@@ -136,14 +139,22 @@ pub struct Claim {
     /// The tracker import that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportId>,
+    /// The import whose claim this one says again: it goes when that one is undone, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<ImportId>,
 }
 
 impl Claim {
-    /// E1 with a reference, E0 without. A negative test is an observation: E2, and E3 where the same try with the new
-    /// value succeeded, since then it was the old value that was refused and not the way there.
+    /// E1 with a reference, E0 without. A negative test is E1 where any exit code counted as a refusal, since a network
+    /// that is down looks the same; E2 where the code is known to mean it; E3 where the same try with the new value
+    /// succeeded just before.
     pub fn grade(&self) -> Grade {
-        if let Statement::NegativeTest { control, .. } = self.statement {
-            return if control == Some(true) { Grade::E3 } else { Grade::E2 };
+        if let Statement::NegativeTest { control, named, .. } = self.statement {
+            return match (control, named) {
+                (Some(true), _) => Grade::E3,
+                (_, true) => Grade::E2,
+                _ => Grade::E1,
+            };
         }
         if self.reference.as_deref().is_some_and(|r| !r.trim().is_empty()) { Grade::E1 } else { Grade::E0 }
     }

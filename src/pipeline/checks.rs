@@ -471,7 +471,7 @@ impl Asker {
         let mut skips = there.map(|s| self.scope.decide(s, Some(address))).peekable();
         skips.peek()?;
         // An address all of whose services are left alone is left alone.
-        skips.reduce(|all, one| all.and(one)).flatten()
+        skips.reduce(std::option::Option::and).flatten()
     }
 }
 

@@ -72,6 +72,7 @@ pub fn negative_test(
         outcome: tried.outcome,
         exit: tried.exit,
         control: tried.control,
+        named: tried.named,
         ms: tried.ms,
     };
     let claims = pending.append(word, &statement, clock.now())?;
@@ -84,6 +85,22 @@ struct Pending {
     subjects: Vec<Subject>,
     through: Vec<RowId>,
     after_sweep: Option<SweepId>,
+}
+
+/// Whether each of these secrets can be counted: a store of sessions, tokens or passwords, or of a kind nobody knows.
+fn counted(subjects: &[Subject], judged: &judged::Judged) -> Result<(), Error> {
+    for subject in subjects {
+        let Subject::Secret(id) = subject else { continue };
+        let secret = judged.evidence.secrets.iter().find(|s| s.id == *id);
+        let kind = secret.map(|s| judged.types.secret_type(&s.kind));
+        if let Some(kind) = kind.filter(|kind| !kind.bulk && kind.code != "C0") {
+            return Err(Error::Usage(format!(
+                "--still-active counts what is left of a store of sessions, tokens or passwords; `{id}` is {} ({}): say --state, or try the old value with --negative-test",
+                kind.code, kind.title
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl Pending {
@@ -109,6 +126,9 @@ impl Pending {
                 return Err(Error::Usage(format!("no sweep ever looked at {address} for these services")));
             }
         }
+        if matches!(word.statement, Statement::StillActive { .. }) {
+            counted(&subjects, &judged)?;
+        }
         let through = if word.through.is_empty() {
             Vec::new()
         } else {
@@ -123,6 +143,7 @@ impl Pending {
         let claim = |subject| Claim {
             through: self.through.clone(),
             import: None,
+            repeats: None,
             at: now,
             done_at: word.done_at,
             after_sweep: self.after_sweep,

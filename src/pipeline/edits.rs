@@ -35,7 +35,10 @@ pub struct Standing<'e>(BTreeMap<&'e Subject, BTreeMap<Field, &'e str>>);
 /// since those that a service implies have its owner.
 pub fn apply<'e>(evidence: &mut Evidence, edits: &'e [Edit]) -> Standing<'e> {
     let undone = undone(edits);
-    evidence.claims.retain(|claim| claim.import.is_none_or(|import| !undone.contains(&import)));
+    evidence.claims.retain(|claim| {
+        let mut imports = claim.import.iter().chain(&claim.repeats);
+        !imports.any(|import| undone.contains(import))
+    });
     let mut last: BTreeMap<&Subject, BTreeMap<Field, &str>> = BTreeMap::new();
     for edit in edits {
         let Edit::Row(row) = edit else { continue };

@@ -50,6 +50,8 @@ pub struct Tried {
     pub exit: Option<i32>,
     /// Whether the control succeeded; absent where there was none.
     pub control: Option<bool>,
+    /// Whether the exit code is one that is known to mean "refused".
+    pub named: bool,
     /// How long the try took, milliseconds.
     pub ms: u64,
     /// Why it says nothing, where it says nothing; one clause.
@@ -68,7 +70,14 @@ enum Ended {
 
 /// Runs the control, then the try. Nothing where `stop` turned true meanwhile.
 pub fn run(question: &Try<'_>, stop: &dyn Fn() -> bool) -> Option<Tried> {
-    let mut tried = Tried { outcome: TestOutcome::Inconclusive, exit: None, control: None, ms: 0, why: None };
+    let mut tried = Tried {
+        outcome: TestOutcome::Inconclusive,
+        exit: None,
+        control: None,
+        named: false,
+        ms: 0,
+        why: None,
+    };
     if let Some(control) = question.control {
         let mut command = Command::new("sh");
         command.arg("-c").arg(control);
@@ -94,7 +103,9 @@ pub fn run(question: &Try<'_>, stop: &dyn Fn() -> bool) -> Option<Tried> {
         Ended::Stopped => return None,
         Ended::Code(code) => {
             tried.exit = Some(code);
-            tried.outcome = meaning(code, question.refused);
+            let refusals = refusals(question, program);
+            tried.outcome = meaning(code, refusals, tried.control == Some(true));
+            tried.named = refusals.contains(&code);
             if tried.outcome == TestOutcome::Inconclusive {
                 let why = failure(&Ended::Code(code)).filter(|_| matches!(code, 126 | 127));
                 tried.why = Some(why.map_or_else(
@@ -108,12 +119,30 @@ pub fn run(question: &Try<'_>, stop: &dyn Fn() -> bool) -> Option<Tried> {
     Some(tried)
 }
 
-/// What an exit code says. 126 and 127 are a shell's words for a command that did not run.
-fn meaning(code: i32, refused: &[i32]) -> TestOutcome {
+/// Programs that tell a refusal from a way there that is broken, with the codes that mean refused: curl's 22 (HTTP 400 and
+/// above, with `--fail`) and 67 (log-in denied), wget's 6 and 8. Their other codes are DNS, connections and time limits.
+const TELLING: &[(&str, &[i32])] = &[("curl", &[22, 67]), ("wget", &[6, 8])];
+
+/// The codes that mean refused: as told, else those of a program that we know. Empty: every code but 0.
+fn refusals<'a>(question: &Try<'a>, program: &OsString) -> &'a [i32] {
+    if !question.refused.is_empty() {
+        return question.refused;
+    }
+    let name = std::path::Path::new(program).file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    TELLING.iter().find(|(known, _)| *known == name).map_or(&[], |(_, codes)| *codes)
+}
+
+/// What an exit code says. 126 and 127 are a shell's words for a command that did not run, 124 is `timeout`'s, 128 and
+/// above a shell's for a signal, 255 ssh's for a connection that broke as well as for a log-in that was denied; they count
+/// only where they were named, 255 also after a control.
+fn meaning(code: i32, refused: &[i32], controlled: bool) -> TestOutcome {
     match code {
         0 => TestOutcome::Accepted,
         126 | 127 => TestOutcome::Inconclusive,
-        code if refused.is_empty() || refused.contains(&code) => TestOutcome::Refused,
+        code if refused.contains(&code) => TestOutcome::Refused,
+        255 if refused.is_empty() && controlled => TestOutcome::Refused,
+        124 | 128.. => TestOutcome::Inconclusive,
+        _ if refused.is_empty() => TestOutcome::Refused,
         _ => TestOutcome::Inconclusive,
     }
 }
@@ -198,6 +227,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table of cases, read by column")]
     fn exit_codes_say_what_happened_and_a_broken_try_says_nothing() {
         use TestOutcome::{Accepted, Inconclusive, Refused};
         let table: &[(&[&str], Option<&str>, &[i32], TestOutcome, Option<i32>, Option<bool>)] = &[

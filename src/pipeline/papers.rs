@@ -206,7 +206,7 @@ fn about_key(judged: &Judged, key: &KeyAssessment, rows: &BTreeSet<&RowId>) -> S
     let exposed = match key.exposure {
         KeyExposure::Clean => "It was never in reach of the leak.",
         KeyExposure::Presumed => "It is presumed to have been in reach of the leak.",
-        _ => "It was in reach of the leak.",
+        KeyExposure::Exposed => "It was in reach of the leak.",
     };
     format!(
         "Key {}. {} {many} served it: {}. {exposed}",

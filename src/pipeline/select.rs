@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    disclosure,
     error::Error,
     model::{facet::State, ids::RowId, service::Service},
 };
@@ -85,8 +86,13 @@ impl Selection {
     ) -> Result<Vec<&'a Service>, Error> {
         for wanted in &self.services {
             if !services.iter().any(|s| names(s, wanted)) {
+                let called: Vec<String> =
+                    services.iter().flat_map(|s| [s.display_name(), s.display_port()]).collect();
+                let near = disclosure::near(wanted, called.iter().map(String::as_str), 3);
+                let near =
+                    if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
                 return Err(Error::Usage(format!(
-                    "no service is called `{wanted}`; `allclear inventory list` shows ids, names and ports"
+                    "no service is called `{wanted}`{near}; `allclear inventory list` shows ids, names and ports"
                 )));
             }
         }

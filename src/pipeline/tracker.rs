@@ -136,6 +136,7 @@ pub fn import(
                 note: said.note.clone(),
                 through: said.through.clone(),
                 import: Some(id),
+                repeats: said.of,
             };
             if !said.again {
                 imported.claims.push(claim.clone());
@@ -151,6 +152,9 @@ pub fn import(
 fn table(file: &Path) -> Result<Table, Error> {
     let input = |e: &dyn std::fmt::Display| Error::Input(format!("{}: {e}", file.display()));
     let size = std::fs::metadata(file).map_err(|e| input(&e))?;
+    if !size.is_file() {
+        return Err(input(&"is no regular file"));
+    }
     if size.len() > MAX_FILE {
         return Err(input(&"is larger than a tracker can be (256 MB)"));
     }

@@ -136,7 +136,7 @@ pub fn round<'s>(
             Err(Error::Store(locked @ store::Error::Locked { .. })) => {
                 waiting.wait(locked, &stop, listener)?;
                 if *stop.borrow() {
-                    return stopped(question, now, rows, memory);
+                    return Ok(Round { interrupted: true, ..compared(question, now, &rows, memory) });
                 }
             }
             Err(error) => return Err(error),
@@ -154,17 +154,7 @@ pub fn round<'s>(
         }
     }
     let sweep = outcome.map(|o| o.sweep);
-    Ok(Round { swept, sweep, interrupted, revoked, checked, ..compared(question, judged, &rows, memory) })
-}
-
-/// A round that was stopped before its sweep began.
-fn stopped(
-    question: &Question<'_>,
-    now: Judged,
-    rows: HashSet<RowId>,
-    memory: &mut Memory,
-) -> Result<Round, Error> {
-    Ok(Round { interrupted: true, ..compared(question, now, &rows, memory) })
+    Ok(Round { sweep, swept, interrupted, revoked, checked, ..compared(question, judged, &rows, memory) })
 }
 
 /// What differs from the round before; keeps how it stands for the next.

@@ -65,6 +65,9 @@ fn owed(fleet: &Fleet<'_>, key: &KeyAssessment) -> bool {
     fleet.owed_by_any(&rows, FacetKind::Rekeyed)
 }
 
+/// Whose part it is, in the order of the parts: those without an owner last.
+type Who = (bool, Option<String>, Option<RowId>);
+
 impl<'a> Index<'a> {
     fn new(fleet: &'a Fleet<'a>, steps: &'a [Step]) -> Self {
         let mut about: BTreeMap<&RowId, Vec<usize>> = BTreeMap::new();
@@ -163,7 +166,7 @@ impl<'a> Index<'a> {
         if serving.is_empty() {
             return None;
         }
-        let cut = |who: &dyn Fn(&BlastEndpoint) -> (bool, Option<String>, Option<RowId>)| {
+        let cut = |who: &dyn Fn(&BlastEndpoint) -> Who| {
             let mut parts: BTreeMap<_, Vec<&BlastEndpoint>> = BTreeMap::new();
             for endpoint in &serving {
                 parts.entry(who(endpoint)).or_default().push(*endpoint);

@@ -28,11 +28,20 @@ pub(super) fn lines(fleet: &Fleet<'_>, drafts: &mut Drafts) {
                 stop.fix = Some(drafts.push(fix(fleet, service, judged), []));
             }
             if owed(FacetKind::Restarted) {
-                stop.restart = Some(drafts.push(restart(fleet, service, judged), stop.fix));
+                // Once somebody said that the fix is installed, as well as policy asks, only the restart can show it.
+                let said = said_installed(fleet, judged);
+                let first = stop.fix.filter(|_| !said);
+                stop.restart = Some(drafts.push(restart(fleet, service, judged), first));
             }
         }
         drafts.stop.insert(service.row_id.clone(), stop);
     }
+}
+
+fn said_installed(fleet: &Fleet<'_>, judged: &ServiceAssessment) -> bool {
+    let patched = &judged.facets.patched;
+    let minimum = fleet.assessment.policy.minimum_grades.of(FacetKind::Patched);
+    patched.value == FacetValue::Claimed && patched.grade.is_some_and(|g| g >= minimum)
 }
 
 fn own_line(fleet: &Fleet<'_>, service: &Service, code: &str, title: &str) -> Line {

@@ -12,7 +12,6 @@ use crate::model::{
     checklist::{Line, LineState},
     facet::State,
     host::ActKind,
-    ids::RowId,
     plan::{Action, Blast, Counts, Need, Plan, Step, Wave},
     secret::Tier,
     service::TlsStack,
@@ -53,15 +52,14 @@ pub fn narrowed(plan: Plan, step: impl Fn(&Step) -> bool, key: impl Fn(&Blast) -
 }
 
 fn counts(fleet: &Fleet<'_>, lines: &[Line]) -> Counts {
-    let named: BTreeSet<&RowId> = lines.iter().flat_map(|line| &line.services).collect();
-    let services = &fleet.evidence.services;
+    let services = &fleet.assessment.services;
     Counts {
         lines: lines.len(),
         settled: lines.iter().filter(|line| settled(line.state)).count(),
         seen: lines.iter().filter(|line| line.state == LineState::Seen).count(),
         services: services.len(),
-        nothing_owed: services.iter().filter(|s| !named.contains(&s.row_id)).count(),
-        unknown: fleet.assessment.services.iter().filter(|s| s.state == State::Unknown).count(),
+        nothing_owed: services.iter().filter(|s| s.state.is_finished()).count(),
+        unknown: services.iter().filter(|s| s.state == State::Unknown).count(),
     }
 }
 

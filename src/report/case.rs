@@ -130,7 +130,7 @@ pub(super) fn cases<'a>(view: &View<'a>) -> Vec<Case<'a>> {
 impl<'a> Case<'a> {
     /// The case of a row.
     pub(super) fn of(row: Row<'a>) -> Self {
-        let exposure = row.service.map_or(Exposure::Unknown, |s| s.exposure());
+        let exposure = row.service.map_or(Exposure::Unknown, super::super::model::service::Service::exposure);
         Self { row, outcome: Outcome::of(row.entry.state), severity: severity(row.entry, exposure) }
     }
 
@@ -142,8 +142,10 @@ impl<'a> Case<'a> {
     /// `CVE-2014-0160 (Heartbleed): web01.example.test:443`. The same in every state; nothing in it acts anywhere.
     pub(super) fn subject(&self) -> String {
         let (id, title) = (&*self.row.entry.disclosure, &*self.row.assessment.disclosure.title);
+        // `Heartbleed: what it does`: its name is enough here.
+        let name = title.split_once(':').map_or(title, |(name, _)| name);
         let called =
-            if title.is_empty() || title == id { String::new() } else { format!(" ({})", tame(title, 60)) };
+            if name.is_empty() || title == id { String::new() } else { format!(" ({})", tame(name, 60)) };
         format!("{}{called}: {}", tame(id, 40), tame(&self.row.label(), NAME))
     }
 
@@ -221,8 +223,13 @@ impl<'a> Case<'a> {
             ("Seen", endpoints(entry)),
             ("Key shared with", shared(view, &entry.key_shared_with)),
             ("Owner", self.row.owner().unwrap_or("nobody").to_owned()),
-            ("Due", entry.due.map(|d| d.seconds()).unwrap_or_default()),
-            ("Exposure", service.map_or(Exposure::Unknown, |s| s.exposure()).to_string()),
+            ("Due", entry.due.map(super::super::model::time::Timestamp::seconds).unwrap_or_default()),
+            (
+                "Exposure",
+                service
+                    .map_or(Exposure::Unknown, super::super::model::service::Service::exposure)
+                    .to_string(),
+            ),
             ("Ticket", self.ticket(view).unwrap_or_default()),
             ("Row", self.id()),
             ("Incident", view.evidence.incident.name.clone()),
@@ -252,6 +259,7 @@ impl<'a> Case<'a> {
 }
 
 /// The table of this file's head.
+#[expect(clippy::match_same_arms, reason = "the table, row by row")]
 fn severity(entry: &ServiceAssessment, exposure: Exposure) -> Severity {
     let hole = if exposure == Exposure::Internal { Severity::High } else { Severity::Critical };
     match entry.state {

@@ -55,6 +55,7 @@ fn header() -> Vec<&'static str> {
 }
 
 /// What the reader wants to know of a case.
+#[expect(clippy::struct_excessive_bools, reason = "fields of the format")]
 struct Finding {
     title: String,
     description: String,

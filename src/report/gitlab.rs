@@ -39,7 +39,7 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
         sheet.row([
             Cell::text(case.title()),
             Cell::text(description(case, view)),
-            Cell::maybe(case.row.entry.due.map(|d| d.date())),
+            Cell::maybe(case.row.entry.due.map(super::super::model::time::Timestamp::date)),
         ])?;
     }
     sheet.finish()

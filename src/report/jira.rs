@@ -50,7 +50,7 @@ pub fn write(view: &View<'_>, dialect: Dialect, out: &mut dyn Write) -> io::Resu
             Cell::text(label(&entry.disclosure)),
             Cell::tool(entry.state),
             Cell::tool(exposure),
-            Cell::maybe(entry.due.map(|d| d.date())),
+            Cell::maybe(entry.due.map(super::super::model::time::Timestamp::date)),
             Cell::text(description(case, view)),
             Cell::text(case.id()),
         ])?;

@@ -432,6 +432,7 @@ fn evidence(services: Vec<Service>, secrets: Vec<Secret>, observations: Vec<Obse
     let claim = |hour: &str, statement| Claim {
         through: Vec::new(),
         import: None,
+        repeats: None,
         at: at(hour),
         done_at: None,
         after_sweep: Some(SweepId(2)),

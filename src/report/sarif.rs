@@ -80,7 +80,7 @@ fn disclosures(view: &View<'_>, cases: &[Case<'_>]) -> Value {
             result(case, index.get(key.1).copied(), state)
         })
         .collect();
-    let mut run = run(view, "disclosures", rules.iter().map(|d| rule(d)).collect(), results);
+    let mut run = run(view, "disclosures", &rules.iter().map(|d| rule(d)).collect::<Vec<_>>(), &results);
     if let Some(sweep) = before {
         run.insert("baselineGuid".to_owned(), json!(guid(view, "disclosures", Some(sweep))));
     }
@@ -107,7 +107,7 @@ fn baseline(outcome: Outcome, change: Option<&Change>) -> &'static str {
     }
 }
 
-fn run(view: &View<'_>, part: &str, rules: Vec<Value>, results: Vec<Value>) -> Map<String, Value> {
+fn run(view: &View<'_>, part: &str, rules: &[Value], results: &[Value]) -> Map<String, Value> {
     let latest = view.judged.iter().filter_map(|j| j.assessment.sweep).max();
     let mut automation = json!({ "id": format!("{}/", path(view, part, latest)) });
     if let Value::Object(automation) = &mut automation {
@@ -158,7 +158,7 @@ fn guid(view: &View<'_>, part: &str, sweep: Option<SweepId>) -> String {
             *byte = (*byte & keep) | set;
         }
     }
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let hex = data_encoding::HEXLOWER.encode(&bytes);
     let piece = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
     [piece(0, 8), piece(8, 12), piece(12, 16), piece(16, 20), piece(20, 32)].join("-")
 }
@@ -291,7 +291,7 @@ fn properties(case: &Case<'_>) -> Value {
         "verdict": entry.verdict,
         "reason": entry.reason,
         "owner": row.owner(),
-        "exposure": row.service.map(|s| s.exposure()),
+        "exposure": row.service.map(super::super::model::service::Service::exposure),
         "environment": row.service.and_then(|s| s.declared.env.as_deref()),
         "due": entry.due,
         "overdue": row.is_overdue(),
@@ -314,7 +314,7 @@ fn certificates(view: &View<'_>, cases: &[Case<'_>]) -> Option<Value> {
         return None;
     }
     let index: BTreeMap<FindingKind, usize> = kinds.iter().enumerate().map(|(i, k)| (*k, i)).collect();
-    let rules = kinds.iter().map(|k| certificate_rule(*k)).collect();
+    let rules: Vec<Value> = kinds.iter().map(|k| certificate_rule(*k)).collect();
     let mut results = Vec::new();
     for case in rows {
         for finding in &case.row.entry.findings {
@@ -333,7 +333,7 @@ fn certificates(view: &View<'_>, cases: &[Case<'_>]) -> Option<Value> {
             }));
         }
     }
-    Some(Value::Object(run(view, "certificates", rules, results)))
+    Some(Value::Object(run(view, "certificates", &rules, &results)))
 }
 
 fn certificate_rule(kind: FindingKind) -> Value {
@@ -427,14 +427,14 @@ mod tests {
         sample.assessment.services[0].state = State::Waived;
         sample.assessment.services[1].waiver = Some(waiver);
         let log = log(&sample);
-        let waived = of(&log, "web01.example.test:443");
+        let first = of(&log, "web01.example.test:443");
         assert_eq!(
-            (&waived["kind"], &waived["level"]),
+            (&first["kind"], &first["level"]),
             (&json!("fail"), &json!("error")),
             "accepted is not passed"
         );
-        assert_eq!(waived["suppressions"][0]["status"], "accepted");
-        assert!(waived["suppressions"][0]["justification"].as_str().unwrap().contains("RISK-1"));
+        assert_eq!(first["suppressions"][0]["status"], "accepted");
+        assert!(first["suppressions"][0]["justification"].as_str().unwrap().contains("RISK-1"));
         assert!(of(&log, "mail.example.test:25").get("suppressions").is_none(), "its state is not waived");
     }
 

@@ -39,7 +39,7 @@ pub fn line(
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct Line<'a> {
     schema: &'a str,
     at: Timestamp,
     sweep: String,
@@ -56,7 +56,7 @@ struct Row<'a> {
 
 /// The same as one JSON object.
 pub fn row(at: Timestamp, change: &Change, service: &Service, assessed: &ServiceAssessment) -> String {
-    json::to_string(&Row {
+    json::to_string(&Line {
         schema: SCHEMA,
         at,
         sweep: change.sweep_b.to_string(),
@@ -65,9 +65,9 @@ pub fn row(at: Timestamp, change: &Change, service: &Service, assessed: &Service
         name: service.display_name(),
         port: service.port,
         owner: service.owner(),
-        from: change.from.map(|s| s.as_str()),
+        from: change.from.map(super::super::model::facet::State::as_str),
         to: change.to.as_str(),
-        code: change.code.map(|c| c.as_str()),
+        code: change.code.map(super::super::model::facet::Regression::as_str),
         next_action: &assessed.next_action,
     })
 }

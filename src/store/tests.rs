@@ -151,6 +151,7 @@ fn claim(seconds: i64) -> Claim {
     Claim {
         through: Vec::new(),
         import: None,
+        repeats: None,
         at: at(seconds),
         done_at: None,
         after_sweep: Some(SweepId(1)),

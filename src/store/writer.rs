@@ -402,6 +402,7 @@ mod tests {
         Claim {
             through: Vec::new(),
             import: None,
+            repeats: None,
             at: Timestamp::from_seconds(0),
             done_at: None,
             after_sweep: None,

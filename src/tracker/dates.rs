@@ -92,6 +92,7 @@ fn serial(text: &str) -> Option<Reading> {
 }
 
 /// Every order of day, month and year that a date can have.
+#[expect(clippy::many_single_char_names, reason = "three parts of which nobody knows yet which is the day")]
 fn days(text: &str) -> Vec<(u32, u32, u32)> {
     let Some(mark) = text.chars().find(|c| matches!(c, '.' | '/' | '-')) else { return Vec::new() };
     let parts: Vec<&str> = text.trim_end_matches('.').split(mark).map(str::trim).collect();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Origin;
 use crate::model::{
     claim::{Statement, Subject},
-    edit::Field,
+    edit::{Field, ImportId},
     ids::RowId,
     time::Timestamp,
 };
@@ -90,6 +90,9 @@ pub struct Said {
     pub through: Vec<RowId>,
     /// Whether it stood before, and is only said again since something beside it is withdrawn.
     pub again: bool,
+    /// The import that had said it, where it is said again.
+    #[serde(skip)]
+    pub of: Option<ImportId>,
 }
 
 /// A cell that the file changed, and somebody else too.

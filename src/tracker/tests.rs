@@ -59,6 +59,7 @@ fn shown(plan: &Plan) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::type_complexity, reason = "a table of cases, read by column")]
 fn a_cell_is_an_edit_only_where_its_editor_changed_it() {
     let known = fuzzing::known();
     let table: &[(&[(usize, &str, &str)], &[&str])] = &[
@@ -189,6 +190,7 @@ fn a_row_of_another_length_is_not_taken() {
 }
 
 #[test]
+#[expect(clippy::type_complexity, reason = "a table of cases, read by column")]
 fn changed_claims_become_statements_and_what_cannot_be_is_named() {
     let known = fuzzing::known();
     let done = |facet: &str| format!("web:443 {{\"kind\":\"facet-done\",\"facet\":\"{facet}\"}}");
@@ -206,7 +208,7 @@ fn changed_claims_become_statements_and_what_cannot_be_is_named() {
         (&[("waiver_until", "2026-12-24")], &["2:14: waiver_until: a waiver needs a reason: `waiver_reason`".into()]),
         (&[("waiver_until", "2026-11-01"), ("waiver_reason", "r")], &["2:14: waiver_until: 2026-11-01 is not in the future".into()]),
         (&[("waiver_reason", "r")], &["2:12: waiver_reason: a waiver needs an end: `waiver_until`".into()]),
-        (&[("na_justification", "component_not_present")], &["web:443 {\"kind\":\"not-affected\",\"justification\":\"component_not_present\"}".into()]),
+        (&[("ticket", "CHG-1"), ("na_justification", "component_not_present")], &["web:443 {\"kind\":\"not-affected\",\"justification\":\"component_not_present\"}".into()]),
     ];
     for (cells, expected) in table {
         let cells: Vec<_> = cells.iter().map(|(column, text)| (1, *column, *text)).collect();
@@ -232,6 +234,7 @@ fn claim(by: &str, statement: Statement) -> Claim {
         reference: Some("CHG-1".to_owned()),
         note: None,
         through: Vec::new(),
+        repeats: None,
         import: Some(ImportId(1)),
     }
 }
@@ -324,6 +327,7 @@ fn text_is_read_in_every_encoding_and_with_every_delimiter() {
 }
 
 #[test]
+#[expect(clippy::type_complexity, reason = "a table of cases, read by column")]
 fn files_that_are_no_table_are_refused_with_words() {
     let odd = [0xff, 0xfe, 0x41];
     let half = [0xff, 0xfe, 0x00, 0xd8];

@@ -124,6 +124,7 @@ impl Speaker<'_> {
                 note: None,
                 through: Vec::new(),
                 again: false,
+                of: None,
             });
         }
         Ok(said)
@@ -241,6 +242,7 @@ impl Speaker<'_> {
             note: Some(reason),
             through: Vec::new(),
             again: false,
+            of: None,
         }])
     }
 
@@ -256,6 +258,10 @@ impl Speaker<'_> {
             let known: Vec<&str> = Justification::ALL.iter().map(|j| j.as_str()).collect();
             return Err(("na_justification", format!("`{}` is none of {}", short(&text), known.join(", "))));
         };
+        if self.ticket().is_none() {
+            let why = "`na_justification` needs evidence: put the ticket or document that bears it out into `ticket`";
+            return Err(("na_justification", why.to_owned()));
+        }
         let statement = Statement::NotAffected { justification };
         Ok(vec![Said {
             statement,
@@ -265,6 +271,7 @@ impl Speaker<'_> {
             note: None,
             through: Vec::new(),
             again: false,
+            of: None,
         }])
     }
 
@@ -294,6 +301,7 @@ impl Speaker<'_> {
             note: None,
             through: Vec::new(),
             again: false,
+            of: None,
         };
         self.spoken.said.push(bare(Statement::Withdraw { facet }));
         if facet.is_some() {
@@ -308,6 +316,7 @@ impl Speaker<'_> {
             note: claim.note.clone(),
             through: claim.through.clone(),
             again: true,
+            of: claim.repeats.or(claim.import),
         }));
     }
 }

@@ -365,12 +365,12 @@ fn openvex(document: &Value) -> BTreeMap<String, String> {
         assert!(statement["vulnerability"]["name"].as_str().is_some_and(|n| !n.is_empty()));
         let at = statement["timestamp"].as_str().unwrap();
         assert!(at.ends_with('Z') && at >= time.as_str(), "later ones override earlier ones: {statement}");
-        time = at.to_owned();
+        time  = at.to_owned();
         let has = |key: &str| statement[key].as_str().is_some_and(|t| !t.is_empty());
         let status = statement["status"].as_str().unwrap();
         match status {
             "not_affected" => {
-                assert!(has("justification") != has("impact_statement"), "exactly one: {statement}")
+                assert!(has("justification") != has("impact_statement"), "exactly one: {statement}");
             }
             "affected" => assert!(has("action_statement"), "{statement}"),
             "fixed" | "under_investigation" => {}

@@ -50,7 +50,7 @@ fn the_drill_s_first_day_in_waves_and_its_keys() {
             // Only a key that is presumed to have leaked waits for no repair.
             "B1" => assert!(*wave >= 3 || presumed.contains(*id), "{id} in wave {wave}"),
             "B1r" => {
-                assert!(*wave >= 4 || presumed.contains(&id.replace("/B1r", "/B1")), "{id} in wave {wave}")
+                assert!(*wave >= 4 || presumed.contains(&id.replace("/B1r", "/B1")), "{id} in wave {wave}");
             }
             _ => {}
         }

@@ -345,7 +345,7 @@ fn a_tracker_survives_libreoffice_with_every_edit_and_no_tool_column_changed() {
                 let new = &after[id][column];
                 match (edited, column.as_str()) {
                     (Some(date), "due" | "waiver_until") => {
-                        assert_eq!(*new, format!("{date}T23:59:59Z"), "{id} {column} {seen}")
+                        assert_eq!(*new, format!("{date}T23:59:59Z"), "{id} {column} {seen}");
                     }
                     (Some("patched: CHG-12"), _) => assert_eq!(new, "patched", "{seen}"),
                     (Some(text), _) => assert_eq!(new, text, "{id} {column} {seen}"),

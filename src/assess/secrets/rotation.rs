@@ -106,7 +106,8 @@ fn conclude<'e>(
     }
     if status.early.is_empty() && status.leaking.is_empty() {
         status.mark = closers.into_iter().min_by_key(|(grade, at)| (std::cmp::Reverse(*grade), *at));
-        status.closed = status.mark.is_some();
+        let minimum = case.index.policy.minimum_grades.of(FacetKind::Secrets);
+        status.closed = status.mark.is_some_and(|(grade, _)| grade >= minimum);
     }
 }
 
@@ -129,7 +130,7 @@ fn by_word(
         }
         Statement::StillActive { count, issued_before } => {
             status.active = Some((*count, *issued_before));
-            let state = if *count == 0 { SecretState::Verified } else { SecretState::Deployed };
+            let state = if *count == 0 { SecretState::Verified } else { status.state };
             let after = |bad: Moment| said.moment > bad && *issued_before >= bad.at;
             status.window = case.between(*issued_before);
             (state, if *count == 0 { case.burnt(&[], after) } else { Vec::new() })
@@ -179,9 +180,13 @@ fn by_test<'e>(
             late.extend(burnt);
             break;
         }
-        again |= first.is_some_and(|later| later.moment > test.moment);
+        // Two tries within one outage prove no more than one.
+        let told = test.claim.grade() > Grade::E1;
+        again |= told && first.is_some_and(|later| later.moment.sweep > test.moment.sweep);
         closers.push((test.claim.grade(), test.moment));
-        first = Some(*test);
+        if told || first.is_none() {
+            first = Some(*test);
+        }
     }
     let Some(first) = first else { return };
     if again {
@@ -240,8 +245,8 @@ fn back<'e>(
     // What was refused before another new one was made was another old one.
     let start = before.last_state(SecretState::NewIssued).map(|said| said.claim.effective());
     let of_this = |said: &&Said<'_>| start.is_none_or(|start| said.claim.effective() >= start);
-    let refused = tests.iter().filter(|t| t.moment < at && outcome(t) == TestOutcome::Refused);
-    if refused.filter(of_this).next().is_some() || status.network.was_gone {
+    let mut refused = tests.iter().filter(|t| t.moment < at && outcome(t) == TestOutcome::Refused);
+    if refused.any(|t| of_this(&t)) || status.network.was_gone {
         return Some(Back::Regressed(at));
     }
     let word = before.attested().or_else(|| of_the_whole_service(case).filter(|said| said.moment < at))?;
@@ -260,8 +265,8 @@ fn back<'e>(
         _ => (true, true),
     };
     let in_time = case.burnt(&[], |bad| word.done_after(bad)).is_empty();
-    let closed = closes && in_time && word.claim.grade() > Grade::E0 && status.leaking.is_empty();
-    match (said_gone, closed) {
+    let settled = closes && in_time && word.claim.grade() > Grade::E0 && status.leaking.is_empty();
+    match (said_gone, settled) {
         (false, _) => None,
         (true, true) => Some(Back::Regressed(at)),
         (true, false) => Some(Back::Contradicted(at)),

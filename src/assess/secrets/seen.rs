@@ -31,6 +31,8 @@ pub(in crate::assess) struct Network<'e> {
     pub(super) was_gone: bool,
     /// The look at some target that was taken for the old one is the first there ever was.
     pub(super) guessed: bool,
+    /// A place was looked at, and the old one was never seen there.
+    pub(super) unseen: bool,
     /// The look that decides: the one that still shows an old one, else the last.
     pub(super) last: Option<&'e Checked>,
 }
@@ -41,8 +43,12 @@ struct Target<'e> {
     shows_old: Option<Moment>,
     was_gone: bool,
     guessed: bool,
+    unseen: bool,
     last: Option<&'e Checked>,
 }
+
+/// What was declared old at a target, and every look at it.
+type Declared<'d, 'e> = (BTreeSet<&'d str>, Vec<(Moment, &'e Checked)>);
 
 /// What all targets show by the moment of a case.
 pub(super) fn network<'e>(case: &Case<'_, 'e>, last_bad: Option<Moment>) -> Network<'e> {
@@ -52,24 +58,41 @@ pub(super) fn network<'e>(case: &Case<'_, 'e>, last_bad: Option<Moment>) -> Netw
     if looks.is_empty() {
         return network;
     }
-    let mut targets: BTreeMap<(CheckKind, &str), (BTreeSet<&str>, Vec<(Moment, &'e Checked)>)> =
-        BTreeMap::new();
+    let mut targets: BTreeMap<(CheckKind, &str), Declared<'_, 'e>> = BTreeMap::new();
     for check in &secret.checks {
         let entry = targets.entry((check.kind, &check.target)).or_default();
         entry.0.extend(check.old.as_deref());
     }
+    let mut moved: BTreeMap<(CheckKind, &str), Declared<'_, 'e>> = BTreeMap::new();
     for (moment, check) in looks.iter().filter(|(moment, _)| *moment <= case.by) {
-        let declared = targets.contains_key(&(check.kind, check.target.as_str()));
-        // A check that is no longer declared, where others of its kind are: it was a mistake, or has moved.
-        if declared || secret.checks.iter().all(|c| c.kind != check.kind) {
-            targets.entry((check.kind, &check.target)).or_default().1.push((*moment, check));
-        }
+        let (kind, target) = (check.kind, check.target.as_str());
+        let of_kind = || secret.checks.iter().filter(|c| c.kind == kind);
+        // A check that is no longer declared, where others of its kind are: it has moved, or was a mistake.
+        let place = if targets.contains_key(&(kind, target)) || of_kind().next().is_none() {
+            targets.entry((kind, target)).or_default()
+        } else {
+            let entry = moved.entry((kind, target)).or_default();
+            entry.0.extend(of_kind().filter_map(|c| c.old.as_deref()));
+            entry
+        };
+        place.1.push((*moment, check));
     }
     let mut gone: Option<(Grade, Moment, SecretState)> = None;
     let mut all_gone = !targets.is_empty();
+    // A place that showed the old one last stays red, whatever is looked at instead.
+    for ((kind, _), (declared, looks)) in &moved {
+        let target = follow(case, *kind, declared, looks, last_bad);
+        if target.shows_old.is_some() {
+            all_gone = false;
+            network.shows_old = network.shows_old.max(target.shows_old);
+            network.was_gone |= target.was_gone;
+            network.last = target.last;
+        }
+    }
     for ((kind, _), (declared, looks)) in &targets {
         let target = follow(case, *kind, declared, looks, last_bad);
         network.guessed |= target.guessed;
+        network.unseen |= target.unseen;
         let decides = target.shows_old > network.shows_old
             || (network.shows_old.is_none() && target.last.map(|c| c.at) > network.last.map(|c| c.at));
         if decides {
@@ -77,7 +100,9 @@ pub(super) fn network<'e>(case: &Case<'_, 'e>, last_bad: Option<Moment>) -> Netw
         }
         network.shows_old = network.shows_old.max(target.shows_old);
         network.was_gone |= target.was_gone && target.shows_old.is_some();
-        let Some((grade, since)) = target.gone else {
+        // Other nodes may keep an old ticket key: one round of handshakes does not meet them all.
+        let enough = |(grade, _): &(Grade, Moment)| *kind != CheckKind::TicketKey || *grade > Grade::E2;
+        let Some((grade, since)) = target.gone.filter(enough) else {
             all_gone = false;
             continue;
         };
@@ -101,7 +126,8 @@ fn follow<'e>(
     looks: &[(Moment, &'e Checked)],
     last_bad: Option<Moment>,
 ) -> Target<'e> {
-    let mut target = Target { gone: None, shows_old: None, was_gone: false, guessed: false, last: None };
+    let mut target =
+        Target { gone: None, shows_old: None, was_gone: false, guessed: false, unseen: false, last: None };
     let is_open = |at: Moment| {
         last_bad.is_some_and(|bad| {
             at <= bad || (at.sweep == bad.sweep && at.at <= bad.at.plus_seconds(SAME_LOOK))
@@ -118,10 +144,13 @@ fn follow<'e>(
     }
     let mut sweeps: BTreeSet<u32> = BTreeSet::new();
     let by_keys = kind == CheckKind::Tlsa && declared.is_empty();
+    // Nothing is gone from where it was never seen: a name with a slip in it has no old one either.
+    let mut witnessed = false;
     for (at, check) in looks {
         let Some(seen) = &check.seen else { continue };
-        if !by_keys && old.is_empty() && !(kind == CheckKind::Dkim && seen.is_empty()) {
-            target.guessed = true;
+        if !by_keys && old.is_empty() {
+            target.guessed |= !seen.is_empty();
+            witnessed |= !seen.is_empty();
             target.last = Some(check);
             old.extend(seen.iter().map(String::as_str));
             continue;
@@ -129,6 +158,8 @@ fn follow<'e>(
         let shows = if by_keys { shows_exposed(case, seen) } else { shows_any(kind, seen, &old) };
         let Some(shows) = shows else { continue };
         target.last = Some(check);
+        witnessed |= shows;
+        target.unseen = !witnessed;
         if shows {
             target.was_gone |= target.gone.is_some();
             target.gone = None;
@@ -137,7 +168,7 @@ fn follow<'e>(
             target.shows_old = (!target.guessed || target.was_gone).then_some(*at);
         } else {
             target.shows_old = None;
-            if !is_open(*at) {
+            if witnessed && !is_open(*at) {
                 sweeps.insert(at.sweep);
                 let since = target.gone.map_or(*at, |(_, since)| since);
                 target.gone = Some((if sweeps.len() > 1 { Grade::E3 } else { Grade::E2 }, since));

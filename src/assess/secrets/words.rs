@@ -21,6 +21,9 @@ pub(super) fn why(index: &Index<'_>, number: usize, status: &Status<'_>) -> Opti
     if status.in_reach {
         old_one(status, &mut parts);
         new_one(index, number, status, &mut parts);
+        if status.network.unseen {
+            parts.push("the old one was never seen where it is looked for: see whether the check names the right place".to_owned());
+        }
         if status.network.guessed && status.works.is_none() {
             parts.push("the first check of it may have seen a new one already".to_owned());
         }
@@ -65,16 +68,16 @@ fn old_one(status: &Status<'_>, parts: &mut Vec<String>) {
 }
 
 fn refused(test: &Said<'_>) -> String {
-    let mut text = format!("the old value was refused on {}", test.moment.at.short());
+    let mut sentence = format!("the old value was refused on {}", test.moment.at.short());
     if let Statement::NegativeTest { exit, control, .. } = test.claim.statement {
-        let exit = exit.map(|code| format!("exit {code}"));
-        let control = (control == Some(true)).then(|| "the new one was accepted".to_owned());
-        let details: Vec<String> = exit.into_iter().chain(control).collect();
+        let code = exit.map(|code| format!("exit {code}"));
+        let new = (control == Some(true)).then(|| "the new one was accepted".to_owned());
+        let details: Vec<String> = code.into_iter().chain(new).collect();
         if !details.is_empty() {
-            text = format!("{text} ({})", details.join("; "));
+            sentence = format!("{sentence} ({})", details.join("; "));
         }
     }
-    text
+    sentence
 }
 
 fn named(check: &Checked) -> String {

@@ -92,8 +92,18 @@ impl One<'_> {
         let mut out = Vec::new();
         let shown = |v: Option<&str>| v.unwrap_or("none").to_owned();
         differ("state", expected.state, found.state.as_str(), &mut out);
-        differ("verdict", expected.verdict, &shown(found.verdict.map(|v| v.as_str())), &mut out);
-        differ("reason", expected.reason, &shown(found.reason.map(|r| r.as_str())), &mut out);
+        differ(
+            "verdict",
+            expected.verdict,
+            &shown(found.verdict.map(crate::model::verdict::Verdict::as_str)),
+            &mut out,
+        );
+        differ(
+            "reason",
+            expected.reason,
+            &shown(found.reason.map(crate::model::verdict::Reason::as_str)),
+            &mut out,
+        );
         for (kind, wanted) in &expected.facets {
             let facet = found.facets.get(*kind);
             let grade = facet.grade.filter(|_| wanted.grade.is_some());

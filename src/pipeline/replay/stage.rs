@@ -157,13 +157,14 @@ impl<'s> Stage<'s> {
                     self.runtime.block_on(peer.stop());
                 }
             }
-            Some(face) => match &endpoint.peer {
-                Some(peer) => peer.set(face),
-                None => {
+            Some(face) => {
+                if let Some(peer) = &endpoint.peer {
+                    peer.set(face);
+                } else {
                     let peer = self.runtime.block_on(Peer::start(endpoint.address, face));
                     endpoint.peer = Some(peer.map_err(|e| format!("{}: {e}", endpoint.address))?);
                 }
-            },
+            }
         }
         Ok(())
     }

@@ -164,6 +164,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table of cases, read by column")]
     fn urls_lead_where_they_say() {
         let table: &[(&str, Option<(&str, u16, bool, &str)>)] = &[
             ("https://Id.Example.test/jwks?x=1#f", Some(("id.example.test", 443, true, "/jwks?x=1"))),

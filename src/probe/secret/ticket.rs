@@ -172,6 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table of cases, read by column")]
     fn names_tell_keys_from_chance() {
         let (a, b, c) = ([1; 16], [2; 16], [3; 16]);
         let hex = |name: [u8; 16]| HEXLOWER.encode(&name);

@@ -188,6 +188,7 @@ fn a_recorded_revocation_below_the_policy_is_not_done_and_says_what_to_do() {
     data.claims.push(Claim {
         through: Vec::new(),
         import: None,
+        repeats: None,
         at: build::NOW,
         done_at: None,
         after_sweep: None,

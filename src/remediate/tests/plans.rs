@@ -178,6 +178,7 @@ fn a_claim_names_who_when_and_why_unless_withdrawn() {
     let claim = |statement| Claim {
         through: Vec::new(),
         import: None,
+        repeats: None,
         at: build::NOW,
         done_at: None,
         after_sweep: None,

@@ -82,7 +82,9 @@ fn impact(line: &Line) -> Option<&str> {
 
 /// Whether a later look shows it, in part at least. Of a secret allclear knows what was recorded.
 fn sees_itself(line: &Line) -> bool {
-    line.secret.is_none() && line.tool_checks.as_ref().is_some_and(|text| !text.starts_with("Nothing"))
+    line.code != "A1"
+        && line.secret.is_none()
+        && line.tool_checks.as_ref().is_some_and(|text| !text.starts_with("Nothing"))
 }
 
 /// `A2 Restart: `web01:443` (`team-web`)` without the names, which the line below has: `A2 Restart (`team-web`)`.

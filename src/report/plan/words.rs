@@ -220,7 +220,7 @@ pub(super) fn headline(plan: &Plan, context: &Context) -> String {
             );
         }
         Some(first) => {
-            text = format!("{text}, the first of them wave {}: nothing can start now.", first.number)
+            text = format!("{text}, the first of them wave {}: nothing can start now.", first.number);
         }
         None => text = format!("{text}: nothing can start as things stand."),
     }

@@ -1,7 +1,7 @@
 //! What holds for every kind that another system reads: nothing that is owed or unknown is told as done, accepted is never
 //! fixed, and no name of others acts there.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
@@ -83,11 +83,8 @@ fn only_what_is_finished_is_closed_anywhere_and_waived_is_never_fixed() {
         assert_eq!(result["level"] == "none", result["kind"] != "fail", "SARIF 3.27.10, {state}: {result}");
 
         let vex = json("openvex", &sample);
-        let statements = vex["statements"].as_array().unwrap().iter();
-        let last = statements
-            .filter(|s| s["products"][0]["@id"].as_str().unwrap().ends_with(WEB))
-            .next_back()
-            .unwrap();
+        let mut statements = vex["statements"].as_array().unwrap().iter();
+        let last = statements.rfind(|s| s["products"][0]["@id"].as_str().unwrap().ends_with(WEB)).unwrap();
         let clean = last["status"] == "fixed" || last["status"] == "not_affected";
         assert_eq!(clean, finished, "{state}: {last}");
 
@@ -353,17 +350,4 @@ fn a_part_by_owner_holds_every_row_once_in_every_kind() {
             }
         }
     });
-}
-
-#[test]
-fn a_fleet_is_written_in_no_time() {
-    let sample = Sample::large(2_000);
-    for name in NEW {
-        let began = Instant::now();
-        let text = written(name, &sample);
-        let took = began.elapsed();
-        println!("{name}: {} kB in {took:?}", text.len() / 1024);
-        // Without optimization, on a machine that does much else; a pass over the fleet for each row takes longer.
-        assert!(took.as_secs() < 60, "{name} took {took:?}");
-    }
 }

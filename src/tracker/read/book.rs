@@ -28,7 +28,32 @@ pub(super) fn table(bytes: &[u8]) -> Result<Table, Error> {
         return Err(Error::Kind("is a ZIP archive and neither XLSX nor ODS"));
     }
     measure(&mut archive)?;
+    announced(&mut archive)?;
     xlsx(bytes)
+}
+
+/// The most texts that a table of shared ones may announce: room is made for all of them before the first is read.
+const MAX_ANNOUNCED: u64 = 4_000_000;
+
+/// Refuses a part that announces more texts than a tracker has cells. The number stands in the first element of the part.
+fn announced(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Error> {
+    const HEAD: u64 = 64 << 10;
+    for number in 0..archive.len() {
+        let file = archive.by_index(number).map_err(|e| Error::Broken(e.to_string()))?;
+        let mut head = Vec::new();
+        file.take(HEAD).read_to_end(&mut head).map_err(|e| Error::Broken(e.to_string()))?;
+        let text = String::from_utf8_lossy(&head);
+        for (at, word) in text.match_indices("niqueCount") {
+            let rest = text.get(at + word.len()..).unwrap_or_default();
+            let number =
+                rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '=' | '"' | '\''));
+            let digits: String = number.chars().take_while(char::is_ascii_digit).take(20).collect();
+            if digits.parse::<u64>().is_ok_and(|n| n > MAX_ANNOUNCED) {
+                return Err(Error::TooLarge("it announces too many texts"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Unpacks everything once and keeps nothing: the sizes that an archive gives may be wrong.
