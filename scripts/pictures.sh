@@ -13,6 +13,10 @@ ALLCLEAR=$PWD/target/release/allclear
   cd "$WORK"
   COLUMNS=100 "$ALLCLEAR" drill --color always >drill.txt
   "$ALLCLEAR" checklist --incident drill/incident-day0.db --owner team-rtc --format html -o drill/checklist-rtc.html
+  # The key that web and mail share.
+  KEY=$("$ALLCLEAR" plan --incident drill/incident-day0.db --format json | python3 -c \
+    'import json, sys; print(next(k["spki"] for k in json.load(sys.stdin)["keys"] if "team-mail" in k["owners"]))')
+  "$ALLCLEAR" plan --incident drill/incident-day0.db --key "$KEY" --format html -o drill/key.html
 )
 
 # The terminal as a page: the few colours of the tool become spans.
@@ -35,6 +39,7 @@ shot() { # FILE WIDTH HEIGHT PAGE [extra chromium options]
     --screenshot="$PWD/docs/$file" "file://$page" >/dev/null 2>&1
   echo "docs/$file"
 }
+shot blast-radius.png 1000 812 "$WORK/drill/key.html"
 shot drill.png 980 1130 "$WORK/terminal.html"
 shot checklist.png 1000 1100 "$WORK/drill/checklist-rtc.html"
 shot checklist-dark.png 1000 1100 "$WORK/drill/checklist-rtc.html" --blink-settings=preferredColorScheme=0

@@ -129,6 +129,7 @@ fn context(judged: &Judged, only: Option<&Only>) -> Context {
         sweep: assessment.sweep,
         generated_at: assessment.now,
         chain_head: evidence.incident.chain_head.to_string(),
+        presume: judged.assessment.policy.presume,
         tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),
         only: only.cloned(),
     }

@@ -12,7 +12,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{ids::SweepId, time::Timestamp};
+use crate::model::{ids::SweepId, policy::Presume, time::Timestamp};
 
 pub use html::html;
 pub use json::{SCHEMA, json};
@@ -52,6 +52,8 @@ pub struct Context {
     pub generated_at: Timestamp,
     /// The head of the evidence chain.
     pub chain_head: String,
+    /// Who owes new keys although clean on the first look.
+    pub presume: Presume,
     /// The version of the tool.
     pub tool: String,
     /// What was asked for; absent: everything.

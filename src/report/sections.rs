@@ -102,6 +102,9 @@ pub(super) fn context(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Ve
             took.unwrap_or_default()
         );
     }
+    if let Some(judged) = view.judged.first() {
+        text = format!("{text}. Presumption: {}", judged.assessment.policy.presume);
+    }
     let mut lines = paint_all(&cut(wrap(&printable(&format!("{text}.")), screen.width), 2), Ink::Dim, screen);
     lines.push(progress(tally, screen));
     lines
@@ -233,7 +236,6 @@ pub(super) fn next(view: &View<'_>, tally: &Tally<'_>, screen: &Screen) -> Vec<S
         steps.push(("sweep --resume".to_owned(), "finish the sweep"));
     }
     if tally.finished < tally.rows.len() {
-        steps.push(("plan".to_owned(), "the order for all of it: who acts first, what waits for what"));
         steps.push(("checklist".to_owned(), "what to do, in order, by owner"));
         let again = tally.unknown.iter().find(|r| may_change(r));
         if let (true, Some(row)) = (tally.vulnerable.is_empty(), again) {

@@ -365,7 +365,7 @@ fn openvex(document: &Value) -> BTreeMap<String, String> {
         assert!(statement["vulnerability"]["name"].as_str().is_some_and(|n| !n.is_empty()));
         let at = statement["timestamp"].as_str().unwrap();
         assert!(at.ends_with('Z') && at >= time.as_str(), "later ones override earlier ones: {statement}");
-        time  = at.to_owned();
+        at.clone_into(&mut time);
         let has = |key: &str| statement[key].as_str().is_some_and(|t| !t.is_empty());
         let status = statement["status"].as_str().unwrap();
         match status {

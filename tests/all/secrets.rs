@@ -11,7 +11,8 @@ use crate::support::{
 
 const SECRETS: &str = "secret_id,type,services,owner,delivered_through,check\n\
     api-login,C4,shop,team-shop,shop,\n\
-    mail-key,D6,shop,team-mail,,dkim mail2014._domainkey.example.test\n";
+    mail-key,D6,shop,team-mail,,dkim mail2014._domainkey.example.test\n\
+    sessions,D2,shop,team-web,,\n";
 
 /// An incident about one nginx with a password; presumed to have leaked before its first look.
 struct Shop {
@@ -189,16 +190,16 @@ fn counts_states_and_ways_out_are_recorded_and_shown() {
     let shop = need!(shop());
     let attest = |options: &[&str]| {
         let arguments: Vec<&str> =
-            [&["attest", "--secret", "mail-key", "--reference", "CHG-1"][..], options].concat();
+            [&["attest", "--secret", "sessions", "--reference", "CHG-1"][..], options].concat();
         shop.work.ok(&arguments).out()
     };
     let text = attest(&["--state", "new-issued", "--through", "shop"]);
     assert!(text.contains("state: new-issued, open"), "{text}");
     let before = "2026-01-01T00:00:00Z";
     let text = attest(&["--still-active", "1234", "--issued-before", before]);
-    assert!(text.contains("state: deployed, open") && text.contains("1234 issued before"), "{text}");
+    assert!(text.contains("state: new-issued, open") && text.contains("1234 issued before"), "{text}");
     let text = attest(&["--still-active", "0", "--issued-before", before]);
     assert!(text.contains("state: verified, closed E1"), "{text}");
-    let row = shop.secret("mail-key");
+    let row = shop.secret("sessions");
     assert!(!row["new_issued"].is_empty() && row["evidence"].contains("none is active"), "{row:?}");
 }

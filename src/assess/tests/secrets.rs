@@ -64,7 +64,15 @@ fn tries_with_the_old_value_beat_words() {
     let table: &[(&str, S, bool, FacetValue, Option<Grade>)] = &[
         ("secret k tried refused", S::OldRefused, true, Done, Some(Grade::E2)),
         ("secret k tried refused control", S::OldRefused, true, Done, Some(Grade::E3)),
-        ("secret k tried refused; secret k tried refused", S::OldRefused, true, Done, Some(Grade::E3)),
+        // Two tries in a row prove no more than one; one after a later sweep does.
+        ("secret k tried refused; secret k tried refused", S::OldRefused, true, Done, Some(Grade::E2)),
+        (
+            "secret k tried refused; s3; a clean K2; secret k tried refused",
+            S::OldRefused,
+            true,
+            Done,
+            Some(Grade::E3),
+        ),
         ("secret k says verified ref; secret k tried refused", S::Verified, true, Done, Some(Grade::E2)),
         ("secret k tried inconclusive", S::Identified, false, Open, None),
         ("secret k tried refused; secret k tried inconclusive", S::OldRefused, true, Done, Some(Grade::E2)),
@@ -264,9 +272,9 @@ fn counts_close_a_store_only_where_they_count_to_the_end_of_the_leak() {
     use SecretState as S;
     let table: &[(&str, S, bool, Option<u64>)] = &[
         ("secret k active 0 0h", S::Verified, true, Some(0)),
-        ("secret k active 1234 0h", S::Deployed, false, Some(1234)),
+        ("secret k active 1234 0h", S::Identified, false, Some(1234)),
         ("secret k active 0 -9h", S::TooEarly, false, Some(0)),
-        ("secret k active 0 0h; secret k active 3 0h", S::Deployed, false, Some(3)),
+        ("secret k active 0 0h; secret k active 3 0h", S::Identified, false, Some(3)),
         ("secret k active 3 0h; secret k active 0 0h", S::Verified, true, Some(0)),
     ];
     for (story, state, closed, active) in table {
@@ -381,13 +389,29 @@ fn what_the_network_shows_closes_and_reopens() {
             Done,
             Some(Grade::E2),
         ),
-        (format!("{CLOSED}; secret k shows dkim none"), S::OldRefused, true, Done, Some(Grade::E2)),
+        // An empty selector that never held anything: a slip in its name looks the same.
+        (format!("{CLOSED}; secret k shows dkim none"), S::Identified, false, Open, None),
         (
-            "s1; a bad K1; secret k shows ticket-key T1; s2; a clean K2; secret k shows ticket-key T2".to_string(),
-            S::Verified,
+            "s1; a bad K1; secret k shows dkim D1; s2; a clean K2; secret k shows dkim none".to_string(),
+            S::OldRefused,
             true,
             Done,
             Some(Grade::E2),
+        ),
+        (
+            // One round of handshakes need not meet every node.
+            "s1; a bad K1; secret k shows ticket-key T1; s2; a clean K2; secret k shows ticket-key T2".to_string(),
+            S::Identified,
+            false,
+            Open,
+            None,
+        ),
+        (
+            "s1; a bad K1; secret k shows ticket-key T1; s2; a clean K2; secret k shows ticket-key T2; s3; a clean K2; secret k shows ticket-key T2".to_string(),
+            S::Verified,
+            true,
+            Done,
+            Some(Grade::E3),
         ),
         (
             "s1; a bad K1; secret k shows ssh-host-key H1; s2; a clean K2; secret k shows ssh-host-key none".to_string(),
@@ -424,9 +448,15 @@ fn what_is_declared_old_is_old_from_the_first_check_on() {
     let history = tell_on(history, CLOSED);
     for (story, closed) in [
         ("secret k shows jwks kid1", false),
-        ("secret k shows jwks kid2", true),
-        // Another target of the same kind that nobody declares any more holds nothing up.
-        ("secret k shows jwks@elsewhere kid1; secret k shows jwks kid2", true),
+        // Where it was never seen, it is not gone: the check may name the wrong place.
+        ("secret k shows jwks kid2", false),
+        ("secret k shows jwks kid1; secret k shows jwks kid2", true),
+        // A place that showed it last stays red, also where nobody declares it any more.
+        ("secret k shows jwks@elsewhere kid1; secret k shows jwks kid1; secret k shows jwks kid2", false),
+        (
+            "secret k shows jwks@elsewhere kid1; secret k shows jwks@elsewhere kid2; secret k shows jwks kid1; secret k shows jwks kid2",
+            true,
+        ),
         // A declared one that nobody could look at proves nothing.
         ("secret k shows dkim none", false),
     ] {
@@ -447,7 +477,10 @@ fn a_tlsa_record_must_not_name_a_key_in_reach() {
     ] {
         let mut history = History::new(1);
         history.evidence.secrets = vec![secret("k", &["a"], false)];
-        let mut history = tell_on(history, CLOSED);
+        let mut history = tell_on(history, "s1; a bad K1");
+        let old = format!("3 1 1 {}", hex("K1"));
+        history.shows("k", CheckKind::Tlsa, "_443._tcp.a", Some(&[&old]));
+        let mut history = tell_on(history, "s2; a clean K2");
         let ids: Vec<&str> = seen.iter().map(String::as_str).collect();
         history.shows("k", CheckKind::Tlsa, "_443._tcp.a", Some(&ids));
         let got = history.assess(&Policy::default());

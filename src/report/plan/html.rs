@@ -80,10 +80,11 @@ fn page(plan: &Plan, context: &Context, out: &mut String) -> std::fmt::Result {
     let sweep = context.sweep.map_or_else(|| "no sweep yet".to_owned(), |s| format!("sweep {s}"));
     writeln!(
         out,
-        "<p class=\"mute\">Incident {}, {sweep}, written {} (UTC) by {}. Evidence chain {}.</p>",
+        "<p class=\"mute\">Incident {}, {sweep}, written {} (UTC) by {}. Presumption: {}. Evidence chain {}.</p>",
         mono(&context.incident),
         context.generated_at.short(),
         text(&context.tool),
+        context.presume,
         mono(&context.chain_head)
     )?;
     if matches!(context.only, Some(Only::Key(_))) {

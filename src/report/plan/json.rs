@@ -3,7 +3,7 @@
 //!
 //! ```json
 //! {"schema":"allclear.plan/1","incident":"incident","disclosure":"CVE-2014-0160","sweep":"s0002","at":"…",
-//!  "only":{"owner":"team-web"},
+//!  "presume":"dated","only":{"owner":"team-web"},
 //!  "counts":{"left":7,"lines":40,"settled":12,"seen_once":1,"services":15,"nothing_owed":3,"unknown":2},
 //!  "order":["No restart before …","No new key before …","No revocation before …"],
 //!  "waves":[{"wave":2,"title":"restart","waits_for":[{"wave":1,"code":"A1","title":"Install the fixed version","lines":2}],
@@ -43,6 +43,7 @@ use crate::{
         facet::State,
         ids::{RowId, Sha256, Spki, SweepId},
         plan::{Action, Blast, BlastCertificate, BlastEndpoint, Part, Plan, Step, Wave},
+        policy::Presume,
         secret::Tier,
         time::Timestamp,
     },
@@ -68,6 +69,7 @@ struct Body<'a> {
     at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     only: Option<OnlyBody<'a>>,
+    presume: Presume,
     counts: CountsBody,
     order: [&'static str; 3],
     waves: Vec<WaveBody<'a>>,
@@ -103,6 +105,7 @@ impl<'a> Body<'a> {
             disclosure: &context.disclosure,
             sweep: context.sweep,
             at: context.generated_at,
+            presume: context.presume,
             only: context.only.as_ref().map(|only| match only {
                 Only::Owner(owner) => OnlyBody::Owner(owner),
                 Only::Service(service) => OnlyBody::Service(service),

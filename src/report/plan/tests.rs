@@ -176,6 +176,7 @@ fn context(only: Option<Only>) -> Context {
         sweep: Some(SweepId(2)),
         generated_at: at("20:30:00"),
         chain_head: "sha256:00".to_owned(),
+        presume: crate::model::policy::Presume::Dated,
         tool: "allclear 0.1.0".to_owned(),
         only,
     }
@@ -202,7 +203,7 @@ fn the_plan_reads_from_the_top() {
     confirm); 1 of 4 services owe nothing. 1 service could not be judged, which is
     not clean.
     Incident incident: CVE-2014-0160 Heartbleed, after sweep s0002; written
-    2026-11-22 20:30 UTC.
+    2026-11-22 20:30 UTC. Presumption: dated.
 
     WAVE 1: install fixes, machine secrets (2 things, can go in parallel; can
       start now)

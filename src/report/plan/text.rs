@@ -96,10 +96,11 @@ impl Page<'_> {
         let sweep = c.sweep.map_or_else(|| "no sweep yet".to_owned(), |s| format!("after sweep {s}"));
         let name = c.title.split_once(':').map_or(c.title.as_str(), |(name, _)| name);
         format!(
-            "Incident {}: {} {name}, {sweep}; written {} UTC.",
+            "Incident {}: {} {name}, {sweep}; written {} UTC. Presumption: {}.",
             c.incident,
             c.disclosure,
-            c.generated_at.short()
+            c.generated_at.short(),
+            c.presume
         )
     }
 

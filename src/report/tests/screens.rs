@@ -72,7 +72,7 @@ fn the_summary_says_how_much_was_seen_and_what_not_to_do_first() {
     Foreign bytes received: 0 (none were asked for)
 
     Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
-    14:00 UTC from local, took 40 s.
+    14:00 UTC from local, took 40 s. Presumption: dated.
     2 of 7 services owe nothing more; open: 5.
     Next:
       allclear checklist                      what to do, in order, by owner
@@ -100,7 +100,7 @@ fn the_status_is_one_screen_and_names_every_open_service_of_a_small_fleet() {
       vulnerable by host mail. The network counts; collect the host again to
       settle it.
     Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
-    14:00 UTC from local, took 40 s.
+    14:00 UTC from local, took 40 s. Presumption: dated.
     2 of 7 services owe nothing more; open: 5.
 
          1  regressed                was closed, and went backwards
@@ -179,7 +179,7 @@ fn verify_says_the_gate_and_what_went_backwards_first() {
               reissued on the same key; shares its key with web01.example.test:443
 
     Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
-    14:00 UTC from local, took 40 s.
+    14:00 UTC from local, took 40 s. Presumption: dated.
     2 of 7 services owe nothing more; open: 5.
     Policy in force: presumption dated; minimum grades patched E1, restarted E3,
     rekeyed E3, revoked E2, secrets E1, verified E3; confirming sweep 0 h after
@@ -220,7 +220,7 @@ fn fifty_thousand_services_fit_a_screen_and_no_cut_is_silent() {
         Do not restart before the fix is installed; do not make new keys before the
         restart.
         Incident file incident.db: CVE-2014-0160 Heartbleed. Sweep s0002 at 2026-11-22
-        14:00 UTC from local, took 40 s.
+        14:00 UTC from local, took 40 s. Presumption: dated.
         12500 of 50000 services owe nothing more; open: 37500.
 
           3125  regressed                host-000000.a-…, host-000400.a-… and 3123 more
