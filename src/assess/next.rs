@@ -197,7 +197,11 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
         return "Clean by the network, and a host says later that the hole is there: sweep it again, from inside as well, and find the copy that the host names.".to_owned();
     }
     let Some((_, reason)) = headline.marks.picture.worst else {
-        return "Never looked at: sweep it.".to_owned();
+        return match headline.marks.picture.worst_left {
+            Some(_) => "Said to be gone: sweep it again; sweeps in a row that find nothing there prove it."
+                .to_owned(),
+            None => "Never looked at: sweep it.".to_owned(),
+        };
     };
     let text = match reason {
         Reason::BranchNotAnalysed if from_network(view) => {

@@ -126,16 +126,20 @@ fn show(imported: &Imported, file: &str, globals: &Globals, console: &mut Consol
     let plan = &imported.plan;
     let mut lines: Vec<String> = plan.rows.iter().flat_map(row_lines).collect();
     for conflict in &plan.conflicts {
-        let who = conflict.origin.as_ref().map_or(String::new(), |o| {
-            let import = o.import.map(|id| format!(", {id}")).unwrap_or_default();
-            format!(" (by {}, {}{import})", o.by, o.at.short())
-        });
+        let now = cell(&conflict.now);
+        let why = match &conflict.origin {
+            Some(o) => {
+                let import = o.import.map(|id| format!(", {id}")).unwrap_or_default();
+                let when = o.at.short();
+                format!("since the export somebody made it {now} (by {}, {when}{import})", o.by)
+            }
+            None => format!("here it is {now}, and which of them is newer cannot be told"),
+        };
         lines.push(format!(
-            "conflict: {}  {}: the file says {}, and since the export somebody made it {}{who}; not taken",
+            "conflict: {}  {}: the file says {}, and {why}; not taken",
             conflict.label,
             conflict.column,
-            cell(&conflict.file),
-            cell(&conflict.now)
+            cell(&conflict.file)
         ));
     }
     for line in &lines {

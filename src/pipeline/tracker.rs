@@ -2,7 +2,11 @@
 //!
 //! What a cell means is `tracker`'s business, what the rows hold is `report`'s; this reads, records and takes back.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -13,6 +17,7 @@ use super::{
 use crate::{
     assess,
     clock::Clock,
+    disclosure,
     error::Error,
     model::{
         assessment::Assessment,
@@ -20,6 +25,8 @@ use crate::{
         disclosure::Disclosure,
         edit::{Edit, Field, ImportId, RowEdit},
         observation::Observation,
+        service::Service,
+        sweep::Evidence,
         text::printable,
         time::Timestamp,
     },
@@ -104,6 +111,9 @@ pub fn import(
     let known = known(&read, &recorded, tracker::key(&table).map_err(refused)?, &table, choice, now)?;
     let plan = tracker::merge(&table, &known, How { force: import.force, now }).map_err(refused)?;
     nothing_taken(&plan, &known, &shown)?;
+    let mut plan = plan;
+    let doubts = doubts(&plan, &read.evidence, now);
+    plan.notices.extend(doubts);
     let mut imported = Imported { plan, form: table.form, id: None, claims: Vec::new() };
     let (Some(store), Some(by)) = (store.as_mut(), by) else { return Ok(imported) };
     if imported.plan.is_empty() {
@@ -147,6 +157,33 @@ pub fn import(
     store.append_import(&rows, &claims)?;
     imported.id = Some(id);
     Ok(imported)
+}
+
+/// What may be a slip: an owner that answers for nothing yet, a date that is over.
+fn doubts(plan: &Plan, evidence: &Evidence, now: Timestamp) -> BTreeSet<String> {
+    let owners: BTreeSet<&str> = evidence
+        .services
+        .iter()
+        .filter_map(Service::owner)
+        .chain(evidence.secrets.iter().filter_map(|s| s.owner.as_deref()))
+        .collect();
+    let mut doubts = BTreeSet::new();
+    for row in &plan.rows {
+        if let Some(owner) = row.set.get(&Field::Owner).map(|o| o.trim()).filter(|o| !o.is_empty()) {
+            if !owners.contains(owner) {
+                // Nobody else sees a slip in a name, and who was meant sees the row no more.
+                let near = disclosure::near(owner, owners.iter().copied(), 2);
+                let near =
+                    if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
+                doubts.insert(format!("`{owner}` is a new owner{near}"));
+            }
+        }
+        let due = row.set.get(&Field::Due).and_then(|text| edits::due(text));
+        if let Some(due) = due.filter(|due| *due < now) {
+            doubts.insert(format!("{}: due {} is over already", row.label, due.date()));
+        }
+    }
+    doubts
 }
 
 fn table(file: &Path) -> Result<Table, Error> {
