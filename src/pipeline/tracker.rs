@@ -169,14 +169,12 @@ fn doubts(plan: &Plan, evidence: &Evidence, now: Timestamp) -> BTreeSet<String> 
         .collect();
     let mut doubts = BTreeSet::new();
     for row in &plan.rows {
-        if let Some(owner) = row.set.get(&Field::Owner).map(|o| o.trim()).filter(|o| !o.is_empty()) {
-            if !owners.contains(owner) {
-                // Nobody else sees a slip in a name, and who was meant sees the row no more.
-                let near = disclosure::near(owner, owners.iter().copied(), 2);
-                let near =
-                    if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
-                doubts.insert(format!("`{owner}` is a new owner{near}"));
-            }
+        let owner = row.set.get(&Field::Owner).map_or("", |o| o.trim());
+        // Nobody else sees a slip in a name, and who was meant sees the row no more.
+        if !owner.is_empty() && !owners.contains(owner) {
+            let near = disclosure::near(owner, owners.iter().copied(), 2);
+            let near = if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
+            doubts.insert(format!("`{owner}` is a new owner{near}"));
         }
         let due = row.set.get(&Field::Due).and_then(|text| edits::due(text));
         if let Some(due) = due.filter(|due| *due < now) {
