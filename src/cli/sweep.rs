@@ -124,6 +124,15 @@ impl LimitArgs {
         settings.resolver = self.resolver;
         self.trust.apply(settings)
     }
+
+    /// The settings of a command that sweeps again what is known: the same over `settings`, and what the configuration
+    /// keeps it away from.
+    pub(super) fn again(&self, mut settings: Settings, config: &config::Config) -> Result<Settings, Error> {
+        self.apply(&mut settings, &config.limits)?;
+        settings.exclude.clone_from(&config.limits.exclude);
+        settings.fragile.clone_from(&config.fragile);
+        Ok(settings)
+    }
 }
 
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -98,10 +98,7 @@ impl VerifyArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let found = globals.config(&[])?;
         let choice = globals.choice()?;
-        let mut settings = Settings::default();
-        self.limits.apply(&mut settings, &found.config.limits)?;
-        settings.exclude.clone_from(&found.config.limits.exclude);
-        settings.fragile.clone_from(&found.config.fragile);
+        let settings = self.limits.again(Settings::default(), &found.config)?;
         let selection = self.which.selection();
         let line = super::command_line();
         let question = Question {

@@ -38,9 +38,7 @@ pub(crate) struct WaiveArgs {
 }
 
 fn parse_until(text: &str) -> Result<Timestamp, String> {
-    const DAY: i64 = 86_400;
-    let time: Timestamp = text.parse().map_err(|e: crate::model::time::BadTime| e.to_string())?;
-    Ok(if text.len() == 10 { time.plus_seconds(DAY - 1) } else { time })
+    Timestamp::end_of(text).map_err(|e| e.to_string())
 }
 
 impl WaiveArgs {

@@ -93,10 +93,8 @@ impl WatchArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         let found = globals.config(&[])?;
         let choice = globals.choice()?;
-        let mut settings = Settings { resolve: self.resolve, ..Settings::default() };
-        self.limits.apply(&mut settings, &found.config.limits)?;
-        settings.exclude.clone_from(&found.config.limits.exclude);
-        settings.fragile.clone_from(&found.config.fragile);
+        let settings = Settings { resolve: self.resolve, ..Settings::default() };
+        let settings = self.limits.again(settings, &found.config)?;
         let selection = self.which.selection();
         let line = super::command_line();
         let question = Question {

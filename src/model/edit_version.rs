@@ -11,7 +11,6 @@ use super::{ids::Sha256, text::printable, time::Timestamp};
 /// Characters of one column.
 const WIDTH: usize = 5;
 const PREFIX: &str = "v1:";
-const DAY: i64 = 86_400;
 
 /// What stands in a column of people's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +40,8 @@ pub fn shape(column: &str) -> Shape {
 
 /// The time that a cell of this shape means.
 pub fn time(shape: Shape, text: &str) -> Option<Timestamp> {
-    let time: Timestamp = text.trim().parse().ok()?;
-    Some(if shape == Shape::End && text.trim().len() == 10 { time.plus_seconds(DAY - 1) } else { time })
+    let text = text.trim();
+    if shape == Shape::End { Timestamp::end_of(text).ok() } else { text.parse().ok() }
 }
 
 /// The same value always in the same form, however a spreadsheet laid it out: blanks at the ends, line ends,

@@ -86,6 +86,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// An end as people write it: RFC 3339, or a date, that day included (UTC).
+    pub fn end_of(text: &str) -> Result<Self, BadTime> {
+        const DAY: i64 = 86_400;
+        let time: Self = text.parse()?;
+        Ok(if text.len() == 10 { time.plus_seconds(DAY - 1) } else { time })
+    }
+}
+
 impl FromStr for Timestamp {
     type Err = BadTime;
 

@@ -85,16 +85,9 @@ fn tracked(set: &BTreeMap<Field, &str>) -> Tracked {
     Tracked {
         ticket: get(Field::Ticket),
         priority: get(Field::Priority),
-        due: get(Field::Due).and_then(|t| due(&t)),
+        due: get(Field::Due).and_then(|t| Timestamp::end_of(&t).ok()),
         note: get(Field::Note),
     }
-}
-
-/// A due date as people write it: RFC 3339, or a date, that day included.
-pub fn due(text: &str) -> Option<Timestamp> {
-    const DAY: i64 = 86_400;
-    let time: Timestamp = text.parse().ok()?;
-    Some(if text.len() == 10 { time.plus_seconds(DAY - 1) } else { time })
 }
 
 fn declare(declared: &mut Declared, set: &BTreeMap<Field, &str>) {

@@ -176,7 +176,7 @@ fn doubts(plan: &Plan, evidence: &Evidence, now: Timestamp) -> BTreeSet<String> 
             let near = if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
             doubts.insert(format!("`{owner}` is a new owner{near}"));
         }
-        let due = row.set.get(&Field::Due).and_then(|text| edits::due(text));
+        let due = row.set.get(&Field::Due).and_then(|text| Timestamp::end_of(text).ok());
         if let Some(due) = due.filter(|due| *due < now) {
             doubts.insert(format!("{}: due {} is over already", row.label, due.date()));
         }
