@@ -13,6 +13,7 @@ const ENTRIES: &[(u8, fn(&[u8]))] = &[
     (b'a', allclear::assess::fuzz),
     (b'c', allclear::revocation::fuzz),
     (b'd', allclear::disclosure::fuzz),
+    (b'f', allclear::inventory::fuzz_format),
     (b'h', allclear::host::fuzz),
     (b'i', allclear::inventory::fuzz),
     (b'p', allclear::probe::fuzz),

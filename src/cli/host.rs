@@ -274,13 +274,7 @@ impl CollectArgs {
         let mut fragile = Vec::new();
         if let Some(file) = &self.inventory {
             let services = if let Some(file) = file {
-                let options = source::Options {
-                    format: None,
-                    strict: false,
-                    default_ports: vec![443],
-                    allow_huge: false,
-                    wrap: None,
-                };
+                let options = source::Options::default();
                 let loaded =
                     source::load(&super::inventory::inputs(std::slice::from_ref(file))?, &[], &options)?;
                 super::inventory::report_faults(&loaded, console);

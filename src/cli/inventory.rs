@@ -100,6 +100,7 @@ impl Files {
             default_ports: self.port_numbers(),
             allow_huge: scoped,
             wrap: self.fixed_wrap(),
+            ..Options::default()
         };
         source::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)
     }
@@ -128,7 +129,7 @@ pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
                 .lock()
                 .read_to_end(&mut text)
                 .map_err(|e| Error::Input(format!("standard input cannot be read: {e}")))?;
-            Ok(Input::Text { name: "-".to_owned(), text })
+            Ok(Input::text("-", text))
         })
         .collect()
 }

@@ -28,6 +28,14 @@ pub enum Error {
         /// Why, and what was expected.
         message: String,
     },
+    /// A live source did not give what was asked for.
+    #[error("{}: {}", Printable(source_name), Printable(message))]
+    Live {
+        /// The source as it was written, without a password.
+        source_name: Arc<str>,
+        /// What went wrong, and what to do.
+        message: String,
+    },
     /// No row at all: sweeping nothing must not look like an all clear.
     #[error(
         "{}: holds no row; expected a host on each line, or a CSV with a header and rows",
@@ -59,14 +67,6 @@ pub enum Error {
     BadScope {
         /// Every bad line.
         bad: Vec<BadRow>,
-    },
-    /// `--format` names a format that this build does not read yet.
-    #[error("--format {name}: not built yet; this build reads: {built}")]
-    FormatNotBuilt {
-        /// The name.
-        name: String,
-        /// What can be read, comma separated.
-        built: String,
     },
     /// `--format` names nothing that is known.
     #[error("--format {}: no such format; this build reads: {built}", Printable(name))]

@@ -1,13 +1,13 @@
 //! The entry point of the fuzz target: any bytes, in every role that a file can have.
 
-use super::{Input, Loaded, Options, intake::MOST_WITHOUT_SCOPE, load, scope::Scope};
+use super::{Input, Loaded, Options, format::FORMATS, intake::MOST_WITHOUT_SCOPE, load, scope::Scope};
 
 /// Loads the bytes as services CSV, list, secrets CSV and scope, and asserts what must hold of every
 /// result. It panics when something does not: that is a finding.
 #[expect(clippy::missing_panics_doc, reason = "panics are what the fuzzer looks for")]
 pub fn fuzz(data: &[u8]) {
-    let input = [Input::Text { name: "fuzz".to_owned(), text: data.to_vec() }];
-    let one = [Input::Text { name: "one".to_owned(), text: b"192.0.2.1\n".to_vec() }];
+    let input = [Input::Text { name: "fuzz".to_owned(), text: data.to_vec(), format: None }];
+    let one = [Input::Text { name: "one".to_owned(), text: b"192.0.2.1\n".to_vec(), format: None }];
     // A network of a million addresses is right, and tells a fuzzer nothing.
     if has_large_network(data) {
         return;
@@ -30,6 +30,25 @@ pub fn fuzz(data: &[u8]) {
             for service in &loaded.services {
                 let _ = scope.decide(service, service.addresses.first().copied());
             }
+        }
+    }
+}
+
+/// Reads the bytes in one format: the first byte picks it by its letter. What every format owes is asserted.
+#[expect(clippy::missing_panics_doc, reason = "panics are what the fuzzer looks for")]
+pub fn fuzz_format(data: &[u8]) {
+    let Some((letter, rest)) = data.split_first() else { return };
+    let Some(format) = FORMATS.iter().find(|format| format.letter == *letter) else { return };
+    if has_large_network(rest) {
+        return;
+    }
+    let input = [Input::Text { name: "fuzz".to_owned(), text: rest.to_vec(), format: Some(format.name) }];
+    let options = Options { partial: true, ..Options::default() };
+    match load(&input, &[], &options) {
+        Ok(loaded) => accounted(&loaded),
+        Err(error) => {
+            let text = error.to_string();
+            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is costly per service is shared: one CIDR row holds its declarations and its source once.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     net::IpAddr,
     sync::Arc,
@@ -28,7 +29,7 @@ pub(super) const MOST_WITHOUT_SCOPE: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) source: Source,
-    pub(super) id: Option<&'a str>,
+    pub(super) id: Option<Cow<'a, str>>,
     /// In lower case.
     pub(super) name: Option<String>,
     pub(super) addresses: Option<Addresses>,
@@ -110,7 +111,9 @@ pub(super) struct Intake<'o> {
     addresses: u64,
     secrets: HashMap<String, String>,
     /// Rows and bad rows up to the end of the last file.
-    before: (u64, u64),
+    before: (u64, u64, usize),
+    /// Whether a file brought a scope, which allows what would be too much without.
+    scoped: bool,
 }
 
 impl<'o> Intake<'o> {
@@ -122,7 +125,8 @@ impl<'o> Intake<'o> {
             extras: HashMap::new(),
             addresses: 0,
             secrets: HashMap::new(),
-            before: (0, 0),
+            before: (0, 0, 0),
+            scoped: false,
         }
     }
 
@@ -131,11 +135,51 @@ impl<'o> Intake<'o> {
         self.loaded.rows += 1;
     }
 
-    /// Rows and bad rows since the last file ended.
-    pub(super) fn end_of_file(&mut self) -> (u64, u64) {
-        let now = (self.loaded.rows, self.loaded.bad.len() as u64);
+    /// Rows and bad rows since the last file ended, and whether it brought anything else worth having: a scan that
+    /// found nothing, a count of what it holds besides services.
+    pub(super) fn end_of_file(&mut self) -> (u64, u64, bool) {
+        let other = self.loaded.scans.len() + self.loaded.discovered.len() + self.loaded.notices.len();
+        let now = (self.loaded.rows, self.loaded.bad.len() as u64, other);
         let before = std::mem::replace(&mut self.before, now);
-        (now.0 - before.0, now.1 - before.1)
+        (now.0 - before.0, now.1 - before.1, now.2 > before.2)
+    }
+
+    /// Keeps something worth telling.
+    pub(super) fn notice(&mut self, kind: NoticeKind, message: impl Into<String>, source: Option<Source>) {
+        self.loaded.notices.push(Notice { kind, message: message.into(), source });
+    }
+
+    /// Takes a secret; the error says that its id was read before. What it names in `unresolved` is looked up among
+    /// the services once all is read.
+    pub(super) fn take_secret(&mut self, secret: Secret) -> Result<(), String> {
+        match self.new_secret(&secret) {
+            None => {
+                self.loaded.secrets.push(secret);
+                Ok(())
+            }
+            Some(first) => {
+                let id = super::host::quoted(&secret.id);
+                Err(format!("secret_id {id} is at {first} already; expected each once"))
+            }
+        }
+    }
+
+    /// Takes a scope that a native inventory brings: lines as a scope file has them.
+    pub(super) fn take_scope(&mut self, file: &Arc<str>, allow: &[String], exclude: &[String]) {
+        self.loaded.exclude.extend_from_slice(exclude);
+        if allow.is_empty() {
+            return;
+        }
+        self.scoped = true;
+        let (name, text) = self.loaded.scope.get_or_insert_with(|| (String::new(), String::new()));
+        if !name.is_empty() {
+            name.push_str(", ");
+        }
+        name.push_str(file);
+        for line in allow {
+            text.push_str(line);
+            text.push('\n');
+        }
     }
 
     /// Keeps a bad row.
@@ -181,7 +225,7 @@ impl<'o> Intake<'o> {
         // All ids first: a row is taken whole or not at all.
         let mut ids = Vec::with_capacity(reached.len());
         for identity in each() {
-            let row_id = row.id.map_or_else(|| identity.row_id(), RowId::declared);
+            let row_id = row.id.as_deref().map_or_else(|| identity.row_id(), RowId::declared);
             if let Some(other) = self.index.get(&row_id).and_then(|&at| self.loaded.services.get(at))
                 && !identity.is(other)
             {
@@ -216,7 +260,15 @@ impl<'o> Intake<'o> {
                 ports.dedup();
                 ports
             }
-            (true, true) => vec![443],
+            (true, true) => {
+                let word = row
+                    .declared
+                    .service_type
+                    .as_deref()
+                    .map(|word| word.to_lowercase().replace([' ', '_'], "-"));
+                let usual = word.and_then(|word| self.options.type_ports.get(&word));
+                usual.filter(|ports| !ports.is_empty()).cloned().unwrap_or_else(|| vec![443])
+            }
         }
     }
 
@@ -243,7 +295,7 @@ impl<'o> Intake<'o> {
 
     fn limit(&self, addresses: u64, ports: usize) -> Result<(), Refusal> {
         let all = self.addresses.saturating_add(addresses);
-        if all > MOST_WITHOUT_SCOPE && !self.options.allow_huge {
+        if all > MOST_WITHOUT_SCOPE && !self.options.allow_huge && !self.scoped {
             let message = format!(
                 "with this row the inventory has more than {MOST_WITHOUT_SCOPE} addresses; give --scope if that is meant"
             );

@@ -1,10 +1,10 @@
 //! The way from inputs to [`Loaded`], and the digest by which an inventory is known again.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -12,6 +12,7 @@ use super::{
     Error,
     format::{self, TextFile},
     intake::Intake,
+    live::Live,
     notices, secrets,
 };
 use crate::model::{
@@ -38,6 +39,11 @@ pub struct Options {
     pub allow_huge: bool,
     /// The wrap of rows that declare none (`--wrap`); absent: the port decides.
     pub wrap: Option<Wrap>,
+    /// Ports of kinds of services, by every word for them; for rows with a `service_type` and no port, where
+    /// `default_ports` says nothing.
+    pub type_ports: BTreeMap<String, Vec<u16>>,
+    /// The inputs need not hold a service: a check of a file of secrets alone, or of a scan.
+    pub partial: bool,
 }
 
 /// One input.
@@ -51,7 +57,12 @@ pub enum Input {
         name: String,
         /// Its bytes.
         text: Vec<u8>,
+        /// Its format, where whoever made the text knows it; absent: by `--format` or its content.
+        format: Option<&'static str>,
     },
+    /// Something that is asked over the network, as it was written: `etcd://...`. It is [`live::fetch`]ed before
+    /// it is loaded.
+    Live(Live),
 }
 
 impl Input {
@@ -60,6 +71,20 @@ impl Input {
         match self {
             Self::Path(path) => path.to_string_lossy().into(),
             Self::Text { name, .. } => name.as_str().into(),
+            Self::Live(live) => live.to_string().into(),
+        }
+    }
+
+    /// A text whose format is told by its content or by `--format`.
+    pub fn text(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
+        Self::Text { name: name.into(), text: text.into(), format: None }
+    }
+
+    /// Its format, where it is known beforehand.
+    fn format(&self) -> Result<Option<&'static format::Format>, Error> {
+        match self {
+            Self::Text { format: Some(name), .. } => format::by_name(name).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -68,6 +93,10 @@ impl Input {
         let name = self.name();
         let owned;
         let bytes = match self {
+            Self::Live(_) => {
+                let why = io::Error::other("it was not fetched");
+                return Err(Error::Unreadable { file: name, source: why });
+            }
             Self::Text { text, .. } => text,
             Self::Path(path) => {
                 owned = read_file(path)
@@ -76,7 +105,11 @@ impl Input {
             }
         };
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let file = TextFile { name, text };
+        let folder = match self {
+            Self::Path(path) => path.parent().map(Path::to_path_buf),
+            Self::Text { .. } | Self::Live(_) => None,
+        };
+        let file = TextFile { name, text, folder };
         if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
             return Err(file.refused(1, 1, "this is UTF-16; save the file as UTF-8".to_owned()));
         }
@@ -84,7 +117,7 @@ impl Input {
     }
 }
 
-fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let file = File::open(path)?;
     let size = file.metadata().map_or(0, |m| m.len().min(FILE_LIMIT));
@@ -107,7 +140,11 @@ pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Lo
     let mut wholly_bad = None;
     for input in inputs {
         let file = input.with_text(|file| {
-            let format = format.map_or_else(|| format::by_content(file), Ok)?;
+            let format = match (input.format()?, format) {
+                (Some(own), _) => own,
+                (None, Some(named)) => named,
+                (None, None) => format::by_content(file)?,
+            };
             (format.read)(file, &mut intake).map(|()| Arc::clone(&file.name))
         })?;
         check_file(&mut intake, file, &mut wholly_bad, true)?;
@@ -124,7 +161,7 @@ pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Lo
     if options.strict && !loaded.bad.is_empty() {
         return Err(Error::Strict { bad: loaded.bad });
     }
-    if loaded.services.is_empty() && !inputs.is_empty() {
+    if loaded.services.is_empty() && !inputs.is_empty() && !options.partial {
         return Err(Error::NoService);
     }
     secrets::resolve(&mut loaded, &index);
@@ -139,8 +176,8 @@ fn check_file(
     wholly_bad: &mut Option<Arc<str>>,
     needs_rows: bool,
 ) -> Result<(), Error> {
-    let (rows, bad) = intake.end_of_file();
-    if rows == 0 && needs_rows {
+    let (rows, bad, other) = intake.end_of_file();
+    if rows == 0 && needs_rows && !other {
         return Err(Error::Empty { file });
     }
     if rows > 0 && rows == bad {

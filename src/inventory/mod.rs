@@ -6,11 +6,13 @@
 //!
 //! It does not probe, store or print; standard input is read by the caller.
 
+mod declare;
 mod error;
 mod format;
 mod fuzzing;
 mod host;
 mod intake;
+pub mod live;
 mod load;
 mod merge;
 mod notices;
@@ -19,14 +21,15 @@ pub mod resolve;
 pub mod scope;
 mod secrets;
 mod table;
+mod tree;
 mod wraps;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
-pub use format::names as formats;
-pub use fuzzing::fuzz;
+pub use format::{names as formats, role};
+pub use fuzzing::{fuzz, fuzz_format};
 pub use load::{Input, Options, digest, load};
 
 pub use crate::model::loading::{BadRow, Disagreement, Loaded, Notice, NoticeKind};

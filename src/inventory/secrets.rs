@@ -82,7 +82,7 @@ pub(super) fn read_rows(
 }
 
 fn source(file: &TextFile<'_>, line: u32) -> Source {
-    Source { format: table::FORMAT.into(), file: Arc::clone(&file.name), line }
+    Source { format: table::FORMAT.into(), file: Arc::clone(&file.name), line, path: None }
 }
 
 fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake: &mut Intake<'_>) {
@@ -93,14 +93,10 @@ fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake:
     };
     match secret(header, &fields, source(file, records.first_line())) {
         Ok(secret) => {
-            let Some(first) = intake.new_secret(&secret) else {
-                intake.loaded.secrets.push(secret);
-                return;
-            };
-            let message =
-                format!("secret_id {} is at {first} already; expected each once", quoted(&secret.id));
-            let place = records.place(header.position("secret_id").unwrap_or(0));
-            intake.bad(&file.name, place.line, place.column, message);
+            if let Err(message) = intake.take_secret(secret) {
+                let place = records.place(header.position("secret_id").unwrap_or(0));
+                intake.bad(&file.name, place.line, place.column, message);
+            }
         }
         Err((column, message)) => {
             let place = records.place(header.position(column).unwrap_or(0));

@@ -47,7 +47,7 @@ const FORBIDDEN_PARTS: &[&str] = &[
 ];
 
 /// Whether a column's name, as [`key`] writes it, says that it holds values of secrets.
-fn is_forbidden(key: &str) -> bool {
+pub(super) fn is_forbidden(key: &str) -> bool {
     let plain: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
     FORBIDDEN.contains(&key) || FORBIDDEN_PARTS.iter().any(|part| plain.contains(part)) || plain == "pass"
 }

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 fn text(name: &str, text: impl AsRef<[u8]>) -> Input {
-    Input::Text { name: name.to_owned(), text: text.as_ref().to_vec() }
+    Input::text(name, text.as_ref())
 }
 
 fn loaded(csv: impl AsRef<[u8]>) -> Loaded {
@@ -81,7 +81,7 @@ fn a_row_becomes_a_service_with_everything_it_says() {
     assert_eq!(declared.expect.as_deref(), Some("https 200 /"));
     assert_eq!(
         *service.sources,
-        [crate::model::service::Source { format: "csv".into(), file: "t.csv".into(), line: 2 }]
+        [crate::model::service::Source { format: "csv".into(), file: "t.csv".into(), line: 2, path: None }]
     );
 }
 

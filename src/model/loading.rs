@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    discovery::{Discovered, Scan},
     ids::RowId,
     secret::Secret,
     service::{Service, Source},
@@ -88,6 +89,12 @@ vocabulary! {
         SharedAddress = "shared-address",
         /// What users must get cannot be read; the service is swept all the same.
         BadExpectation = "bad-expectation",
+        /// What a file holds besides services, or what of it was left out on purpose, with a count.
+        LeftOut = "left-out",
+        /// Something that DNS says, or does not say.
+        Dns = "dns",
+        /// Names or zones that hang on one provider, or on which resolvers disagree.
+        DnsRisk = "dns-risk",
     }
 }
 
@@ -132,6 +139,14 @@ pub struct Loaded {
     pub disagreements: Vec<Disagreement>,
     /// Everything else worth telling.
     pub notices: Vec<Notice>,
+    /// Open ports that scans found, whether or not they became services.
+    pub discovered: Vec<Discovered>,
+    /// What the scans looked at.
+    pub scans: Vec<Scan>,
+    /// The scope that native inventories bring: names of the files, and one CIDR, address, name or `*.suffix` a line.
+    pub scope: Option<(String, String)>,
+    /// What native inventories exclude, in the same words.
+    pub exclude: Vec<String>,
     /// Data rows read, bad ones and secrets included; blank lines, comments and headers are none.
     pub rows: u64,
     /// Services that the good rows stood for (port lists and CIDRs expanded), before merging:
@@ -154,7 +169,7 @@ mod tests {
     use super::*;
 
     fn source(line: u32) -> Source {
-        Source { format: "csv".into(), file: "a\u{1b}.csv".into(), line }
+        Source { format: "csv".into(), file: "a\u{1b}.csv".into(), line, path: None }
     }
 
     #[test]

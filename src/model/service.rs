@@ -1,6 +1,6 @@
 //! One declared service: the row that every sweep, tracker and checklist speaks of.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,8 +53,19 @@ pub struct Source {
     pub format: Arc<str>,
     /// The file as it was named on the command line; `-` is standard input.
     pub file: Arc<str>,
-    /// The line, from 1.
+    /// The line, from 1; from a live source, the number of the record.
     pub line: u32,
+    /// The record's own name where a line says little: an etcd key, `namespace/name`, a group and host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Arc<str>>,
+}
+
+impl fmt::Display for Source {
+    /// `file:line`, with the path behind it where there is one. Not made safe for a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        self.path.iter().try_for_each(|path| write!(f, " ({path})"))
+    }
 }
 
 /// What people declared about a service besides how to reach it. Shared by all rows that one

@@ -163,10 +163,7 @@ pub(super) fn is_no_host(address: IpAddr) -> bool {
 
 /// What the settings allow to be touched.
 pub fn scope(services: &[Service], settings: &Settings) -> Result<Scope, Error> {
-    let file = settings
-        .scope
-        .as_ref()
-        .map(|(name, text)| Input::Text { name: name.clone(), text: text.clone().into_bytes() });
+    let file = settings.scope.as_ref().map(|(name, text)| Input::text(name.clone(), text.clone()));
     Ok(Scope::new(services, file.as_ref(), &settings.exclude)?)
 }
 

@@ -173,12 +173,8 @@ impl Drill<'_> {
             "{MARK} The confirming sweep comes a day after everything is done.\n[policy]\nconfirm_after_hours = 24\n"
         );
         papers::write_file(&self.folder.join("allclear.toml"), toml.as_bytes())?;
-        let text = |name: &str, text: String| Input::Text {
-            name: self.folder.join(name).display().to_string(),
-            text: text.into_bytes(),
-        };
-        let options =
-            Options { format: None, strict: true, default_ports: vec![443], allow_huge: false, wrap: None };
+        let text = |name: &str, text: String| Input::text(self.folder.join(name).display().to_string(), text);
+        let options = Options { strict: true, default_ports: vec![443], ..Options::default() };
         source::load(&[text("services.csv", services)], &[text("secrets.csv", secrets)], &options)
     }
 

@@ -103,13 +103,14 @@ pub fn ask(question: &Question<'_>, incident: &std::path::Path, clock: &Clock) -
 /// The target as one service.
 fn service(question: &Question<'_>) -> Result<Service, Error> {
     let text = format!("{}\n", question.target);
-    let input = Input::Text { name: "TARGET".into(), text: text.into_bytes() };
+    let input = Input::text("TARGET", text);
     let options = Options {
         format: Some("list".to_owned()),
         strict: false,
         default_ports: question.settings.ports.clone(),
         allow_huge: false,
         wrap: question.settings.wrap,
+        ..Options::default()
     };
     let loaded =
         source::load(&[input], &[], &options).map_err(|why| Error::Usage(format!("the target: {why}")))?;

@@ -214,6 +214,7 @@ fn service(spec: &Spec, index: usize) -> Service {
             format: "csv".into(),
             file: "services.csv".into(),
             line: u32::try_from(index).unwrap_or(0) + 2,
+            path: None,
         }]),
     }
 }

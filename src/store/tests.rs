@@ -98,7 +98,7 @@ fn declared(owner: &str) -> Arc<Declared> {
 }
 
 fn source(line: u32) -> Arc<[Source]> {
-    Arc::from([Source { format: Arc::from("csv"), file: Arc::from("hosts.csv"), line }])
+    Arc::from([Source { format: Arc::from("csv"), file: Arc::from("hosts.csv"), line, path: None }])
 }
 
 fn observation(sweep: SweepId, n: u32, seconds: i64) -> Observation {

@@ -1,48 +1,27 @@
 //! The native CSV (DESIGN: native inventory CSV), and the secrets CSV where the header shows one.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use super::{Format, TextFile, first_line};
+use super::{Format, Peek, TextFile};
 use crate::{
     inventory::{
         Error,
-        host::{Addresses, Host, parse_addresses, parse_host, parse_name, parse_ports, quoted},
+        declare::{COLUMNS, add_tag, checked_id, checked_sni, declare, hosts, word},
+        host::{parse_addresses, parse_ports, quoted},
         intake::{Intake, Part, Row},
         records::{Next, Records},
         secrets,
         table::{self, Header, fields, key},
     },
     model::{
-        UnknownWord, expect,
-        service::{Declared, Exposure, Source, TlsStack},
+        discovery::Role,
+        service::{Declared, Source},
         wrap::Wrap,
     },
 };
 
-pub(super) const FORMAT: Format = Format { name: table::FORMAT, detect, read };
-
-/// The columns of the contract.
-pub(super) const COLUMNS: &[&str] = &[
-    "id",
-    "name",
-    "address",
-    "port",
-    "transport",
-    "wrap",
-    "sni",
-    "owner",
-    "team",
-    "env",
-    "site",
-    "exposure",
-    "service_type",
-    "tls_stack",
-    "issues_tokens",
-    "zone",
-    "fragile",
-    "expect",
-    "tags",
-];
+pub(super) const FORMAT: Format =
+    Format { name: table::FORMAT, letter: b'V', role: Role::Declares, detect, read };
 
 /// Columns that say how to reach a service; the others are kept together and shared by rows that agree.
 const REACH: &[&str] = &["id", "name", "address", "port", "transport", "wrap", "sni"];
@@ -54,8 +33,8 @@ const REMEMBERED: usize = 1 << 16;
 type Fault = (usize, String);
 
 /// No line of a plain list has a comma, and none is a column's name alone.
-fn detect(text: &[u8]) -> bool {
-    let line = first_line(text);
+fn detect(peek: &Peek<'_>) -> bool {
+    let line = peek.first_line();
     let head = String::from_utf8_lossy(line.get(..1000).unwrap_or(line));
     let names: Vec<String> = head.split([',', ';', '\t']).map(|n| key(n.trim().trim_matches('"'))).collect();
     let known = |n: &String| {
@@ -188,14 +167,25 @@ impl<'h> Services<'h> {
         let get = |column: Option<usize>| {
             column.and_then(|c| Some((c, *fields.get(c)?))).filter(|(_, text)| !text.is_empty())
         };
-        let id = get(at.id).map(|(c, text)| checked_id(text).map_err(|why| (c, why))).transpose()?;
-        let (name, addresses) = hosts(get(at.name), get(at.address))?;
+        let id = get(at.id)
+            .map(|(c, text)| checked_id(text).map(Cow::Borrowed).map_err(|why| (c, why)))
+            .transpose()?;
+        let addresses =
+            get(at.address).map(|(c, text)| parse_addresses(text).map_err(|why| (c, why))).transpose()?;
+        let named = get(at.name);
+        let (name, addresses) = hosts(named.map(|(_, text)| text), addresses)
+            .map_err(|why| (named.map_or(0, |(column, _)| column), why))?;
         let ports =
             get(at.port).map_or(Ok(Vec::new()), |(c, text)| parse_ports(text).map_err(|why| (c, why)))?;
         let sni = get(at.sni).map(|(c, text)| checked_sni(text).map_err(|why| (c, why))).transpose()?;
         let (transport, wrap) = (get(at.transport), get(at.wrap));
         Ok(Row {
-            source: Source { format: Arc::clone(&self.format), file: Arc::clone(&self.file), line },
+            source: Source {
+                format: Arc::clone(&self.format),
+                file: Arc::clone(&self.file),
+                line,
+                path: None,
+            },
             id,
             name,
             addresses,
@@ -235,93 +225,14 @@ impl<'h> Services<'h> {
     }
 
     fn declare(&self, to: &mut Declared, column: usize, text: &str) -> Result<(), String> {
-        let own = || Some(text.to_owned());
-        match self.header.keys.get(column).map_or("", String::as_str) {
-            "owner" => to.owner = own(),
-            "team" => to.team = own(),
-            "env" => to.env = own(),
-            "site" => to.site = own(),
-            "service_type" => to.service_type = own(),
-            "zone" => to.zone = own(),
-            "expect" => {
-                // A slip in what users expect must not keep the service out of the sweep: told once all is read.
-                to.expect = Some(expect::parse(text).map_or_else(
-                    |_| text.to_owned(),
-                    |all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-                ));
-            }
-            // `unknown` says what an empty cell says, and must not stand against what another file knows.
-            "exposure" => to.exposure = Some(word(text)?).filter(|e| *e != Exposure::Unknown),
-            "tls_stack" => to.tls_stack = Some(word(text)?).filter(|s| *s != TlsStack::Unknown),
-            "issues_tokens" => to.issues_tokens = Some(yes_or_no(text)?),
-            "fragile" => to.fragile = Some(yes_or_no(text)?),
-            "tags" => text.split(';').map(str::trim).for_each(|tag| add_tag(to, tag.to_owned())),
-            "" => return Err("a cell below an empty heading; give the column a name".to_owned()),
-            _ => {
-                let name = self.header.names.get(column).map_or("", String::as_str);
-                add_tag(to, format!("{name}={text}"));
-            }
+        let key = self.header.keys.get(column).map_or("", String::as_str);
+        if key.is_empty() {
+            return Err("a cell below an empty heading; give the column a name".to_owned());
+        }
+        if !declare(to, key, text)? {
+            let name = self.header.names.get(column).map_or("", String::as_str);
+            add_tag(to, format!("{name}={text}"));
         }
         Ok(())
-    }
-}
-
-fn add_tag(to: &mut Declared, tag: String) {
-    if !tag.is_empty() && !to.tags.contains(&tag) {
-        to.tags.push(tag);
-    }
-}
-
-fn hosts(
-    name: Option<(usize, &str)>,
-    address: Option<(usize, &str)>,
-) -> Result<(Option<String>, Option<Addresses>), Fault> {
-    let addresses = address.map(|(c, text)| parse_addresses(text).map_err(|why| (c, why))).transpose()?;
-    let Some((column, text)) = name else {
-        return Ok((None, addresses));
-    };
-    match (parse_host(text).map_err(|why| (column, why))?, addresses) {
-        (Host::Name(name), addresses) => Ok((Some(name), addresses)),
-        (Host::Address(named), None) => Ok((None, Some(Addresses::One(named)))),
-        (Host::Address(named), Some(Addresses::One(address))) if named == address => Ok((None, addresses)),
-        (Host::Address(_), Some(_)) => Err((
-            column,
-            format!("the name {} is an address, and another one than the address column has", quoted(text)),
-        )),
-    }
-}
-
-/// The longest id, in bytes. It is printed in every table.
-const ID_LIMIT: usize = 128;
-
-fn checked_id(text: &str) -> Result<&str, String> {
-    if text.len() > ID_LIMIT {
-        return Err(format!("the id {} has {} bytes; at most {ID_LIMIT} are read", quoted(text), text.len()));
-    }
-    if text.contains(';') {
-        return Err(format!("the id {} has a `;`, which separates ids in the secrets file", quoted(text)));
-    }
-    Ok(text)
-}
-
-fn checked_sni(text: &str) -> Result<String, String> {
-    match parse_host(text) {
-        Ok(Host::Address(_)) => {
-            Err(format!("{} is an address; an SNI is a host name (RFC 6066 section 3)", quoted(text)))
-        }
-        _ => parse_name(text),
-    }
-}
-
-/// A word of a closed list, in any case.
-fn word<W: FromStr<Err = UnknownWord>>(text: &str) -> Result<W, String> {
-    text.to_ascii_lowercase().parse().map_err(|unknown: UnknownWord| unknown.to_string())
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "yes" | "true" | "1" => Ok(true),
-        "no" | "false" | "0" => Ok(false),
-        _ => Err(format!("{} is not yes or no; expected yes, no, true, false, 1 or 0", quoted(text))),
     }
 }

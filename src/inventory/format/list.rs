@@ -11,10 +11,14 @@ use crate::{
         intake::{Intake, Row},
         records::FIELD_LIMIT,
     },
-    model::service::{Declared, Source},
+    model::{
+        discovery::Role,
+        service::{Declared, Source},
+    },
 };
 
-pub(super) const FORMAT: Format = Format { name: "list", detect: |_| true, read };
+pub(super) const FORMAT: Format =
+    Format { name: "list", letter: b'L', role: Role::Declares, detect: |_| true, read };
 
 /// A fault and the byte at which it begins, from 0 within the entry.
 type Fault = (usize, String);
@@ -40,6 +44,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
                         format: Arc::clone(&format),
                         file: Arc::clone(&file.name),
                         line: number,
+                        path: None,
                     },
                     id: None,
                     name,

@@ -3,15 +3,20 @@
 //!
 //! A format turns text into rows with their places; what the rows mean together is `intake`'s.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use super::{Error, intake::Intake};
+pub(super) use peek::Peek;
+
+use super::{Error, intake::Intake, tree::Fault};
+use crate::model::{discovery::Role, service::Source};
 
 /// One file's text, without a byte order mark.
 pub(super) struct TextFile<'t> {
     /// As it was named; `-` is standard input.
     pub(super) name: Arc<str>,
     pub(super) text: &'t [u8],
+    /// The folder in which it lies, where it is a file: what it includes is looked for there.
+    pub(super) folder: Option<PathBuf>,
 }
 
 impl TextFile<'_> {
@@ -19,44 +24,77 @@ impl TextFile<'_> {
     pub(super) fn refused(&self, line: u32, column: u32, message: String) -> Error {
         Error::Refused { file: Arc::clone(&self.name), line, column, message }
     }
+
+    /// The whole file is refused, because it is no tree.
+    pub(super) fn broken(&self, fault: Fault) -> Error {
+        self.refused(fault.place.line, fault.place.column, fault.message)
+    }
+
+    /// A place in this file as a source of `format`.
+    pub(super) fn source(&self, format: &Format, line: u32, path: Option<&str>) -> Source {
+        Source { format: format.name.into(), file: Arc::clone(&self.name), line, path: path.map(Arc::from) }
+    }
 }
 
 /// One input format.
 pub(super) struct Format {
     /// As in `--format NAME`.
     pub(super) name: &'static str,
+    /// Picks it in the fuzz target; a letter is never given to another format.
+    pub(super) letter: u8,
+    /// What it says about a service by naming it.
+    pub(super) role: Role,
     /// Whether a text is of this format, by its content.
-    pub(super) detect: fn(&[u8]) -> bool,
+    pub(super) detect: fn(&Peek<'_>) -> bool,
     /// Hands every row of the file to the intake.
     pub(super) read: fn(&TextFile<'_>, &mut Intake<'_>) -> Result<(), Error>,
 }
 
+mod ansible_ini;
+mod ansible_json;
+mod ansible_yaml;
+mod consul;
 mod csv;
+mod etcd;
+mod gitleaks;
+mod host;
+mod hosts;
+mod jsonl;
+mod known_hosts;
+mod kubernetes;
 mod list;
+mod masscan;
+mod nmap;
+mod peek;
+mod ssh_config;
+mod terraform;
+mod trufflehog;
+mod yaml;
+mod zone;
 
-/// Every format, in the order in which a text is tried. The last takes what no other one takes.
-pub(super) const FORMATS: &[Format] = &[csv::FORMAT, list::FORMAT];
-
-/// Formats that the command line knows by name and that are read by a later release.
-const PLANNED: &[&str] = &[
-    "jsonl",
-    "yaml",
-    "hosts",
-    "ansible-ini",
-    "ansible-yaml",
-    "ansible-json",
-    "nmap",
-    "masscan",
-    "zone",
-    "etcd",
-    "consul",
-    "kubernetes",
-    "ssh-config",
-    "known-hosts",
-    "terraform",
-    "gitleaks",
-    "trufflehog",
-    "host",
+/// Every format, in the order in which a text is tried: those that leave no doubt first. The last takes what no
+/// other one takes.
+pub(super) const FORMATS: &[Format] = &[
+    nmap::FORMAT,
+    masscan::FORMAT,
+    host::FORMAT,
+    gitleaks::FORMAT,
+    trufflehog::FORMAT,
+    terraform::FORMAT,
+    kubernetes::FORMAT,
+    etcd::FORMAT,
+    consul::FORMAT,
+    ansible_json::FORMAT,
+    jsonl::FORMAT,
+    yaml::FORMAT,
+    ansible_yaml::FORMAT,
+    zone::FORMAT,
+    ansible_ini::FORMAT,
+    known_hosts::FORMAT,
+    ssh_config::FORMAT,
+    hosts::FORMAT,
+    csv::FORMAT,
+    list::FORMAT,
 ];
 
 /// The names of the formats that this build reads.
@@ -64,31 +102,36 @@ pub fn names() -> Vec<&'static str> {
     FORMATS.iter().map(|format| format.name).collect()
 }
 
+/// What a format says about a service by naming it; a format that is not known declares.
+pub fn role(name: &str) -> Role {
+    FORMATS.iter().find(|format| format.name == name).map_or(Role::Declares, |format| format.role)
+}
+
 /// The format of this name.
 pub(super) fn by_name(name: &str) -> Result<&'static Format, Error> {
-    if let Some(format) = FORMATS.iter().find(|format| format.name == name) {
-        return Ok(format);
-    }
-    let (name, built) = (name.to_owned(), names().join(", "));
-    Err(if PLANNED.contains(&name.as_str()) {
-        Error::FormatNotBuilt { name, built }
-    } else {
-        Error::UnknownFormat { name, built }
-    })
+    FORMATS
+        .iter()
+        .find(|format| format.name == name)
+        .ok_or_else(|| Error::UnknownFormat { name: name.to_owned(), built: names().join(", ") })
 }
 
 /// The format that the content shows.
 pub(super) fn by_content(file: &TextFile<'_>) -> Result<&'static Format, Error> {
-    if let Some(what) = foreign(file.text) {
-        let built = names().join(", ");
+    let peek = Peek::new(file.text);
+    let found = FORMATS.iter().find(|format| (format.detect)(&peek)).unwrap_or(&list::FORMAT);
+    if found.name == list::FORMAT.name
+        && let Some(what) = foreign(file.text)
+    {
         return Err(file.refused(
             1,
             1,
-            format!("this looks like {what}, which is not built yet; this build reads: {built}"),
+            format!(
+                "this is {what}, and of no format that is known; name it with --format, one of: {}",
+                names().join(", ")
+            ),
         ));
     }
-    let last = &list::FORMAT;
-    Ok(FORMATS.iter().find(|format| (format.detect)(file.text)).unwrap_or(last))
+    Ok(found)
 }
 
 /// Content that no list of hosts begins with: one clear message is better than a bad row for each line.
@@ -100,17 +143,8 @@ fn foreign(text: &[u8]) -> Option<&'static str> {
         b'{' => Some("JSON"),
         b'[' if matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b'"' | b'[')) => Some("JSON"),
         _ if text.starts_with(b"---") => Some("YAML"),
-        _ if text.starts_with(b"$ORIGIN") || text.starts_with(b"$TTL") => Some("a DNS zone"),
         _ => None,
     }
-}
-
-/// The first line that is neither blank nor a comment.
-pub(super) fn first_line(text: &[u8]) -> &[u8] {
-    text.split(|&b| b == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -124,15 +158,13 @@ mod tests {
         let files: BTreeSet<String> = std::fs::read_dir("src/inventory/format")
             .expect("the tests run from the package root")
             .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.replace('_', "-")))
-            .filter(|stem| stem != "mod")
+            .filter(|stem| stem != "mod" && stem != "peek")
             .collect();
         let registered: BTreeSet<String> = FORMATS.iter().map(|format| format.name.to_owned()).collect();
         assert_eq!(files, registered);
         assert_eq!(registered.len(), FORMATS.len(), "no name twice");
-        assert!(
-            PLANNED.iter().all(|name| !registered.contains(*name)),
-            "a format that is built is no longer planned"
-        );
+        let letters: BTreeSet<u8> = FORMATS.iter().map(|format| format.letter).collect();
+        assert_eq!(letters.len(), FORMATS.len(), "no letter twice");
     }
 
     #[test]
@@ -147,13 +179,12 @@ mod tests {
             ("web01.example.test\n", Ok("list")),
             ("# a comment, with a comma\n\n[2001:db8::1]:443\n", Ok("list")),
             ("", Ok("list")),
-            ("{\"name\":\"web01\"}", Err("JSON")),
-            ("[ {\"ip\":\"192.0.2.1\"} ]", Err("JSON")),
+            ("{\"what\":\"web01\"}", Err("JSON")),
             ("<?xml version=\"1.0\"?>", Err("XML")),
-            ("---\nall:\n", Err("YAML")),
+            ("---\nwhat\n", Err("YAML")),
         ];
         for (input, expected) in table {
-            let file = TextFile { name: "t".into(), text: input.as_bytes() };
+            let file = TextFile { name: "t".into(), text: input.as_bytes(), folder: None };
             match (by_content(&file), expected) {
                 (Ok(format), Ok(name)) => assert_eq!(format.name, *name, "input: {input:?}"),
                 (Err(error), Err(want)) => {
@@ -167,8 +198,6 @@ mod tests {
     #[test]
     fn a_named_format_is_taken_or_refused_clearly() {
         assert!(by_name("csv").is_ok());
-        let planned = by_name("nmap").map(|f| f.name).expect_err("not built yet").to_string();
-        assert!(planned.contains("not built yet") && planned.contains("csv, list"), "{planned}");
         let unknown = by_name("nmpa").map(|f| f.name).expect_err("unknown").to_string();
         assert!(unknown.contains("no such format"), "{unknown}");
     }

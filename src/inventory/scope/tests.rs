@@ -7,12 +7,12 @@ use crate::inventory::{Options, load};
 
 fn services() -> Vec<Service> {
     let csv = "name,address,port,fragile,tags\nweb01.example.test,192.0.2.11,443,,\nmx1.example.test,,25,,\n,192.0.2.90,631,yes,\n,2001:db8::1,443,,Fragile\n";
-    let input = Input::Text { name: "t".to_owned(), text: csv.into() };
+    let input = Input::text("t", csv);
     load(&[input], &[], &Options::default()).expect("good rows").services
 }
 
 fn text(text: &str) -> Input {
-    Input::Text { name: "scope.txt".to_owned(), text: text.into() }
+    Input::text("scope.txt", text)
 }
 
 fn scope(rules: Option<&str>, excludes: &[&str]) -> Scope {

@@ -354,9 +354,8 @@ fn face(endpoint: &Endpoint, identities: &BTreeMap<&str, Identity>) -> Result<Op
 }
 
 fn load(scenario: &Scenario, network: [u8; 3]) -> Result<Loaded, String> {
-    let input = |name: &str, text: &str| Input::Text {
-        name: format!("{}:{name}", scenario.file),
-        text: filled(text.trim_start(), network).into_bytes(),
+    let input = |name: &str, text: &str| {
+        Input::text(format!("{}:{name}", scenario.file), filled(text.trim_start(), network))
     };
     let secrets = (!scenario.secrets.trim().is_empty()).then(|| input("secrets", &scenario.secrets));
     let options = Options { strict: true, ..Options::default() };

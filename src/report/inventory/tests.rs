@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 fn source(line: u32) -> Source {
-    Source { format: "csv".into(), file: "hosts.csv".into(), line }
+    Source { format: "csv".into(), file: "hosts.csv".into(), line, path: None }
 }
 
 fn service(id: &str, name: Option<&str>, addresses: &[&str]) -> Service {
@@ -230,6 +230,7 @@ fn example() -> Loaded {
         rows: 5,
         expanded: 3,
         merged: 1,
+        ..Loaded::default()
     }
 }
 

@@ -1,0 +1,17 @@
+//! The XML of nmap (`-oX`).
+
+use super::{Format, Peek, TextFile};
+use crate::{
+    inventory::{Error, intake::Intake},
+    model::discovery::Role,
+};
+
+pub(super) const FORMAT: Format = Format { name: "nmap", letter: b'N', role: Role::Discovers, detect, read };
+
+fn detect(_peek: &Peek<'_>) -> bool {
+    false
+}
+
+fn read(file: &TextFile<'_>, _intake: &mut Intake<'_>) -> Result<(), Error> {
+    Err(file.refused(1, 1, "not built yet".to_owned()))
+}
