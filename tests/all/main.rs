@@ -23,6 +23,7 @@ mod exports;
 mod hostile;
 mod hosts;
 mod hosts_ssh;
+mod inventory;
 mod plan;
 mod protocols;
 mod real_peers;

@@ -130,6 +130,37 @@ pub fn formats() -> Option<PathBuf> {
     find("formats", "formats/bin/junitparser", "").map(|p| p.with_file_name("python"))
 }
 
+/// Ansible's command of this name, such as `ansible-inventory`.
+pub fn ansible(command: &str) -> Option<PathBuf> {
+    find("ansible-core", "ansible/bin/ansible-inventory", "").map(|p| p.with_file_name(command))
+}
+
+/// `pre-commit`, which runs git hooks.
+pub fn pre_commit() -> Option<PathBuf> {
+    find("pre-commit", "ansible/bin/pre-commit", "")
+}
+
+pub fn masscan() -> Option<PathBuf> {
+    find("masscan", "masscan/bin/masscan", "masscan")
+}
+
+/// etcd's server.
+pub fn etcd() -> Option<PathBuf> {
+    find("etcd", "etcd/bin/etcd", "etcd")
+}
+
+pub fn etcdctl() -> Option<PathBuf> {
+    find("etcdctl", "etcd/bin/etcdctl", "etcdctl")
+}
+
+pub fn kubectl() -> Option<PathBuf> {
+    find("kubectl", "kubectl/bin/kubectl", "kubectl")
+}
+
+pub fn named_compilezone() -> Option<PathBuf> {
+    find("named-compilezone", "bind9/bin/named-compilezone", "named-compilezone")
+}
+
 /// A server on loopback. It is started again when it dies, until it is dropped.
 #[derive(Debug)]
 pub struct Server {
