@@ -103,6 +103,10 @@ fn parse(path: &Path, text: &str) -> Result<Config, Error> {
     for (signature, at) in config.fragile.iter().zip(places) {
         signature.check().map_err(|why| bad(at, why))?;
     }
+    let places = text.match_indices("[[policy.rule]]").map(|(at, _)| at).chain(std::iter::repeat(0));
+    for (rule, at) in config.policy.rule.iter().zip(places) {
+        rule.check().map_err(|why| bad(at, why))?;
+    }
     Ok(config)
 }
 
@@ -132,6 +136,8 @@ mod tests {
                 "[limits]\n\n[[fragile]]\nname = \"x\"\n",
                 "allclear.toml:3:1: the signature `x` has no pattern",
             ),
+            ("[policy]\n[[policy.rule]]\nowner = \"ops\"\n", "allclear.toml:2:1: a rule needs one of"),
+            ("[[policy.rule]]\nowners = \"ops\"\n", "allclear.toml:2:1: unknown field `owners`"),
         ];
         for (text, expected) in table {
             let error = parse(Path::new("allclear.toml"), text).unwrap_err().to_string();

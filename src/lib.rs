@@ -5,6 +5,7 @@
 //! never another stage; see ARCHITECTURE.md. A test holds these arrows.
 
 pub mod assess;
+pub mod classify;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -106,6 +106,7 @@ pub(super) fn views(track: &Track<'_>, said: &Standing<'_>) -> Vec<HostView> {
             disk: host.disk.clone(),
             old_runs: host.old_runs,
             stack: host.stack,
+            open_to: host.open_to.clone(),
             acts: host.acts.clone(),
             weight: weight(track, said, endpoint, host),
         })

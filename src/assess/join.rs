@@ -19,7 +19,7 @@ use crate::model::{
     disclosure::Disclosure,
     host::{
         Act, Collector, CopiesAssessed, CopyKind, CopyRole, Document, Finding as HostFinding, Library,
-        Listener, Part, Process, Protocol, RunnerKind, TlsLibrary,
+        Listener, OpenTo, Part, Process, Protocol, Reach, RunnerKind, TlsLibrary,
     },
     ids::SweepId,
     observation::{Contact, Observation},
@@ -50,6 +50,8 @@ pub(super) struct HostLook {
     /// Whether a copy is in memory that is not the file on disk any more, and not known to be clean.
     pub(super) old_runs: bool,
     pub(super) stack: TlsStack,
+    /// To whom its port is open: the widest of its listeners.
+    pub(super) open_to: Option<OpenTo>,
     pub(super) acts: Vec<Act>,
 }
 
@@ -174,7 +176,8 @@ impl<'d> Scene<'d> {
         let behind: Vec<Vec<u32>> = listening.iter().map(|l| self.behind(l)).collect();
         let untold = self.is_damaged() || behind.iter().any(Vec::is_empty);
         let pids: BTreeSet<u32> = behind.into_iter().flatten().collect();
-        let found = self.found(&pids, untold)?;
+        let widest = listening.iter().map(|l| &l.open_to).min_by_key(|open| narrowness(open.reach));
+        let found = Found { open_to: widest.cloned(), ..self.found(&pids, untold)? };
         Some(self.made(service, lead, sweep, found))
     }
 
@@ -285,6 +288,7 @@ impl<'d> Scene<'d> {
         let found = Found {
             acts: acts.cloned().collect(),
             stack: service.tls_stack(),
+            open_to: None,
             running: Some(running),
             disk: Some(disk),
             old_runs: false,
@@ -340,8 +344,20 @@ impl<'d> Scene<'d> {
             disk: found.disk,
             old_runs: found.old_runs,
             stack: found.stack,
+            open_to: found.open_to,
             acts: found.acts,
         }
+    }
+}
+
+/// How narrow a reach is, the widest first. What could not be told may be wide.
+const fn narrowness(reach: Reach) -> u8 {
+    match reach {
+        Reach::Anyone => 0,
+        Reach::Unknown => 1,
+        Reach::Some => 2,
+        Reach::Nobody => 3,
+        Reach::Loopback => 4,
     }
 }
 
@@ -352,6 +368,7 @@ struct Found {
     disk: Option<HostFinding>,
     old_runs: bool,
     stack: TlsStack,
+    open_to: Option<OpenTo>,
     acts: Vec<Act>,
 }
 
@@ -363,6 +380,7 @@ impl Default for Found {
             disk: None,
             old_runs: false,
             stack: TlsStack::Unknown,
+            open_to: None,
             acts: Vec::new(),
         }
     }

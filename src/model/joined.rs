@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    host::{Act, Finding},
+    host::{Act, Finding, OpenTo},
     service::TlsStack,
     time::Timestamp,
     verdict::{Grade, Reason, Verdict},
@@ -46,6 +46,8 @@ pub struct HostView {
     pub old_runs: bool,
     /// How the program comes by its TLS code.
     pub stack: TlsStack,
+    /// To whom its port is open, by the host's sockets and packet filter: the widest of its listeners.
+    pub open_to: Option<OpenTo>,
     /// What has to be done on the host for this service, in order.
     pub acts: Vec<Act>,
     /// What this counts for.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{secret::Tier, wrap::Wrap};
+use super::{secret::Tier, service::TlsStack, wrap::Wrap};
 
 /// What a kind of service holds and how it is handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,10 @@ pub struct ServiceType {
     pub place: Option<String>,
     /// A box with firmware, whose maker decides.
     pub appliance: bool,
+    /// How it usually comes by its TLS code; absent: it differs too much to say.
+    pub stack: Option<TlsStack>,
+    /// Whether it issues tokens (sessions, API keys, credentials) to others; absent: some do.
+    pub issues_tokens: Option<bool>,
 }
 
 /// How a kind of secret is rotated.

@@ -7,7 +7,7 @@ use super::{
     facet::FacetKind,
     finding::FindingRules,
     kinds::{SecretType, ServiceType},
-    rules::{ExposureRule, OwnerRule},
+    rules::Rule,
     service::Exposure,
     verdict::Grade,
     vocabulary,
@@ -124,10 +124,9 @@ pub struct Policy {
     pub rotate_by_policy: bool,
     /// What is told of certificates.
     pub findings: FindingRules,
-    /// Owners of services that name none; the first rule that fits counts.
-    pub owner: Vec<OwnerRule>,
-    /// Exposure of services that do not say; the first rule that fits counts.
-    pub exposure: Vec<ExposureRule>,
+    /// Owners and exposure of services that name none; for each the first rule that fits counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rule: Vec<Rule>,
     /// Kinds of services beside those that come with the tool; one of the same name takes its place.
     pub service_type: Vec<ServiceType>,
     /// Kinds of secrets beside those that come with the tool; one of the same code takes its place.
@@ -165,8 +164,7 @@ impl Default for Policy {
             decommission_sweeps: 2,
             rotate_by_policy: false,
             findings: FindingRules::default(),
-            owner: Vec::new(),
-            exposure: Vec::new(),
+            rule: Vec::new(),
             service_type: Vec::new(),
             secret_type: Vec::new(),
         }

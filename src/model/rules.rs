@@ -1,5 +1,6 @@
 //! Rules by which owners and exposure are given to services that name none: globs of names, networks,
-//! tags, zones. They stand in `allclear.toml` under `[policy]`; the first one that fits counts.
+//! tags, zones. They stand in `allclear.toml` as `[[policy.rule]]`; for each of the two the first rule
+//! that fits and gives it counts.
 
 use std::net::IpAddr;
 
@@ -8,10 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::service::{Exposure, Service};
 
-/// For which services a rule holds: one condition that fits is enough; a list that is empty says nothing.
+/// One rule. One condition that fits is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Fit {
+pub struct Rule {
+    /// Who answers for the services.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Who can reach them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
     /// Globs of names, such as `*.mail.example.test`; `*` stands for any text, dots included.
     pub names: Vec<String>,
     /// Networks that hold one of its declared addresses.
@@ -22,29 +29,9 @@ pub struct Fit {
     pub zones: Vec<String>,
 }
 
-/// Who answers for services that name no owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnerRule {
-    /// The owner.
-    pub owner: String,
-    /// For which services.
-    #[serde(flatten)]
-    pub fit: Fit,
-}
-
-/// Who can reach services that do not say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExposureRule {
-    /// Who.
-    pub exposure: Exposure,
-    /// For which services.
-    #[serde(flatten)]
-    pub fit: Fit,
-}
-
-/// Which condition of a rule fits, for people: `name *.example.test`, `network 192.0.2.0/24`, `tag lb`, `zone dmz`.
-impl Fit {
-    /// The first condition that fits a service, in words.
+impl Rule {
+    /// The first condition that fits a service, in words: `name *.example.test`, `network 192.0.2.0/24`, `tag lb`,
+    /// `zone dmz`.
     pub fn fits(&self, service: &Service) -> Option<String> {
         let name = service.name.as_deref();
         let by_name = self.names.iter().find(|glob| name.is_some_and(|name| matches(glob, name)));
@@ -63,9 +50,20 @@ impl Fit {
         self.zones.iter().find(|z| z.eq_ignore_ascii_case(zone)).map(|zone| format!("zone {zone}"))
     }
 
-    /// Whether no condition is given: such a rule fits nothing.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.networks.is_empty() && self.tags.is_empty() && self.zones.is_empty()
+    /// What is wrong with it, if anything: a rule that gives nothing, or fits nothing, was meant otherwise.
+    pub fn check(&self) -> Result<(), String> {
+        let blank = self.owner.as_ref().is_some_and(|owner| owner.trim().is_empty());
+        if blank || (self.owner.is_none() && self.exposure.is_none()) {
+            return Err("a rule gives an `owner` or an `exposure`".to_owned());
+        }
+        if self.exposure == Some(Exposure::Unknown) {
+            return Err("`unknown` is what a service is without a rule".to_owned());
+        }
+        let lists = [self.names.len(), self.networks.len(), self.tags.len(), self.zones.len()];
+        if lists.iter().all(|n| *n == 0) {
+            return Err("a rule needs one of `names`, `networks`, `tags`, `zones`".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -114,6 +112,24 @@ mod tests {
         ];
         for (glob, text, expected) in table {
             assert_eq!(matches(glob, text), expected, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_says_nothing_is_refused() {
+        let owner = || Rule { owner: Some("ops".to_owned()), ..Rule::default() };
+        let names = || vec!["*".to_owned()];
+        let table = [
+            (Rule { names: names(), ..owner() }, None),
+            (owner(), Some("needs one of")),
+            (Rule { names: names(), ..Rule::default() }, Some("gives an")),
+            (Rule { owner: Some(" ".to_owned()), names: names(), ..Rule::default() }, Some("gives an")),
+            (Rule { exposure: Some(Exposure::Unknown), names: names(), ..Rule::default() }, Some("`unknown`")),
+        ];
+        for (rule, expected) in table {
+            let got = rule.check().err();
+            assert_eq!(got.is_some(), expected.is_some(), "{rule:?}");
+            assert!(got.unwrap_or_default().contains(expected.unwrap_or_default()), "{rule:?}");
         }
     }
 }

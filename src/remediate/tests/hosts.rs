@@ -73,6 +73,7 @@ fn view(name: &str, running: Finding, disk: Finding, acts: Vec<Act>) -> HostView
         running: Some(running),
         disk: Some(disk),
         stack: TlsStack::OpensslDynamic,
+        open_to: None,
         acts,
         weight: Weight::Agrees,
     }

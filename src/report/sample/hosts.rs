@@ -69,6 +69,7 @@ fn host(name: &str, weight: Weight, running: Finding, disk: Finding) -> HostView
         running: Some(running),
         disk: Some(disk),
         stack: TlsStack::OpensslDynamic,
+        open_to: None,
         acts: Vec::new(),
         weight,
     }
