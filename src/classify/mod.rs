@@ -2,7 +2,7 @@
 //! say, to answers to the three questions of a response. Pure.
 //!
 //! It decides no state and no verdict. What a person said, in a row, a rule, a tag or a zone, is laid
-//! over services before they are judged ([`fill`]); guesses are only shown ([`classify`]): no service
+//! over services before they are judged ([`fill`]); guesses are only shown ([`Classifier`]): no service
 //! gets a later due date because of the look of its address.
 
 mod exposure;
@@ -64,37 +64,47 @@ pub fn fill(services: &mut [Service], policy: &Policy) {
     }
 }
 
-/// Answers the three questions for every service, in their order. `kind` tells a service's type; services are as the
-/// inventory declares them, before [`fill`].
-pub fn classify<'t>(
-    services: &[Service],
-    secrets: &[Secret],
-    policy: &Policy,
-    kind: impl Fn(&Service) -> &'t ServiceType,
-    seen: &BTreeMap<RowId, Seen>,
-    code: impl Fn(&Secret) -> String,
-) -> Vec<Classified> {
-    let mut listed: BTreeMap<&RowId, BTreeSet<String>> = BTreeMap::new();
-    for secret in secrets {
-        let code = code(secret);
-        for row in &secret.services {
-            listed.entry(row).or_default().insert(code.clone());
+/// Answers the three questions, service by service: a million answers need not be held at once.
+pub struct Classifier<'a> {
+    policy: &'a Policy,
+    kind: &'a dyn Fn(&Service) -> &'a ServiceType,
+    seen: &'a BTreeMap<RowId, Seen>,
+    listed: BTreeMap<&'a RowId, BTreeSet<String>>,
+}
+
+impl<'a> Classifier<'a> {
+    /// `kind` tells a service's type, `code` a secret's; services are to come as the inventory declares them, before
+    /// [`fill`].
+    pub fn new(
+        secrets: &'a [Secret],
+        policy: &'a Policy,
+        kind: &'a dyn Fn(&Service) -> &'a ServiceType,
+        code: &dyn Fn(&Secret) -> String,
+        seen: &'a BTreeMap<RowId, Seen>,
+    ) -> Self {
+        let mut listed: BTreeMap<&RowId, BTreeSet<String>> = BTreeMap::new();
+        for secret in secrets {
+            let code = code(secret);
+            for row in &secret.services {
+                listed.entry(row).or_default().insert(code.clone());
+            }
         }
+        Self { policy, kind, seen, listed }
     }
-    let nothing = Seen::default();
-    let one = |service: &Service| {
-        let kind = kind(service);
-        let seen = seen.get(&service.row_id).unwrap_or(&nothing);
+
+    /// The answers for one service.
+    pub fn answer(&self, service: &Service) -> Classified {
+        let kind = (self.kind)(service);
+        let seen = self.seen.get(&service.row_id);
         Classified {
-            owner: owner(service, policy),
-            exposure: exposure::of(service, policy, seen.open_to.as_ref()),
+            owner: owner(service, self.policy),
+            exposure: exposure::of(service, self.policy, seen.and_then(|seen| seen.open_to.as_ref())),
             stack: stack(service, kind, seen),
             issues_tokens: holds::issues_tokens(service, kind),
-            holds: holds::codes(service, kind, listed.get(&service.row_id)),
+            holds: holds::codes(service, kind, self.listed.get(&service.row_id)),
             kind: kind.name.clone(),
         }
-    };
-    services.iter().map(one).collect()
+    }
 }
 
 /// By the inventory's own word.
@@ -115,8 +125,8 @@ fn owner_by_rule(service: &Service, policy: &Policy) -> Option<Answer<String>> {
 }
 
 /// Host evidence first, then the inventory's word, then what a service of its type usually has.
-fn stack(service: &Service, kind: &ServiceType, seen: &Seen) -> Answer<TlsStack> {
-    if let Some(stack) = &seen.stack {
+fn stack(service: &Service, kind: &ServiceType, seen: Option<&Seen>) -> Answer<TlsStack> {
+    if let Some(stack) = seen.and_then(|seen| seen.stack.as_ref()) {
         return Answer::new(stack.value, Basis::Seen, stack.because.clone());
     }
     let by_tag = || {

@@ -47,8 +47,8 @@ fn rules() -> Policy {
 
 fn one(service: Service, kind: &ServiceType, seen: Option<Seen>) -> Classified {
     let seen = seen.map(|s| (service.row_id.clone(), s)).into_iter().collect();
-    let services = [service];
-    classify(&services, &[], &rules(), |_| kind, &seen, |s| s.kind.clone()).remove(0)
+    let policy = rules();
+    Classifier::new(&[], &policy, &|_| kind, &|s| s.kind.clone(), &seen).answer(&service)
 }
 
 #[test]
@@ -181,8 +181,8 @@ fn listed_secrets_are_among_what_is_held() {
         implied: false,
         source: None,
     };
-    let services = [service];
-    let kind = ServiceType::default();
-    let got = classify(&services, &[secret], &Policy::default(), |_| &kind, &BTreeMap::new(), |s| s.kind.clone());
-    assert_eq!(got[0].holds, ["B1", "C10", "D1", "D3"]);
+    let (kind, policy, seen, secrets) = (ServiceType::default(), Policy::default(), BTreeMap::new(), [secret]);
+    let kind = |_: &Service| &kind;
+    let got = Classifier::new(&secrets, &policy, &kind, &|s| s.kind.clone(), &seen).answer(&service);
+    assert_eq!(got.holds, ["B1", "C10", "D1", "D3"]);
 }

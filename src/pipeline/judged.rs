@@ -5,10 +5,12 @@ use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     path::Path,
+    sync::Arc,
 };
 
 use crate::{
     assess::{self, BuildIds},
+    classify,
     config::Found,
     disclosure::Catalogue,
     error::Error,
@@ -20,6 +22,7 @@ use crate::{
         ids::{RowId, SweepId},
         observation::Observation,
         policy::Policy,
+        service::Declared,
         sweep::Evidence,
         time::Timestamp,
     },
@@ -34,6 +37,8 @@ use crate::{
 pub struct Judged {
     /// Everything the incident file holds, with the secrets that services of a type always hold.
     pub evidence: Evidence,
+    /// What people declared about each service, before rules filled what they left open.
+    pub declared: Vec<Arc<Declared>>,
     /// What follows from it.
     pub assessment: Assessment,
     /// The hosts as they stand, by name.
@@ -56,9 +61,12 @@ pub fn evidence(incident: &Path, choice: &Choice) -> Result<Read, Error> {
     let reader = Reader::open(incident)?;
     let mut evidence = reader.evidence()?;
     sound(&reader, &evidence, incident)?;
-    let types = types(&policy(&evidence, choice)?)?;
+    let policy = policy(&evidence, choice)?;
+    let types = types(&policy)?;
     let edits = reader.edits()?;
     let edits = edits::apply(&mut evidence, &edits);
+    let declared = evidence.services.iter().map(|service| Arc::clone(&service.declared)).collect();
+    classify::fill(&mut evidence.services, &policy);
     let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets, &types);
     evidence.secrets.extend(implied);
     edits.own(&mut evidence.secrets);
@@ -66,7 +74,7 @@ pub fn evidence(incident: &Path, choice: &Choice) -> Result<Read, Error> {
     let about = catalogue::Packages::of(&catalogue);
     let gathered = hosts::gather(&reader, incident, |package| about.holds(package))?;
     evidence.hosts = gathered.documents;
-    Ok(Read { evidence, hosts: gathered.states, catalogue, types })
+    Ok(Read { evidence, declared, hosts: gathered.states, catalogue, types })
 }
 
 /// An incident file, read.
@@ -74,6 +82,8 @@ pub fn evidence(incident: &Path, choice: &Choice) -> Result<Read, Error> {
 pub struct Read {
     /// Everything that it holds.
     pub evidence: Evidence,
+    /// What people declared about each service, before rules filled what they left open.
+    pub declared: Vec<Arc<Declared>>,
     /// The hosts as they stand, by name.
     pub hosts: Vec<HostState>,
     /// The built-in disclosures, and those that were taken in.
@@ -123,7 +133,8 @@ pub fn load(incident: &Path, choice: &Choice, now: Timestamp) -> Result<Judged, 
     let disclosure = catalogue::chosen(&read.catalogue, choice.disclosure.as_deref(), first)?;
     let policy = policy(&read.evidence, choice)?;
     let assessment = assess::assess(&read.evidence, &disclosure, &policy, now);
-    Ok(Judged { evidence: read.evidence, assessment, hosts: read.hosts, types: read.types })
+    let Read { evidence, declared, hosts, types, .. } = read;
+    Ok(Judged { evidence, declared, assessment, hosts, types })
 }
 
 /// Judges what was read against one more disclosure.

@@ -15,6 +15,7 @@ pub mod assess;
 pub mod blast;
 mod case;
 pub mod checklist;
+pub mod classified;
 pub mod csv;
 pub mod disclosures;
 pub mod endpoint;
