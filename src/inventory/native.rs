@@ -78,7 +78,11 @@ impl<'f> Records<'f> {
         let Some((name, line)) = self.first else { return };
         let message = format!(
             "{} below keys that are no columns, the first below {}, cannot be tags and are not kept",
-            if self.passed == 1 { "1 list or map".to_owned() } else { format!("{} lists or maps", self.passed) },
+            if self.passed == 1 {
+                "1 list or map".to_owned()
+            } else {
+                format!("{} lists or maps", self.passed)
+            },
             quoted(&name)
         );
         intake.notice(NoticeKind::LeftOut, message, Some(self.file.source(self.format, line, None)));
@@ -134,7 +138,8 @@ impl<'f> Records<'f> {
         if addresses.len() > 1 {
             let net = addresses.iter().find(|(_, a)| matches!(a, Addresses::Net(_)));
             if let (Some(_), Some((at, _))) = (&name, net) {
-                let message = "a CIDR with a name: a name is one service; leave the name out, or list addresses";
+                let message =
+                    "a CIDR with a name: a name is one service; leave the name out, or list addresses";
                 return Err((*at, message.to_owned()));
             }
             if let (None, true, Some((at, _))) = (&name, draft.id.is_some(), addresses.first()) {
@@ -156,7 +161,10 @@ impl<'f> Records<'f> {
             && derived(first).is_none_or(|own| own.as_str() != id)
         {
             if drafts.len() > 1 && first.name.is_none() {
-                return Err((at, "a row_id is one row, and this record has more than one address".to_owned()));
+                return Err((
+                    at,
+                    "a row_id is one row, and this record has more than one address".to_owned(),
+                ));
             }
             let id = checked_id(&id).map_err(|why| (at, why))?.to_owned();
             drafts.iter_mut().for_each(|draft| draft.id = Some(id.clone()));
@@ -253,11 +261,7 @@ impl<'f> Records<'f> {
                 texts.insert(field.key.as_str(), all.join(";"));
             } else if self.ignored.insert(field.key.clone()) {
                 let source = self.file.source(self.format, field.at.line, None);
-                intake.notice(
-                    NoticeKind::IgnoredColumn,
-                    secrets::not_kept("key", field.name),
-                    Some(source),
-                );
+                intake.notice(NoticeKind::IgnoredColumn, secrets::not_kept("key", field.name), Some(source));
             }
         }
         let at = |column: &str| {
@@ -289,7 +293,8 @@ fn fields<'n, 't>(layers: &[Layer<'n, 't>]) -> Result<Vec<Field<'n, 't>>, Fault>
     for (number, layer) in layers.iter().enumerate() {
         let place = layer.node.place;
         for entry in layer.node.entries() {
-            let field = Field { name: entry.key.trim(), key: key(&entry.key), at: entry.at, node: &entry.node };
+            let field =
+                Field { name: entry.key.trim(), key: key(&entry.key), at: entry.at, node: &entry.node };
             if layer.without.contains(&field.key.as_str()) {
                 continue;
             }
@@ -420,7 +425,7 @@ pub(super) fn hint(word: &str, known: &[&str]) -> String {
     let word = key(word);
     let near = known.iter().map(|&k| (distance(&word, k), k)).min_by_key(|(d, _)| *d);
     match near {
-        Some((d, known)) if d <= 1 + usize::from(known.len() > 4) => format!("; did you mean `{known}`?"),
+        Some((d, known)) if d <= 1 + usize::from(word.len() > 4) => format!("; did you mean `{known}`?"),
         _ => String::new(),
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn secrets_alone(loaded: &mut Loaded) {
     let before = loaded.notices.len();
     loaded.notices.retain(|notice| notice.kind != NoticeKind::UnresolvedService);
     if loaded.notices.len() < before {
-        let message = "no input holds a service, so whether the inventory has what the secrets name was not checked";
+        let message =
+            "no input holds a service, so whether the inventory has what the secrets name was not checked";
         loaded.notices.push(Notice { kind: NoticeKind::LeftOut, message: message.to_owned(), source: None });
     }
 }

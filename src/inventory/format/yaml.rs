@@ -144,11 +144,13 @@ fn take_scope(file: &TextFile<'_>, node: &Node<'_>, intake: &mut Intake<'_>) -> 
 
 fn scope_rules(file: &TextFile<'_>, name: &str, node: &Node<'_>) -> Result<Vec<String>, Error> {
     if !matches!(node.value, Value::Seq(_) | Value::Null) {
-        let message = format!("{name} is {}; expected a list of CIDRs, addresses, names and *.suffix", node.kind());
+        let message =
+            format!("{name} is {}; expected a list of CIDRs, addresses, names and *.suffix", node.kind());
         return Err(refused(file, node, message));
     }
     let rule = |item: &Node<'_>| {
-        let text = item.scalar().ok_or_else(|| format!("{} stands here; expected a rule as text", item.kind()));
+        let text =
+            item.scalar().ok_or_else(|| format!("{} stands here; expected a rule as text", item.kind()));
         text.and_then(|text| scope::checked(text.trim())).map_err(|why| refused(file, item, why))
     };
     node.items().iter().map(rule).collect()

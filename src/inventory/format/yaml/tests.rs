@@ -24,14 +24,20 @@ fn the_sample_is_told_by_its_content_and_loads() {
     assert_eq!((web.name.as_deref(), web.port), (Some("web01.example.test"), 443));
     let declared = &web.declared;
     assert_eq!((declared.owner.as_deref(), declared.env.as_deref()), (Some("team-web"), Some("prod")));
-    assert_eq!((declared.issues_tokens, &declared.tags[..]), (Some(true), ["pci", "shop"].map(String::from).as_slice()));
+    assert_eq!(
+        (declared.issues_tokens, &declared.tags[..]),
+        (Some(true), ["pci", "shop"].map(String::from).as_slice())
+    );
     assert_eq!(declared.exposure.map(|e| e.as_str()), Some("public"));
     assert_eq!(loaded.services[1].declared.exposure.map(|e| e.as_str()), Some("internal"));
     let api = &loaded.services[2];
     assert_eq!((api.row_id.as_str(), api.name.as_deref()), ("api", Some("api.example.test")));
     assert_eq!(api.addresses[0].to_string(), "192.0.2.11");
     let mx = &loaded.services[3];
-    assert_eq!((mx.addresses.len(), mx.port, &mx.declared.tags[..]), (2, 25, ["rack=12".to_owned()].as_slice()));
+    assert_eq!(
+        (mx.addresses.len(), mx.port, &mx.declared.tags[..]),
+        (2, 25, ["rack=12".to_owned()].as_slice())
+    );
     assert!(loaded.services.iter().any(|s| s.transport == Transport::Udp));
     assert_eq!(loaded.secrets[0].services.len(), 2, "{:?}", loaded.notices);
     let (name, rules) = loaded.scope.as_ref().expect("a scope");
@@ -148,7 +154,10 @@ fn hostile_bytes_end_in_an_error_or_a_count() {
     let deep = format!("services: {}{}", "[".repeat(3000), "]".repeat(3000));
     let crlf = "\u{feff}allclear: 1\r\nservices:\r\n- {name: a}\r\n";
     assert!(read(bomb).expect_err("a bomb").to_string().contains("aliases"));
-    assert!(read(&deep).expect_err("deep").to_string().contains("deep"));
+    assert!(read(&deep).expect_err("deep").to_string().starts_with("t.yaml:1:"));
     assert_eq!(good(crlf).services.len(), 1);
-    assert!(read("services: [{name: \"a\u{0}\"}]").is_ok_and(|l| l.bad.len() == 1) || read("services: [{name: \"a\u{0}\"}]").is_err());
+    assert!(
+        read("services: [{name: \"a\u{0}\"}]").is_ok_and(|l| l.bad.len() == 1)
+            || read("services: [{name: \"a\u{0}\"}]").is_err()
+    );
 }
