@@ -1,10 +1,7 @@
 //! The native formats as a user meets them: listing and reading back, scopes, annotations, the schema in a real
 //! validator, and the hook in a real pre-commit.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -165,10 +162,10 @@ fn the_schema_and_the_loader_agree() {
     let count = documents.len().to_string();
     let mut first = Command::new(yaml);
     first.args(["-c", convert, &count]).current_dir(work.folder());
-    run_with_limit(&mut first, HANG).expect_code(0);
+    run_with_limit(&mut first, b"", HANG).expect_code(0);
     let mut second = Command::new(python);
     second.args(["-c", judge, &count]).arg(schema).current_dir(work.folder());
-    let judged = run_with_limit(&mut second, HANG).expect_code(0).json();
+    let judged = run_with_limit(&mut second, b"", HANG).expect_code(0).json();
     for ((text, good), judged) in documents.iter().zip(judged.as_array().unwrap()) {
         assert_eq!(judged, good, "{text}");
     }
@@ -189,13 +186,13 @@ fn the_hook_lets_good_inventories_pass_and_stops_bad_ones() {
     let path = std::env::var("PATH").unwrap_or_default();
     let run = |program: &Path, arguments: &[&str]| {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(work.folder()).stdin(Stdio::null());
+        command.args(arguments).current_dir(work.folder());
         command.env("PATH", format!("{}:{path}", binary.display())).env("HOME", work.folder());
         command.env("PRE_COMMIT_HOME", work.path("cache")).env("GIT_CONFIG_NOSYSTEM", "1");
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "t").env(format!("GIT_{who}_EMAIL"), "t@example.test");
         }
-        run_with_limit(&mut command, HANG)
+        run_with_limit(&mut command, b"", HANG)
     };
     let git = Path::new("git");
     run(git, &["init", "-q"]).expect_code(0);
