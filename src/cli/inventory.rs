@@ -40,6 +40,9 @@ enum Sub {
     Check {
         #[command(flatten)]
         files: Files,
+        /// Also print every fault as an annotation that GitHub shows beside the line
+        #[arg(long)]
+        annotate: bool,
     },
 }
 
@@ -94,12 +97,18 @@ pub(crate) fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
 impl Files {
     /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to.
     pub(crate) fn load(&self, scoped: bool) -> Result<Loaded, Error> {
+        self.load_with(scoped, false)
+    }
+
+    /// `partial`: there need not be a service.
+    fn load_with(&self, scoped: bool, partial: bool) -> Result<Loaded, Error> {
         let options = Options {
             format: self.format.clone(),
             strict: self.strict,
             default_ports: self.port_numbers(),
             allow_huge: scoped,
             wrap: self.fixed_wrap(),
+            partial,
             ..Options::default()
         };
         source::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)
@@ -138,7 +147,7 @@ impl InventoryArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         match &self.command {
             Sub::List { files, jsonl } => list(files, *jsonl, globals, console),
-            Sub::Check { files } => check(files, console),
+            Sub::Check { files, annotate } => check(files, *annotate, console),
         }
     }
 }
@@ -172,12 +181,39 @@ fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) ->
     Ok(Exit::Done)
 }
 
-fn check(files: &Files, console: &mut Console) -> Result<Exit, Error> {
+fn check(files: &Files, annotate: bool, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
-    let loaded = files.load(false)?;
+    let loaded = match files.load_with(false, true) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            if annotate {
+                annotate_error(&error, console).map_err(Error::stdout)?;
+            }
+            return Err(error);
+        }
+    };
+    if annotate {
+        report::inventory::annotations(&loaded, &mut console.out).map_err(Error::stdout)?;
+    }
     report::inventory::check_text(&loaded, &mut console.out).map_err(Error::stdout)?;
     let fault = loaded.faults() > 0;
     Ok(if fault { Exit::BadInput } else { Exit::Done })
+}
+
+/// A file that is refused, or in which every row is bad, is shown beside its lines too.
+fn annotate_error(error: &Error, console: &mut Console) -> std::io::Result<()> {
+    let out = &mut console.out;
+    match error {
+        Error::Inventory(error) if !error.bad_rows().is_empty() => {
+            report::inventory::bad_row_annotations(error.bad_rows(), out)?;
+        }
+        Error::Inventory(error) => {
+            let (file, at, message) = error.place();
+            report::inventory::annotation(true, file.map(|file| (file, at)), &message, out)?;
+        }
+        other => report::inventory::annotation(true, None, &other.to_string(), out)?,
+    }
+    out.flush()
 }
 
 /// Bad rows go to standard error, one line each, and are counted; the rest goes on.

@@ -170,12 +170,13 @@ impl SweepArgs {
             ));
         }
         let found = self.config(globals)?;
-        let settings = self.settings(globals, &found)?;
+        let mut settings = self.settings(globals, &found)?;
         let scoped = settings.scope.is_some();
         let given = !self.files.inventories.is_empty();
         let loaded = if given { Some(self.files.load(scoped)?) } else { None };
         if let Some(loaded) = &loaded {
             super::inventory::report_faults(loaded, console);
+            self.take_scope(loaded, &mut settings, console);
         }
         if let Some(loaded) = &loaded {
             // Before anything is stored: a sweep with a broken scope must not begin.
@@ -209,6 +210,22 @@ impl SweepArgs {
         let services = session.prepared().services;
         let outcome = run_with_progress(session, self.jsonl, console)?;
         self.conclude(globals, services, &outcome, &found, console)
+    }
+
+    /// What native inventories exclude is always left alone; their scope holds where none was typed.
+    fn take_scope(&self, loaded: &Loaded, settings: &mut Settings, console: &mut Console) {
+        settings.exclude.extend(loaded.exclude.iter().cloned());
+        let Some((files, rules)) = &loaded.scope else { return };
+        let files = printable(files);
+        let note = if self.scope.is_some() {
+            format!("The scope of {files} is not used: --scope takes its place.")
+        } else {
+            settings.scope = Some((files.to_string(), rules.clone()));
+            format!("The scope of {files} is in force: nothing outside of it is touched.")
+        };
+        if !self.resume {
+            console.note(&note);
+        }
     }
 
     fn config(&self, globals: &Globals) -> Result<Found, Error> {

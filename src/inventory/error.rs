@@ -79,6 +79,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The file that the error is about, and the message without it; both empty-handed where it is about the inputs
+    /// as a whole. The place is line and column, where there is one.
+    pub fn place(&self) -> (Option<&str>, Option<(u32, u32)>, String) {
+        match self {
+            Self::Refused { file, line, column, message } => {
+                (Some(file), Some((*line, *column)), message.clone())
+            }
+            Self::Unreadable { file, source } => (Some(file), None, format!("cannot be read: {source}")),
+            Self::Empty { file } => (Some(file), None, "holds no row".to_owned()),
+            other => (None, None, other.to_string()),
+        }
+    }
+
     /// Every bad row that the error is about; empty where it is about something else.
     pub fn bad_rows(&self) -> &[BadRow] {
         match self {

@@ -165,6 +165,9 @@ pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Lo
         return Err(Error::NoService);
     }
     secrets::resolve(&mut loaded, &index);
+    if options.partial && loaded.services.is_empty() {
+        notices::secrets_alone(&mut loaded);
+    }
     notices::add(&mut loaded, &index);
     Ok(loaded)
 }

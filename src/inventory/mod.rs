@@ -15,6 +15,7 @@ mod intake;
 pub mod live;
 mod load;
 mod merge;
+mod native;
 mod notices;
 mod records;
 pub mod resolve;

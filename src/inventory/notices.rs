@@ -20,6 +20,17 @@ pub(super) fn add(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
     loaded.notices.extend(notices);
 }
 
+/// Secrets without the inventory that they are about: whether it knows what they name cannot be told.
+pub(super) fn secrets_alone(loaded: &mut Loaded) {
+    let before = loaded.notices.len();
+    loaded.notices.retain(|notice| notice.kind != NoticeKind::UnresolvedService);
+    if loaded.notices.len() < before {
+        let message =
+            "no input holds a service, so whether the inventory has what the secrets name was not checked";
+        loaded.notices.push(Notice { kind: NoticeKind::LeftOut, message: message.to_owned(), source: None });
+    }
+}
+
 /// Expectations that cannot be read, once for each line.
 fn bad_expectations(services: &[Service]) -> Vec<Notice> {
     let mut told = BTreeSet::new();

@@ -80,6 +80,14 @@ impl Scope {
     }
 }
 
+/// One rule that stands in an inventory, or why it is none. A name gets its final dot: among exclusions it is then
+/// never taken for a file of that name.
+pub(super) fn checked(rule: &str) -> Result<String, String> {
+    let mut collected = Collected::default();
+    collected.add(rule)?;
+    Ok(collected.rules.names.pop_first().map_or_else(|| rule.to_owned(), |name| format!("{name}.")))
+}
+
 /// Whether the inventory says that a device is fragile: the column, or a tag of that name.
 pub fn is_fragile(service: &Service) -> bool {
     let declared = &service.declared;

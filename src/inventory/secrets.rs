@@ -25,7 +25,7 @@ use crate::model::{
 };
 
 /// The columns of the contract.
-const COLUMNS: &[&str] = &[
+pub(super) const COLUMNS: &[&str] = &[
     "secret_id",
     "type",
     "services",
@@ -61,7 +61,7 @@ pub(super) fn read_rows(
         if !COLUMNS.contains(&key.as_str()) {
             intake.loaded.notices.push(Notice {
                 kind: NoticeKind::IgnoredColumn,
-                message: format!("column {} has no place in a secrets file and is not kept", quoted(name)),
+                message: not_kept("column", name),
                 source: Some(source(file, records.first_line())),
             });
         }
@@ -81,17 +81,27 @@ pub(super) fn read_rows(
     }
 }
 
+/// What is said of a column or key that is none of a secret's.
+pub(super) fn not_kept(what: &str, name: &str) -> String {
+    format!("{what} {} has no place in a secrets file and is not kept", quoted(name))
+}
+
+/// Whether a column holds one line of text.
+pub(super) fn one_line(key: &str) -> bool {
+    COLUMNS.contains(&key) && key != "runbook" && key != "location"
+}
+
 fn source(file: &TextFile<'_>, line: u32) -> Source {
     Source { format: table::FORMAT.into(), file: Arc::clone(&file.name), line, path: None }
 }
 
 fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake: &mut Intake<'_>) {
-    let ours = |key: &str| COLUMNS.contains(&key) && key != "runbook" && key != "location";
-    let fields = match table::fields(records, header, ours) {
+    let fields = match table::fields(records, header, one_line) {
         Ok(fields) => fields,
         Err(unfit) => return unfit.report(&file.name, records, intake),
     };
-    match secret(header, &fields, source(file, records.first_line())) {
+    let get = |key: &str| header.position(key).and_then(|at| fields.get(at).copied()).unwrap_or_default();
+    match secret(get, source(file, records.first_line())) {
         Ok(secret) => {
             if let Err(message) = intake.take_secret(secret) {
                 let place = records.place(header.position("secret_id").unwrap_or(0));
@@ -105,8 +115,12 @@ fn take(file: &TextFile<'_>, header: &Header, records: &mut Records<'_>, intake:
     }
 }
 
-fn secret(header: &Header, fields: &[&str], source: Source) -> Result<Secret, (&'static str, String)> {
-    let get = |key: &str| header.position(key).and_then(|at| fields.get(at).copied()).unwrap_or_default();
+/// A secret of the texts of its columns; lists are separated by `;`. The error names the column, and repeats no text
+/// but an id.
+pub(super) fn secret<'a>(
+    get: impl Fn(&str) -> &'a str,
+    source: Source,
+) -> Result<Secret, (&'static str, String)> {
     let own = |key: &str| Some(get(key).to_owned()).filter(|text| !text.is_empty());
     let id = own("secret_id")
         .ok_or(("secret_id", "secret_id is empty; expected a name for the secret".to_owned()))?;

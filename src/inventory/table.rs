@@ -52,6 +52,14 @@ pub(super) fn is_forbidden(key: &str) -> bool {
     FORBIDDEN.contains(&key) || FORBIDDEN_PARTS.iter().any(|part| plain.contains(part)) || plain == "pass"
 }
 
+/// Why a file with such a column is not read. `what`: `column` or `key`.
+pub(super) fn refusal(what: &str, key: &str) -> String {
+    format!(
+        "a {what} named {}: this file is refused whole, values of secrets have no place here; remove the {what}",
+        quoted(key)
+    )
+}
+
 /// What asset lists call our columns. Used only where the column itself is missing.
 pub(super) const ALIASES: &[(&str, &[&str])] = &[
     ("name", &["hostname", "host", "host_name", "fqdn", "dns_name", "server"]),
@@ -89,10 +97,7 @@ impl Header {
             };
             let key = key(name);
             if is_forbidden(&key) {
-                let message = format!(
-                    "a column named `{key}`: this file is refused whole, values of secrets have no place here; remove the column"
-                );
-                return refused(records, column, message);
+                return refused(records, column, refusal("column", &key));
             }
             if let Some(first) = header.keys.iter().position(|k| !key.is_empty() && *k == key) {
                 let message = format!(

@@ -232,7 +232,7 @@ fn whole_files_are_refused_with_a_place() {
         ("", "holds no row"),
         ("# nothing\n\n", "holds no row"),
         ("name,port\nweb 01,443\nweb02,x\n", "every row is bad (2 in all)\n  t.csv:2:1: "),
-        ("\u{feff}{\"name\":\"web01\"}", "JSON"),
+        ("\u{feff}{\"what\":\"web01\"}", "JSON"),
     ];
     for (csv, message) in table {
         let got = failure(csv);

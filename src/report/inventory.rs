@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{
     ids::RowId,
-    loading::{Loaded, NoticeKind},
+    loading::{BadRow, Loaded, NoticeKind},
     secret::Secret,
-    service::{Exposure, Service, TlsStack},
-    text::{acts_on_a_terminal, printable},
+    service::{Exposure, Service, Source, TlsStack},
+    text::{acts_on_a_terminal, printable, printable_lines},
 };
 
 /// Ids of secrets by service, made once for a whole listing.
@@ -199,13 +199,82 @@ pub fn check_text(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
+/// `inventory check --annotate`: everything that was found as workflow commands of GitHub, one a line.
+pub fn annotations(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+    bad_row_annotations(&loaded.bad, out)?;
+    for disagreement in &loaded.disagreements {
+        let source = &disagreement.other.1;
+        let text = disagreement.to_string();
+        let message = without_place(&text, source);
+        annotation(true, Some((&source.file, Some((source.line, 1)))), message, out)?;
+    }
+    for notice in &loaded.notices {
+        let place = notice.source.as_ref().map(|source| (&*source.file, Some((source.line, 1))));
+        annotation(notice.kind.is_fault(), place, &notice.message, out)?;
+    }
+    Ok(())
+}
+
+/// The same of bad rows alone.
+pub fn bad_row_annotations(bad: &[BadRow], out: &mut dyn Write) -> io::Result<()> {
+    bad.iter().try_for_each(|row| {
+        annotation(true, Some((&row.file, Some((row.line, row.column)))), &row.message, out)
+    })
+}
+
+/// A disagreement's text begins with its place, which an annotation has already.
+fn without_place<'t>(text: &'t str, source: &Source) -> &'t str {
+    let place = format!("{}:{}: ", printable(&source.file), source.line);
+    text.strip_prefix(&place).unwrap_or(text)
+}
+
+/// One annotation: `::error file=F,line=L,col=C,title=T::message`. Standard input is no file, so it has none.
+pub fn annotation(
+    fault: bool,
+    place: Option<(&str, Option<(u32, u32)>)>,
+    message: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = if fault { "::error ".to_owned() } else { "::warning ".to_owned() };
+    if let Some((file, at)) = place.filter(|(file, _)| *file != "-") {
+        let _ = write!(line, "file={},", command_property(file)); // into a string, cannot fail
+        if let Some((row, column)) = at {
+            let _ = write!(line, "line={row},col={column},"); // into a string, cannot fail
+        }
+    }
+    writeln!(out, "{line}title=allclear inventory::{}", command_data(&printable_lines(message)))
+}
+
+/// Text behind a workflow command, as GitHub's runner reads it back.
+fn command_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a workflow command. Nothing in it acts on a terminal that shows the log.
+fn command_property(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '%' => out.push_str("%25"),
+            '\r' => out.push_str("%0D"),
+            '\n' => out.push_str("%0A"),
+            ':' => out.push_str("%3A"),
+            ',' => out.push_str("%2C"),
+            c => out.push_str(&printable(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    out
+}
+
 /// The sections of notices, what has to be corrected first.
 const NOTICES: &[(&str, &[NoticeKind])] = &[
     ("Secrets of services that are not in the inventory", &[NoticeKind::UnresolvedService]),
     ("One service under two row ids", &[NoticeKind::SameService]),
+    ("What users must still get cannot be read", &[NoticeKind::BadExpectation]),
     ("Secrets that name no service", &[NoticeKind::SecretWithoutService]),
     ("Wraps that their port does not usually have", &[NoticeKind::UnusualWrap]),
     ("Columns that are not kept", &[NoticeKind::IgnoredColumn]),
+    ("Held besides services, or left out", &[NoticeKind::LeftOut]),
     ("One address and port under several names (right for virtual hosts)", &[NoticeKind::SharedAddress]),
 ];
 

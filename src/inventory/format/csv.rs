@@ -35,6 +35,9 @@ type Fault = (usize, String);
 /// No line of a plain list has a comma, and none is a column's name alone.
 fn detect(peek: &Peek<'_>) -> bool {
     let line = peek.first_line();
+    if line.starts_with(b"{") {
+        return false; // JSON of nobody's, which is told as such
+    }
     let head = String::from_utf8_lossy(line.get(..1000).unwrap_or(line));
     let names: Vec<String> = head.split([',', ';', '\t']).map(|n| key(n.trim().trim_matches('"'))).collect();
     let known = |n: &String| {
