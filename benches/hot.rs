@@ -5,6 +5,7 @@ use std::{hint::black_box, net::IpAddr, sync::Arc};
 
 use allclear::{
     assess, disclosure,
+    inventory::{self, Input, Options},
     model::{
         ids::{RowId, Sha256, SweepId},
         observation::{
@@ -183,4 +184,43 @@ fn observation(sweep: u32, n: usize, service: &Service) -> Observation {
         expectations: Vec::new(),
         software: Vec::new(),
     }
+}
+
+#[divan::bench(sample_count = 5)]
+fn load_50_000_hosts_of_ansible(bencher: divan::Bencher<'_, '_>) {
+    let input = [Input::text("list.json", ansible_list(50_000))];
+    bencher.bench_local(|| {
+        inventory::load(black_box(&input), &[], &Options::default()).map(|l| l.services.len())
+    });
+}
+
+/// What `ansible-inventory --list` prints for hosts in 500 groups of 10 sites.
+fn ansible_list(hosts: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("{\"_meta\": {\"hostvars\": {");
+    for n in 0..hosts {
+        let comma = if n == 0 { "" } else { "," };
+        let (a, b) = (n / 250, n % 250);
+        let _ = write!(
+            text,
+            "{comma}\n\"web{n:05}.example.test\": {{\"ansible_host\": \"198.{}.{}.{b}\", \"ansible_port\": 22, \"env\": \"prod\", \"owner\": \"team-{}\", \"rack\": \"r{b}\", \"role\": \"web\", \"tls_ports\": [443, 8443]}}",
+            18 + a / 200,
+            a % 200,
+            n % 40
+        );
+    }
+    text.push_str("}}, \"all\": {\"children\": [\"ungrouped\"");
+    (0..10).for_each(|site| drop(write!(text, ", \"site{site}\"")));
+    text.push_str("]}");
+    for site in 0..10 {
+        let children: Vec<_> = (0..50).map(|g| format!("\"g{}\"", site * 50 + g)).collect();
+        let _ = write!(text, ",\n\"site{site}\": {{\"children\": [{}]}}", children.join(", "));
+    }
+    for group in 0..500 {
+        let all: Vec<_> =
+            (group..hosts).step_by(500).map(|n| format!("\"web{n:05}.example.test\"")).collect();
+        let _ = write!(text, ",\n\"g{group}\": {{\"hosts\": [{}]}}", all.join(", "));
+    }
+    text.push('}');
+    text
 }

@@ -39,7 +39,7 @@ pub fn fuzz(data: &[u8]) {
 pub fn fuzz_format(data: &[u8]) {
     let Some((letter, rest)) = data.split_first() else { return };
     let Some(format) = FORMATS.iter().find(|format| format.letter == *letter) else { return };
-    if has_large_network(rest) {
+    if has_large_network(rest) || has_large_range(rest) {
         return;
     }
     let input = [Input::Text { name: "fuzz".to_owned(), text: rest.to_vec(), format: Some(format.name) }];
@@ -60,6 +60,19 @@ fn has_large_network(data: &[u8]) -> bool {
         let digits = rest.iter().take_while(|b| b.is_ascii_digit());
         let prefix = digits.take(4).fold(0_u32, |n, b| n * 10 + u32::from(b - b'0'));
         prefix < 20 || (33..116).contains(&prefix)
+    })
+}
+
+/// Whether an Ansible range could stand for more than some thousand hosts: a long number behind a `:` within
+/// brackets, or several ranges in one line.
+fn has_large_range(data: &[u8]) -> bool {
+    data.split(|&b| b == b'\n').any(|line| {
+        let ranges = line.split(|&b| b == b'[').skip(1);
+        let long = ranges.clone().any(|range| {
+            let after = range.split(|&b| b == b':').nth(1).unwrap_or_default();
+            after.iter().take_while(|b| b.is_ascii_digit()).count() > 3
+        });
+        long || ranges.filter(|range| range.contains(&b':')).count() > 1
     })
 }
 

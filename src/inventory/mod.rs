@@ -6,6 +6,7 @@
 //!
 //! It does not probe, store or print; standard input is read by the caller.
 
+mod ansible;
 mod declare;
 mod error;
 mod format;
