@@ -48,8 +48,13 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         }
         resource::of_state(&root, &mut resources);
     }
-    let mut state =
-        State { file, tally: Tally::default(), certificates: BTreeMap::new(), others: BTreeMap::new() };
+    let mut state = State {
+        file,
+        tally: Tally::default(),
+        certificates: BTreeMap::new(),
+        others: BTreeMap::new(),
+        untagged: BTreeSet::new(),
+    };
     if resources.is_empty() {
         intake.notice(
             NoticeKind::LeftOut,
@@ -58,8 +63,11 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         );
     }
     listeners::read(&mut state, &resources, intake)?;
-    for resource in resources.iter().filter(|resource| !resource.data) {
-        if !listeners::KINDS.contains(&resource.kind) && !simple::read(&mut state, resource, intake)? {
+    for resource in &resources {
+        if resource.data {
+            let reason = "data sources, which look up what others own";
+            state.tally.add(reason, resource.line, &resource.address);
+        } else if !listeners::KINDS.contains(&resource.kind) && !simple::read(&mut state, resource, intake)? {
             *state.others.entry(resource.kind.chars().take(60).collect()).or_default() += 1;
         }
     }
@@ -75,6 +83,8 @@ struct State<'f, 't> {
     certificates: BTreeMap<String, Certificate>,
     /// Resources that are not read, by type.
     others: BTreeMap<String, u64>,
+    /// Lines of resources whose tags are not all kept.
+    untagged: BTreeSet<u32>,
 }
 
 /// A certificate and what serves it.
@@ -129,9 +139,8 @@ impl State<'_, '_> {
                 "team" => &mut draft.declared.team,
                 "env" | "environment" => &mut draft.declared.env,
                 _ => {
-                    if !draft.tag_pair(&key, &value) {
-                        let reason =
-                            "tags that are not kept, since they may hold a credential or are too long";
+                    if !draft.tag_pair(&key, &value) && self.untagged.insert(resource.line) {
+                        let reason = "resources with tags that are not kept, since they may hold a credential or are too long";
                         self.tally.add(reason, resource.line, &resource.address);
                     }
                     continue;

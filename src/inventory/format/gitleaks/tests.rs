@@ -34,9 +34,9 @@ fn findings_become_secrets_by_their_place() {
         ]
     );
     assert!(loaded.secrets.iter().all(|s| s.issued_at.is_none() && s.services.is_empty()));
-    assert_eq!(loaded.secrets[1].source.as_ref().map(|s| (&*s.format, s.line)), Some(("gitleaks", 20)));
+    assert_eq!(loaded.secrets[1].source.as_ref().map(|s| (&*s.format, s.line)), Some(("gitleaks", 22)));
     assert_eq!(loaded.bad.len(), 1);
-    assert_eq!((loaded.bad[0].line, loaded.rows), (45, 5));
+    assert_eq!((loaded.bad[0].line, loaded.rows), (46, 5));
     let without = loaded.notices.iter().filter(|n| n.kind == NoticeKind::SecretWithoutService).count();
     assert_eq!(without, 4);
 }
@@ -53,11 +53,18 @@ fn values_are_nowhere() {
 }
 
 #[test]
+fn a_report_is_taken_where_secrets_are_named() {
+    let service = [Input::text("l", "web01.example.test\n")];
+    let loaded = load(&service, &[Input::text("g.json", SAMPLE)], &Options::default()).unwrap();
+    assert_eq!((loaded.services.len(), loaded.secrets.len(), loaded.bad.len()), (1, 4, 1));
+}
+
+#[test]
 fn a_csv_report_holds_values_and_is_refused() {
     let text =
         "RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine\naws-access-token,0,a,,MARKER,MARKER,1\n";
     let error = load(&[Input::text("g.csv", text)], &[], &Options::default()).unwrap_err().to_string();
-    assert!(error.contains("Secret") && !error.contains("MARKER"), "{error}");
+    assert!(error.contains("`secret`") && !error.contains("MARKER"), "{error}");
 }
 
 #[test]
@@ -76,11 +83,13 @@ fn many_secrets_without_a_service_are_told_once() {
 
 #[test]
 fn a_second_report_adds_nothing_twice() {
-    let text = |n: u32| Input::text(format!("g{n}"), SAMPLE);
+    let text = |n: u32| {
+        Input::text(format!("g{n}"), SAMPLE.replace("\"Description\": \"an object", "\"File\": \"an object"))
+    };
     let options = Options { partial: true, ..Options::default() };
     let loaded = load(&[text(1), text(2)], &[], &options).unwrap();
-    assert_eq!((loaded.secrets.len(), loaded.bad.len()), (4, 2));
-    assert!(loaded.notices.iter().any(|n| n.message.contains("an earlier report has too: 4")));
+    assert_eq!((loaded.secrets.len(), loaded.bad.len()), (5, 0));
+    assert!(loaded.notices.iter().any(|n| n.message.contains("an earlier report has too: 5")));
 }
 
 #[test]

@@ -228,3 +228,32 @@ fn hostile_texts_end_in_a_clear_error_or_a_count() {
         }
     }
 }
+
+#[test]
+fn samples_are_told_apart_by_their_content() {
+    let mine = ["kubernetes", "terraform", "gitleaks", "trufflehog", "host"];
+    let table: &[(&str, &str)] = &[
+        (SAMPLE, "kubernetes"),
+        (include_str!("../../../../inventory/terraform.json"), "terraform"),
+        (include_str!("../../../../inventory/terraform.tfstate"), "terraform"),
+        (include_str!("../../../../inventory/gitleaks.json"), "gitleaks"),
+        (include_str!("../../../../inventory/trufflehog.ndjson"), "trufflehog"),
+        (include_str!("../../../../inventory/host.jsonl"), "host"),
+        (include_str!("../../../../inventory/services.csv"), ""),
+        (include_str!("../../../../inventory/secrets.csv"), ""),
+        (include_str!("../../../../inventory/hosts.txt"), ""),
+        (r#"{"_meta":{"hostvars":{}},"all":{"children":["web"]}}"#, ""),
+        (r#"{"header":{"revision":3},"kvs":[],"count":0}"#, ""),
+        (r#"[{"Node":"n1","Address":"192.0.2.11","ServiceName":"web","ServicePort":443}]"#, ""),
+        (r#"[{"ip":"192.0.2.11","timestamp":"1","ports":[{"port":443}]}]"#, ""),
+        ("{\"name\":\"web01\",\"port\":443}\n{\"name\":\"web02\",\"level\":\"x\"}\n", ""),
+        ("all:\n  hosts:\n    web01:\n      kind: x\n      apiVersion: y\n", ""),
+        ("services:\n- name: web01\n", ""),
+    ];
+    for (text, expected) in table {
+        let file = TextFile { name: "t".into(), text: text.as_bytes(), folder: None };
+        let got = crate::inventory::format::by_content(&file).map_or("", |format| format.name);
+        let got = if mine.contains(&got) { got } else { "" };
+        assert_eq!(got, *expected, "{}", text.get(..60).unwrap_or(text));
+    }
+}

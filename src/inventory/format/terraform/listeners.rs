@@ -21,6 +21,8 @@ pub(super) const KINDS: &[&str] = &[
     "aws_acm_certificate",
 ];
 
+const UNUSED: &str = "load balancers without a listener in the state";
+
 /// Reads all of them together, since they name one another.
 pub(super) fn read(
     state: &mut State<'_, '_>,
@@ -30,8 +32,11 @@ pub(super) fn read(
     let of = |kinds: &'static [&'static str]| resources.iter().filter(move |r| kinds.contains(&r.kind));
     let mut balancers = BTreeMap::new();
     for balancer in of(&["aws_lb", "aws_alb"]) {
-        if let Some(arn) = balancer.text("arn").or_else(|| balancer.text("id")) {
-            balancers.insert(arn, (balancer, false));
+        match balancer.text("arn").or_else(|| balancer.text("id")) {
+            Some(arn) => {
+                balancers.insert(arn, (balancer, false));
+            }
+            None => state.tally.add(UNUSED, balancer.line, &balancer.address),
         }
     }
     for certificate in of(&["aws_acm_certificate"]) {
@@ -64,7 +69,7 @@ pub(super) fn read(
         point(state, listener, balancer, (&port, secure), &arns, intake)?;
     }
     for (balancer, _) in balancers.values().filter(|(balancer, served)| !served && !balancer.data) {
-        state.tally.add("load balancers without a listener in the state", balancer.line, &balancer.address);
+        state.tally.add(UNUSED, balancer.line, &balancer.address);
     }
     for balancer in of(&["aws_elb"]).filter(|r| !r.data) {
         classic(state, balancer, intake)?;
