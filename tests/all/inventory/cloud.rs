@@ -34,8 +34,9 @@ fn objects_that_kubectl_prints_are_read() {
     let yaml: Vec<String> = all.iter().map(|arguments| kubectl(&work, &program, arguments, "yaml")).collect();
     for (name, text) in [("k.json", json), ("k.yaml", yaml.join("---\n"))] {
         work.write(name, text);
-        let checked = work.run(&["inventory", "check", name]).expect_code(0);
-        let said = format!("{}{}", checked.out(), checked.err());
+        work.ok(&["inventory", "check", name]);
+        let listed = work.ok(&["inventory", "list", name, "--jsonl"]);
+        let said = listed.err();
         for part in [
             "LoadBalancer services that have neither an address nor a name yet: 1",
             "headless services, whose pods the file does not tell: 1",
@@ -69,11 +70,11 @@ fn a_document_of_this_host_is_an_inventory_of_what_listens() {
     let port = |listener: &std::net::TcpListener| u64::from(listener.local_addr().unwrap().port());
     let collected = work.ok(&["host", "collect", "--no-files", "--jsonl", "--max-seconds", "60"]);
     work.write("host.jsonl", &collected.stdout);
-    let checked = work.run(&["inventory", "check", "host.jsonl"]).expect_code(0);
-    let said = format!("{}{}", checked.out(), checked.err());
-    assert!(said.contains("listeners on loopback alone"), "{said}");
-    assert_eq!(control_byte(&checked.stderr), None);
-    let rows = work.ok(&["inventory", "list", "host.jsonl", "--jsonl"]).rows();
+    work.ok(&["inventory", "check", "host.jsonl"]);
+    let ended = work.ok(&["inventory", "list", "host.jsonl", "--jsonl"]);
+    assert!(ended.err().contains("listeners on loopback alone"), "{}", ended.err());
+    assert_eq!(control_byte(&ended.stderr), None);
+    let rows = ended.rows();
     let listed = |listener| rows.iter().any(|row| row["port"].as_u64() == Some(port(listener)));
     assert!(listed(&open) && !listed(&closed), "{rows:?}");
 }

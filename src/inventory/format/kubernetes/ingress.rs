@@ -85,7 +85,6 @@ fn host_row(
         return Ok(());
     }
     draft.ports = vec![443];
-    draft.declared.service_type.get_or_insert_with(|| "https".to_owned());
     for name in names {
         draft.tag_pair("balancer", name);
     }

@@ -257,3 +257,29 @@ fn samples_are_told_apart_by_their_content() {
         assert_eq!(got, *expected, "{}", text.get(..60).unwrap_or(text));
     }
 }
+
+#[test]
+fn seeds_are_read_and_hold_however_they_are_damaged() {
+    let seeds: [&[u8]; 5] = [
+        include_bytes!("../../../../fuzz/seeds/f-kubernetes"),
+        include_bytes!("../../../../fuzz/seeds/f-terraform"),
+        include_bytes!("../../../../fuzz/seeds/f-gitleaks"),
+        include_bytes!("../../../../fuzz/seeds/f-trufflehog"),
+        include_bytes!("../../../../fuzz/seeds/f-host"),
+    ];
+    for seed in seeds {
+        let text = seed.strip_prefix(b"f").unwrap();
+        let format = crate::inventory::format::FORMATS.iter().find(|f| f.letter == text[0]).unwrap();
+        let input = Input::Text { name: "s".into(), text: text[1..].to_vec(), format: Some(format.name) };
+        let loaded = load(&[input], &[], &Options { partial: true, ..Options::default() }).unwrap();
+        assert!(loaded.rows > 0 && loaded.bad.is_empty(), "{}", format.name);
+        for at in 1..text.len() {
+            crate::inventory::fuzz_format(&text[..at]);
+            for byte in [b'"', b'0', b'{', 0, 0xff] {
+                let mut damaged = text.to_vec();
+                damaged[at] = byte;
+                crate::inventory::fuzz_format(&damaged);
+            }
+        }
+    }
+}

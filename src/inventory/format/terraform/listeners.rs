@@ -150,7 +150,6 @@ fn cloudfront(
             continue;
         }
         let mut draft = state.draft(distribution);
-        draft.declared.service_type = Some("https".to_owned());
         draft.declared.tls_stack = Some(TlsStack::Provider);
         draft.ports = vec![443];
         if let Err(message) = draft.host(name) {
