@@ -56,10 +56,15 @@ pub fn fuzz_format(data: &[u8]) {
 /// Whether some `/` is followed by a prefix length that a list would expand to more than a few
 /// thousand addresses: IPv4 below /20, IPv6 below /116.
 fn has_large_network(data: &[u8]) -> bool {
-    data.split(|&b| b == b'/').skip(1).any(|rest| {
-        let digits = rest.iter().take_while(|b| b.is_ascii_digit());
-        let prefix = digits.take(4).fold(0_u32, |n, b| n * 10 + u32::from(b - b'0'));
-        prefix < 20 || (33..116).contains(&prefix)
+    let mut slashes = data.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
+    slashes.any(|at| {
+        // Behind an address, in JSON perhaps behind a backslash; not the slash of a media type or a path.
+        let before = at.checked_sub(1).and_then(|at| data.get(at));
+        let address =
+            before.is_some_and(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b']' | b'\\'));
+        let digits = data.iter().skip(at + 1).take_while(|b| b.is_ascii_digit()).take(4);
+        let prefix = digits.fold(None, |n, b| Some(n.unwrap_or(0_u32) * 10 + u32::from(b - b'0')));
+        address && prefix.is_some_and(|prefix| prefix < 20 || (33..116).contains(&prefix))
     })
 }
 

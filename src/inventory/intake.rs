@@ -166,6 +166,22 @@ impl<'o> Intake<'o> {
         }
     }
 
+    /// Takes a secret that several files may bring, with its row counted; where it is there already, what it names is
+    /// added. False: it was there.
+    pub(super) fn join_secret(&mut self, secret: Secret) -> bool {
+        if self.new_secret(&secret).is_none() {
+            self.count_row();
+            self.loaded.secrets.push(secret);
+            return true;
+        }
+        if let Some(first) = self.loaded.secrets.iter_mut().find(|s| s.id == secret.id) {
+            let new = secret.unresolved.into_iter().filter(|entry| !first.unresolved.contains(entry));
+            let new: Vec<String> = new.collect();
+            first.unresolved.extend(new);
+        }
+        false
+    }
+
     /// Takes a scope that a native inventory brings: lines as a scope file has them.
     pub(super) fn take_scope(&mut self, file: &Arc<str>, allow: &[String], exclude: &[String]) {
         self.loaded.exclude.extend_from_slice(exclude);

@@ -26,6 +26,12 @@ use crate::model::{
 /// The largest file that is read, in bytes.
 const FILE_LIMIT: u64 = 1 << 30;
 
+/// Formats that hold secrets alone.
+const SECRET_REPORTS: &[&str] = &["gitleaks", "trufflehog"];
+
+/// What reads a file.
+type Reader = fn(&TextFile<'_>, &mut Intake<'_>) -> Result<(), Error>;
+
 /// How to load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -150,8 +156,12 @@ pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Lo
         check_file(&mut intake, file, &mut wholly_bad, true)?;
     }
     for input in secrets {
-        let file =
-            input.with_text(|file| secrets::read(file, &mut intake).map(|()| Arc::clone(&file.name)))?;
+        let file = input.with_text(|file| {
+            // Reports of scanners for secrets are told by their content; anything else is to be the CSV.
+            let report = format::by_content(file).ok().filter(|f| SECRET_REPORTS.contains(&f.name));
+            let read = report.map_or(secrets::read as Reader, |format| format.read);
+            read(file, &mut intake).map(|()| Arc::clone(&file.name))
+        })?;
         check_file(&mut intake, file, &mut wholly_bad, false)?;
     }
     let (mut loaded, index) = intake.finish();

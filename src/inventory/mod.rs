@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod scope;
 mod secrets;
 mod table;
+mod tally;
 mod tree;
 mod wraps;
 

@@ -37,6 +37,9 @@ pub(super) const COLUMNS: &[&str] = &[
     "check",
 ];
 
+/// The most secrets of one file that are told one by one for naming no service.
+const ONE_BY_ONE: usize = 20;
+
 /// Reads a file that was named with `--secrets`.
 pub(super) fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     let mut records = Records::new(file.text);
@@ -208,6 +211,7 @@ pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
     let found = if wanted.is_empty() { HashMap::new() } else { find(&loaded.services, &wanted) };
     let services = &loaded.services;
     let place = |row: &RowId| services.get(*index.get(row)?);
+    let mut unnamed = Vec::new();
     for secret in &mut loaded.secrets {
         let named = !secret.unresolved.is_empty();
         let mut path = BTreeSet::new();
@@ -235,9 +239,37 @@ pub(super) fn resolve(loaded: &mut Loaded, index: &HashMap<RowId, usize>) {
         }
         if !named {
             let message = format!("secret {id} names no service, so nothing tells what exposed it");
-            notice(NoticeKind::SecretWithoutService, message);
+            unnamed.push(Notice {
+                kind: NoticeKind::SecretWithoutService,
+                message,
+                source: secret.source.clone(),
+            });
         }
     }
+    loaded.notices.extend(few_for_each_file(unnamed));
+}
+
+/// A report of leaked secrets names no service for any of them: one notice tells of all in a file, where they are many.
+fn few_for_each_file(notices: Vec<Notice>) -> Vec<Notice> {
+    let file = |notice: &Notice| notice.source.as_ref().map(|source| Arc::clone(&source.file));
+    let mut counts: HashMap<_, usize> = HashMap::new();
+    for notice in &notices {
+        *counts.entry(file(notice)).or_default() += 1;
+    }
+    let mut told = HashSet::new();
+    let few = notices.into_iter().filter_map(|mut notice| {
+        let file = file(&notice);
+        let count = counts.get(&file).copied().unwrap_or_default();
+        if count > ONE_BY_ONE {
+            if !told.insert(file) {
+                return None;
+            }
+            notice.message =
+                format!("{count} secrets of this file name no service, so nothing tells what exposed them");
+        }
+        Some(notice)
+    });
+    few.collect()
 }
 
 /// Whether an entry names services; adds them.

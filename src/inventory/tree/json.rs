@@ -9,10 +9,30 @@ use super::{DEPTH, Entry, Fault, Node, Place, Value};
 
 /// One JSON text (RFC 8259).
 pub(in crate::inventory) fn json(text: &[u8]) -> Result<Node<'_>, Fault> {
+    json_without(text, &[])
+}
+
+/// One JSON text in which the values of some keys, wherever they stand, are not read: they become null. For values
+/// that may be secrets: nothing of them is copied.
+pub(in crate::inventory) fn json_without<'t>(
+    text: &'t [u8],
+    unread: &'static [&'static str],
+) -> Result<Node<'t>, Fault> {
     let text = utf8(text)?;
-    let mut lines = Lines::new(text);
+    let mut lines = Lines { unread, ..Lines::new(text) };
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| fault(&error, 1))?;
     node(raw, &mut lines, DEPTH)
+}
+
+/// JSON texts one after another, with the values of some keys unread. After a fault nothing comes.
+pub(in crate::inventory) fn json_stream<'t>(
+    text: &'t [u8],
+    unread: &'static [&'static str],
+) -> Result<Vec<Node<'t>>, Fault> {
+    let text = utf8(text)?;
+    let mut lines = Lines { unread, ..Lines::new(text) };
+    let texts = serde_json::Deserializer::from_str(text).into_iter::<&'t RawValue>();
+    texts.map(|raw| node(raw.map_err(|error| fault(&error, 1))?, &mut lines, DEPTH)).collect()
 }
 
 /// One JSON text on each line (JSON Lines); blank lines are passed over. Each line stands for itself.
@@ -100,11 +120,13 @@ struct Lines<'t> {
     at: usize,
     line: usize,
     start: usize,
+    /// Keys whose values are not read.
+    unread: &'static [&'static str],
 }
 
 impl<'t> Lines<'t> {
     const fn new(text: &'t str) -> Self {
-        Self { text, at: 0, line: 1, start: 0 }
+        Self { text, at: 0, line: 1, start: 0, unread: &[] }
     }
 
     /// Where a part of the text begins.
@@ -136,6 +158,10 @@ fn node<'t>(raw: &'t RawValue, lines: &mut Lines<'t>, depth: usize) -> Result<No
             let entry = |(key, raw): (&'t RawValue, &'t RawValue)| {
                 let at = lines.place(key.get());
                 let key = string(key.get()).map_err(|e| wrong(&e))?;
+                if lines.unread.contains(&key.as_ref()) {
+                    let node = Node { place: lines.place(raw.get()), value: Value::Null };
+                    return Ok(Entry { at, key, node });
+                }
                 Ok(Entry { at, key, node: node(raw, lines, depth - 1)? })
             };
             Value::Map(members.0.into_iter().map(entry).collect::<Result<_, _>>()?)
