@@ -18,6 +18,7 @@ mod merge;
 mod notices;
 mod records;
 pub mod resolve;
+mod scanned;
 pub mod scope;
 mod secrets;
 mod table;
