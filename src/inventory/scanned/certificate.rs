@@ -106,8 +106,10 @@ mod tests {
     #[test]
     fn what_is_no_certificate_gives_no_name() {
         let (pem, base64) = made(&["www.example.test"]);
-        let cut = |text: &str| (0..text.len()).filter(|n| n % 7 == 0).map(|n| text[..n].to_owned()).collect();
-        let pieces: Vec<String> = [cut(&pem), cut(&base64)].concat::<String>();
+        let cut = |text: &str| -> Vec<String> {
+            (0..text.len()).filter(|n| n % 7 == 0).map(|n| text[..n].to_owned()).collect()
+        };
+        let pieces = [cut(&pem), cut(&base64)].concat();
         for piece in pieces {
             assert!(of_pem(&piece).is_empty(), "{piece}");
             let _ = of_base64(&piece);
