@@ -61,10 +61,12 @@ struct Record<'t> {
 }
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
-    let mut scan = Report { file, intake, findings: Findings::default(), began: None, ended: false, lines: true };
+    let mut scan =
+        Report { file, intake, findings: Findings::default(), began: None, ended: false, lines: true };
     if one_line_each(file.text) {
-        for (number, line) in (1_u32..).zip(file.text.split(|&b| b == b'\n')) {
-            scan.line(number, line);
+        let mut lines = (1_u32..).zip(file.text.split(|&b| b == b'\n')).peekable();
+        while let Some((number, line)) = lines.next() {
+            scan.line(number, line, lines.peek().is_some());
         }
     } else {
         match tree::json(file.text) {
@@ -107,7 +109,8 @@ impl Report<'_, '_, '_> {
         self.intake.bad(&self.file.name, place.line, place.column, message);
     }
 
-    fn line(&mut self, number: u32, line: &[u8]) {
+    /// `ended`: the line has its end. One without may be cut, and a cut address is another host's.
+    fn line(&mut self, number: u32, line: &[u8], ended: bool) {
         let trimmed = line.trim_ascii();
         let place = Place { line: number, column: 1 };
         match trimmed {
@@ -130,7 +133,8 @@ impl Report<'_, '_, '_> {
         } else if text.starts_with('{') {
             self.json(number, text);
         } else {
-            match listed(text).ok_or_else(|| no_line(text)).and_then(|(words, address)| of_list(&words, address)) {
+            let words = listed(text).filter(|(words, _)| ended || is_whole(words));
+            match words.ok_or_else(|| no_line(text)).and_then(|(words, address)| of_list(&words, address)) {
                 Ok(record) => self.take(record, place),
                 Err(message) => self.bad(place, message),
             }
@@ -181,7 +185,9 @@ impl Report<'_, '_, '_> {
         if state != PortState::Open {
             return;
         }
-        let Some(found) = self.findings.open(address, record.transport, record.port, place.line) else { return };
+        let Some(found) = self.findings.open(address, record.transport, record.port, place.line) else {
+            return;
+        };
         found.at = found.at.max(record.at);
         if let Some((kind, text)) = &record.banner {
             found.banner(kind, text);
@@ -199,12 +205,7 @@ impl Report<'_, '_, '_> {
             let message = "the scan did not come to its end, or its file was cut; what is there is read";
             self.intake.notice(NoticeKind::LeftOut, message, source);
         }
-        let scan = Scan {
-            file: Arc::clone(&file.name),
-            started_at: self.began,
-            complete,
-            ..Scan::default()
-        };
+        let scan = Scan { file: Arc::clone(&file.name), started_at: self.began, complete, ..Scan::default() };
         self.findings.settle(file, &FORMAT, scan, self.intake)
     }
 }
@@ -216,6 +217,11 @@ fn is_tail(text: &str) -> bool {
         let key = inner.split(':').next().unwrap_or_default();
         key.trim().trim_matches('"') == "finished" && !inner.contains("\"ip\"")
     })
+}
+
+/// Whether a line that may be cut says all that counts.
+fn is_whole(words: &[&str]) -> bool {
+    words.len() == 5 && words.first() != Some(&"banner")
 }
 
 fn no_line(text: &str) -> String {
@@ -267,9 +273,8 @@ impl About {
     fn record<'n>(&self, port: &'n Node<'_>) -> Result<Record<'n>, String> {
         let number = port.get("port").and_then(Node::scalar).ok_or("expected a `port`")?;
         let proto = port.get("proto").and_then(Node::text).unwrap_or("tcp");
-        let transport = proto
-            .parse()
-            .map_err(|_| format!("{} is no transport; expected tcp or udp", quoted(proto)))?;
+        let transport =
+            proto.parse().map_err(|_| format!("{} is no transport; expected tcp or udp", quoted(proto)))?;
         let data = port.get("data").unwrap_or(port);
         let service = data.get("service").unwrap_or(data);
         let kind = service.get("service_name").or_else(|| service.get("name")).and_then(Node::text);
@@ -282,6 +287,13 @@ impl About {
             return Err("expected a `status`, or a banner".to_owned());
         }
         let state = word.map(state);
-        Ok(Record { address: self.address, transport, port: parse_port(&number)?, at: self.at, state, banner })
+        Ok(Record {
+            address: self.address,
+            transport,
+            port: parse_port(&number)?,
+            at: self.at,
+            state,
+            banner,
+        })
     }
 }

@@ -63,7 +63,8 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
                 None => report.unknown_reference(&mut pull),
             },
             Step::Event(Event::DocType(text)) if text.xml10_content().contains('[') => {
-                let message = "a document type that declares entities; it is not read, and no entity is expanded";
+                let message =
+                    "a document type that declares entities; it is not read, and no entity is expanded";
                 let source = file.source(&FORMAT, pull.place().line, None);
                 report.intake.notice(NoticeKind::LeftOut, message, Some(source));
             }
@@ -78,7 +79,11 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     }
     report.finish()?;
     if report.runs == 0 {
-        return Err(file.refused(1, 1, "there is no <nmaprun> in this XML; expected what nmap -oX writes".into()));
+        return Err(file.refused(
+            1,
+            1,
+            "there is no <nmaprun> in this XML; expected what nmap -oX writes".into(),
+        ));
     }
     Ok(())
 }
@@ -228,12 +233,14 @@ impl Report<'_, '_, '_> {
         if !run.scan.complete {
             let hosts = run.findings.host_count();
             let begun = if run.host.is_some() { ", and one that it had begun is left out" } else { "" };
-            let message =
-                format!("the scan did not come to its end; the hosts that it had finished are read: {hosts}{begun}");
+            let message = format!(
+                "the scan did not come to its end; the hosts that it had finished are read: {hosts}{begun}"
+            );
             self.intake.notice(NoticeKind::LeftOut, message, source());
         }
         if let (count, Some(example)) = &run.odd_names {
-            let message = format!("{count} names of hosts are no host names, and left out, such as {example}");
+            let message =
+                format!("{count} names of hosts are no host names, and left out, such as {example}");
             self.intake.notice(NoticeKind::LeftOut, message, source());
         }
         run.findings.settle(self.file, &FORMAT, run.scan, self.intake)
@@ -293,7 +300,9 @@ impl Run {
             if state != PortState::Open {
                 continue;
             }
-            let Some(found) = self.findings.open(address, port.transport, number, port.place.line) else { continue };
+            let Some(found) = self.findings.open(address, port.transport, number, port.place.line) else {
+                continue;
+            };
             found.names(&asked, &hints);
             found.at = found.at.max(at);
             port.tell(found);
@@ -387,7 +396,9 @@ impl Host {
 impl Port {
     /// `None` for what has no ports, such as SCTP associations and IP protocols.
     fn new(tag: &BytesStart<'_>, pull: &mut Pull<'_>) -> Result<Option<Self>, String> {
-        let transport = attribute(tag, "protocol")?.and_then(|word| word.parse().ok());
+        let protocol =
+            attribute(tag, "protocol")?.ok_or("a port without its `protocol`; expected tcp or udp")?;
+        let transport = protocol.parse().ok();
         let id = attribute(tag, "portid")?.unwrap_or_default();
         let number = crate::inventory::host::parse_port(&id);
         Ok(transport.map(|transport| Self {
@@ -474,14 +485,7 @@ impl Service {
 
 impl Script {
     fn new(id: String) -> Self {
-        Self {
-            id,
-            tables: Vec::new(),
-            deeper: 0,
-            key: String::new(),
-            text: None,
-            extension: String::new(),
-        }
+        Self { id, tables: Vec::new(), deeper: 0, key: String::new(), text: None, extension: String::new() }
     }
 
     fn table(&mut self, key: &str) {

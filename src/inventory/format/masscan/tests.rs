@@ -22,7 +22,8 @@ fn of(text: impl Into<Vec<u8>>) -> Loaded {
 }
 
 fn services(loaded: &Loaded) -> Vec<String> {
-    let shown = |s: &crate::model::service::Service| format!("{} {} {}", s.display_port(), s.transport, s.wrap);
+    let shown =
+        |s: &crate::model::service::Service| format!("{} {} {}", s.display_port(), s.transport, s.wrap);
     loaded.services.iter().map(shown).collect()
 }
 
@@ -31,7 +32,11 @@ fn every_form_says_the_same() {
     for name in SAMPLES {
         let loaded = try_load(Input::Path(Path::new("inventory").join(name))).expect(name);
         assert!(loaded.bad.is_empty(), "{name}: {:?}", loaded.bad);
-        assert_eq!(services(&loaded), ["192.0.2.11:443 tcp tls", "[2001:db8::25]:25 tcp starttls-smtp"], "{name}");
+        assert_eq!(
+            services(&loaded),
+            ["192.0.2.11:443 tcp tls", "[2001:db8::25]:25 tcp starttls-smtp"],
+            "{name}"
+        );
         assert_eq!(
             loaded.services[0].declared.tags,
             ["certificate=web01.example.test", "certificate=www.example.test"],
@@ -54,7 +59,9 @@ fn every_form_says_the_same() {
 #[test]
 fn a_line_that_cannot_be_read_costs_itself() {
     let open = |n: u8| {
-        format!("{{ \"ip\": \"192.0.2.{n}\", \"timestamp\": \"1\", \"ports\": [ {{\"port\": 443, \"proto\": \"tcp\", \"status\": \"open\"}} ] }}")
+        format!(
+            "{{ \"ip\": \"192.0.2.{n}\", \"timestamp\": \"1\", \"ports\": [ {{\"port\": 443, \"proto\": \"tcp\", \"status\": \"open\"}} ] }}"
+        )
     };
     let bad = [
         "{ \"ip\": \"192.0.2.9\", \"ports\": [ {\"port\": 44",
@@ -76,9 +83,15 @@ fn a_line_that_cannot_be_read_costs_itself() {
 fn json_that_another_tool_laid_out_is_read() {
     let one = "{\"ip\":\"192.0.2.1\",\"timestamp\":\"1\",\"ports\":[{\"port\":443,\"proto\":\"tcp\",\"status\":\"open\"}]}";
     let pretty = one.replace(',', ",\n  ").replace('{', "{\n  ");
-    for text in [format!("[{one},{one}]"), format!("[\n{pretty}\n]\n"), format!("\u{feff}[\r\n{one},\r\n]\r\n")] {
+    for text in
+        [format!("[{one},{one}]"), format!("[\n{pretty}\n]\n"), format!("\u{feff}[\r\n{one},\r\n]\r\n")]
+    {
         let loaded = of(text.clone());
-        assert_eq!((services(&loaded), loaded.bad.len()), (vec!["192.0.2.1:443 tcp tls".to_owned()], 0), "{text}");
+        assert_eq!(
+            (services(&loaded), loaded.bad.len()),
+            (vec!["192.0.2.1:443 tcp tls".to_owned()], 0),
+            "{text}"
+        );
     }
 }
 
@@ -95,7 +108,8 @@ fn banners_tell_tls_from_the_rest() {
         ("pop +OK", Some("starttls-pop3"), "maybe"),
     ];
     for (banner, wrap, tls) in table {
-        let loaded = of(format!("#masscan\nopen tcp 8444 192.0.2.1 1\nbanner tcp 8444 192.0.2.1 2 {banner}\n# end\n"));
+        let loaded =
+            of(format!("#masscan\nopen tcp 8444 192.0.2.1 1\nbanner tcp 8444 192.0.2.1 2 {banner}\n# end\n"));
         let got = loaded.services.first().map(|s| s.wrap.to_string());
         assert_eq!((got.as_deref(), loaded.discovered[0].tls.to_string().as_str()), (wrap, tls), "{banner}");
         assert_eq!((loaded.discovered.len(), loaded.bad.len()), (1, 0), "{banner}");
@@ -112,7 +126,11 @@ fn a_cut_file_keeps_its_whole_lines() {
             let input = Input::Text { name: name.into(), text, format: Some("masscan") };
             if let Ok(loaded) = try_load(input) {
                 assert!(loaded.bad.len() <= 1, "{name} cut at {cut}: {:?}", loaded.bad);
-                assert_eq!(loaded.services.len() >= 1, loaded.discovered.iter().any(|d| d.port == 443), "{cut}");
+                assert_eq!(
+                    loaded.services.len() >= 1,
+                    loaded.discovered.iter().any(|d| d.port == 443),
+                    "{cut}"
+                );
                 assert!(lines < 3 || !loaded.discovered.is_empty(), "{name} cut at {cut}");
             } else {
                 assert!(lines < 3, "{name} cut at {cut}");
@@ -147,6 +165,9 @@ fn only_its_own_texts_are_taken_for_masscans() {
     let others = ["services.csv", "hosts.txt", "secrets.csv", "nmap.xml"];
     for name in others {
         let loaded = try_load(Input::Path(Path::new("inventory").join(name))).expect(name);
-        assert!(loaded.services.iter().all(|s| s.sources.iter().all(|source| &*source.format != "masscan")), "{name}");
+        assert!(
+            loaded.services.iter().all(|s| s.sources.iter().all(|source| &*source.format != "masscan")),
+            "{name}"
+        );
     }
 }
