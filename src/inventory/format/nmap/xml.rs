@@ -13,8 +13,12 @@ use quick_xml::{
 
 use crate::inventory::records::Place;
 
-/// How many broken places are got over. Each may cost a look at the rest of the file.
-const MOST_BROKEN: u32 = 100;
+/// How many broken places are got over.
+const MOST_BROKEN: u32 = 1000;
+
+/// How many bytes may be read a second time because of them, beside four times the text. Each may cost a look at the
+/// rest of the file, and a file made of such places must not make that quadratic.
+const READ_AGAIN: usize = 16 << 20;
 
 /// What a report goes on with after a broken place.
 const ANCHORS: [&[u8]; 3] = [b"<host", b"<nmaprun", b"<runstats"];
@@ -38,6 +42,7 @@ pub(super) struct Pull<'t> {
     start: usize,
     lines: Lines,
     broken: u32,
+    read_again: usize,
 }
 
 /// The line of an offset, counted once for each byte.
@@ -50,7 +55,7 @@ struct Lines {
 impl<'t> Pull<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let lines = Lines { at: 0, line: 1, begin: 0 };
-        Self { text, reader: reader(text), base: 0, start: 0, lines, broken: 0 }
+        Self { text, reader: reader(text), base: 0, start: 0, lines, broken: 0, read_again: 0 }
     }
 
     pub(super) fn step(&mut self) -> Step<'t> {
@@ -61,9 +66,13 @@ impl<'t> Pull<'t> {
             Err(error) => {
                 let at = self.base + offset(self.reader.error_position());
                 let from = at.max(self.start) + 1;
-                let anchor = (self.broken < MOST_BROKEN).then(|| next_anchor(self.text, from)).flatten();
+                let allowed = READ_AGAIN.saturating_add(self.text.len().saturating_mul(4));
+                let goes_on = self.broken < MOST_BROKEN && self.read_again < allowed;
+                let reached = self.base + offset(self.reader.buffer_position());
+                let anchor = goes_on.then(|| next_anchor(self.text, from)).flatten();
                 let Some((anchor, rest)) = anchor else { return Step::End(true) };
                 self.broken += 1;
+                self.read_again = self.read_again.saturating_add(reached.saturating_sub(anchor));
                 (self.base, self.reader) = (anchor, reader(rest));
                 Step::Broken(format!("this is no XML ({error}); reading goes on at the next host"))
             }
