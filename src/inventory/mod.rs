@@ -20,6 +20,7 @@ mod native;
 mod notices;
 mod records;
 pub mod resolve;
+mod scanned;
 pub mod scope;
 mod secrets;
 mod table;
