@@ -177,6 +177,12 @@ fn parse_bare_address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
+/// One line of a hosts file: its address and its names, `#` comments taken off. None for a blank line.
+pub(super) fn hosts_line(line: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
+    let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+    Some((words.next()?, words))
+}
+
 /// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address, split at the port.
 pub(super) fn split_port(text: &str) -> (&str, Option<&str>) {
     if let Some(end) = text.starts_with('[').then(|| text.find(']')).flatten() {

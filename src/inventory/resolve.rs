@@ -22,7 +22,7 @@ use hickory_resolver::{
 };
 use tokio::sync::Semaphore;
 
-use super::host::{parse_name, quoted};
+use super::host::{hosts_line, parse_name, quoted};
 
 /// The limit of one try.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -232,10 +232,8 @@ fn read_hosts(text: &[u8]) -> HashMap<String, Vec<IpAddr>> {
     let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::new();
     let text = String::from_utf8_lossy(text.get(..HOSTS_LIMIT).unwrap_or(text));
     for line in text.lines() {
-        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
-        let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else {
-            continue;
-        };
+        let Some((address, words)) = hosts_line(line) else { continue };
+        let Ok(address) = address.parse::<IpAddr>() else { continue };
         for name in words.filter_map(|word| parse_name(word).ok()) {
             let addresses = hosts.entry(name).or_default();
             let at = addresses.binary_search(&address.to_canonical());
