@@ -17,6 +17,7 @@ mod load;
 mod merge;
 mod notices;
 mod records;
+mod registry;
 pub mod resolve;
 pub mod scope;
 mod secrets;

@@ -6,6 +6,7 @@
 mod consul;
 mod dns;
 mod etcd;
+mod web;
 
 use std::{fmt, net::SocketAddr, time::Duration};
 

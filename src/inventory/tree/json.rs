@@ -15,6 +15,18 @@ pub(in crate::inventory) fn json(text: &[u8]) -> Result<Node<'_>, Fault> {
     node(raw, &mut lines, DEPTH)
 }
 
+/// JSON texts one after another, on lines of their own or not. Nothing is read behind a fault.
+pub(in crate::inventory) fn json_stream(text: &[u8]) -> impl Iterator<Item = Result<Node<'_>, Fault>> {
+    let (text, broken) = match utf8(text) {
+        Ok(text) => (text, None),
+        Err(fault) => ("", Some(Err(fault))),
+    };
+    let mut lines = Lines::new(text);
+    let raws = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let nodes = raws.map(move |raw| node(raw.map_err(|error| fault(&error, 1))?, &mut lines, DEPTH));
+    broken.into_iter().chain(nodes)
+}
+
 /// One JSON text on each line (JSON Lines); blank lines are passed over. Each line stands for itself.
 pub(in crate::inventory) fn json_lines(text: &[u8]) -> impl Iterator<Item = Result<Node<'_>, Fault>> {
     let lines = (1_u32..).zip(text.split(|&b| b == b'\n'));

@@ -11,7 +11,7 @@ mod yaml;
 
 use std::borrow::Cow;
 
-pub(super) use json::{json, json_lines, keys as json_keys};
+pub(super) use json::{json, json_lines, json_stream, keys as json_keys};
 pub(super) use yaml::yaml;
 
 use super::records::Place;
