@@ -6,6 +6,8 @@
 mod consul;
 mod dns;
 mod etcd;
+#[cfg(test)]
+mod peers;
 mod web;
 
 use std::{fmt, net::SocketAddr, time::Duration};
