@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
-    ("inventory", &["model", "clock"]),
+    ("inventory", &["model", "clock", "http"]),
     ("disclosure", &["model"]),
     ("http", &[]),
     ("probe", &["model", "clock", "wire", "http"]),

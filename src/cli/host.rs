@@ -275,8 +275,8 @@ impl CollectArgs {
         if let Some(file) = &self.inventory {
             let services = if let Some(file) = file {
                 let options = source::Options::default();
-                let loaded =
-                    source::load(&super::inventory::inputs(std::slice::from_ref(file))?, &[], &options)?;
+                let inputs = super::inventory::gathered(std::slice::from_ref(file), &[])?;
+                let loaded = source::load(&inputs, &[], &options)?;
                 super::inventory::report_faults(&loaded, console);
                 loaded.services
             } else {

@@ -1,19 +1,21 @@
-//! `allclear inventory`: what was loaded and from where, and what is wrong with it. Contacts nothing.
+//! `allclear inventory`: what was loaded and from where, and what is wrong with it. Contacts nothing but the live
+//! sources that are named.
 
 use std::{
     io::Read as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
 
-use super::{Console, Globals};
+use super::{Console, Globals, access};
 use crate::{
     error::{Error, Exit},
     model::{loading::Loaded, wrap::Wrap},
     pipeline::{
         judged,
-        source::{self, Input, Options},
+        source::{self, Input, Options, live::Access},
     },
     report,
 };
@@ -49,14 +51,15 @@ enum Sub {
 /// Inventories and how they are read; shared with `sweep`.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
-    /// Inventories: a services CSV, a secrets CSV, a list of hosts; `-` reads standard input
+    /// Inventories: files of any format that --format names; `-` reads standard input; etcd://HOST:PORT/PREFIX,
+    /// consul://HOST:PORT, dns:NAME ask what runs there (etcds, consuls: over TLS)
     #[arg(value_name = "INVENTORY")]
     pub(crate) inventories: Vec<PathBuf>,
     /// A CSV of secrets (names and places, never values); also found by its header among the inventories
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
-    /// Format of the inventories, where it should not be told by content: csv, list
-    #[arg(long, value_name = "NAME")]
+    /// Format of the inventories, where it should not be told by content.
+    #[arg(long, value_name = "NAME", help = format_help())]
     pub(crate) format: Option<String>,
     /// Ports for hosts and networks that name none
     #[arg(long, value_delimiter = ',', value_name = "PORT,...", default_value = "443")]
@@ -67,6 +70,15 @@ pub(crate) struct Files {
     /// Stop at any bad row (exit 5) instead of reporting it and going on
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// The help of `--format`, with every name that it takes.
+pub(crate) fn format_help() -> &'static str {
+    static HELP: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let all = source::formats().join(", ");
+        format!("Format of the inventories, where it should not be told by content: {all}")
+    });
+    &HELP
 }
 
 /// The help of `--wrap`, with every word that it takes.
@@ -95,13 +107,14 @@ pub(crate) fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
 }
 
 impl Files {
-    /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to.
-    pub(crate) fn load(&self, scoped: bool) -> Result<Loaded, Error> {
-        self.load_with(scoped, false)
+    /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to. Live sources are asked,
+    /// their names and `dns:` of these resolvers or the system's.
+    pub(crate) fn load(&self, scoped: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
+        self.load_with(scoped, false, resolvers)
     }
 
     /// `partial`: there need not be a service.
-    fn load_with(&self, scoped: bool, partial: bool) -> Result<Loaded, Error> {
+    fn load_with(&self, scoped: bool, partial: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
         let options = Options {
             format: self.format.clone(),
             strict: self.strict,
@@ -111,7 +124,21 @@ impl Files {
             partial,
             ..Options::default()
         };
-        source::load(&inputs(&self.inventories)?, &inputs(&self.secrets)?, &options)
+        if let Some(path) = self.secrets.iter().find(|path| is_live(path)) {
+            let name = path.display();
+            return Err(Error::Usage(format!("--secrets {name}: a live source holds services; name a file")));
+        }
+        source::load(&gathered(&self.inventories, resolvers)?, &inputs(&self.secrets)?, &options)
+    }
+
+    /// Whether anything but files is named.
+    pub(crate) fn any_live(&self) -> bool {
+        self.inventories.iter().any(|path| is_live(path))
+    }
+
+    /// The folder of the first inventory, where that is a file: configuration may lie there.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.inventories.first().filter(|path| !is_live(path))?.parent()
     }
 
     /// The wrap for rows that name none, where one was typed.
@@ -125,11 +152,34 @@ impl Files {
     }
 }
 
-/// The files as they are named; `-` is read here.
+/// Whether an argument names something to ask and not a file. `./dns:x` is a file.
+pub(super) fn is_live(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| source::live::parse(text).is_some())
+}
+
+/// The inputs that are named, with what live sources gave in their place.
+pub(super) fn gathered(paths: &[PathBuf], resolvers: &[SocketAddr]) -> Result<Vec<Input>, Error> {
+    let mut all = Vec::with_capacity(paths.len());
+    for input in inputs(paths)? {
+        let access = match &input {
+            Input::Live(live) => access::of(live.kind, resolvers)?,
+            _ => Access::default(),
+        };
+        all.extend(source::gather(vec![input], &access)?);
+    }
+    Ok(all)
+}
+
+/// The files as they are named; `-` is read here, live sources are not asked yet.
 pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
     paths
         .iter()
         .map(|path| {
+            if let Some(live) = path.to_str().and_then(source::live::parse) {
+                // The argument is not repeated: it may hold a password.
+                let wrong = |why| Error::Usage(format!("an inventory's address cannot be used: {why}"));
+                return live.map(Input::Live).map_err(wrong);
+            }
             if path != Path::new("-") {
                 return Ok(Input::Path(path.clone()));
             }
@@ -164,7 +214,7 @@ fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) ->
         let evidence = judged::evidence(&globals.incident, &globals.choice()?)?.evidence;
         (evidence.services, evidence.secrets)
     } else {
-        let loaded = files.load(false)?;
+        let loaded = files.load(false, &[])?;
         report_faults(&loaded, console);
         (loaded.services, loaded.secrets)
     };
@@ -183,7 +233,7 @@ fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) ->
 
 fn check(files: &Files, annotate: bool, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
-    let loaded = match files.load_with(false, true) {
+    let loaded = match files.load_with(false, true, &[]) {
         Ok(loaded) => loaded,
         Err(error) => {
             if annotate {

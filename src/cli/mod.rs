@@ -27,6 +27,7 @@ macro_rules! words {
     };
 }
 
+mod access;
 mod assess;
 mod attest;
 mod checklist;

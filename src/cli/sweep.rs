@@ -165,7 +165,7 @@ impl SweepArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         if self.files.inventories.is_empty() && !self.resume {
             return Err(Error::Usage(
-                "name an inventory (a CSV or a list of hosts), `-` for standard input, or --resume"
+                "name an inventory (a file, or a live one such as etcd://HOST/PREFIX), `-` for standard input, or --resume"
                     .to_owned(),
             ));
         }
@@ -173,7 +173,14 @@ impl SweepArgs {
         let mut settings = self.settings(globals, &found)?;
         let scoped = settings.scope.is_some();
         let given = !self.files.inventories.is_empty();
-        let loaded = if given { Some(self.files.load(scoped)?) } else { None };
+        if settings.offline && self.files.any_live() {
+            return Err(Error::Usage(
+                "--offline asks nobody but the targets, and a live inventory would have to be asked; name a file"
+                    .to_owned(),
+            ));
+        }
+        let resolvers = self.limits.resolver.as_slice();
+        let loaded = if given { Some(self.files.load(scoped, resolvers)?) } else { None };
         if let Some(loaded) = &loaded {
             super::inventory::report_faults(loaded, console);
             self.take_scope(loaded, &mut settings, console);
@@ -230,9 +237,7 @@ impl SweepArgs {
 
     fn config(&self, globals: &Globals) -> Result<Found, Error> {
         let mut folders = Vec::new();
-        if let Some(folder) = self.files.inventories.first().and_then(|p| p.parent()) {
-            folders.push(folder);
-        }
+        folders.extend(self.files.folder());
         globals.config(&folders)
     }
 

@@ -22,6 +22,7 @@ mod merge;
 mod native;
 mod notices;
 mod records;
+mod registry;
 pub mod resolve;
 mod scanned;
 pub mod scope;

@@ -6,11 +6,29 @@ use crate::{
     error::Error,
     inventory,
     model::{ids::SweepId, loading::Loaded, service::Service, sweep::Sweep},
-    pipeline::settings::Settings,
+    pipeline::{runtime, settings::Settings},
     store::{NewSweep, Reader, Store},
 };
 
-pub use crate::inventory::{Input, Options};
+pub use crate::inventory::{Input, Options, formats, live};
+
+/// Asks every live source among the inputs, one after another; the others stay what they are. The text that a source
+/// gave takes its place.
+pub fn gather(inputs: Vec<Input>, access: &live::Access) -> Result<Vec<Input>, Error> {
+    if !inputs.iter().any(|input| matches!(input, Input::Live(_))) {
+        return Ok(inputs);
+    }
+    runtime::start()?.block_on(async {
+        let mut gathered = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            gathered.push(match input {
+                Input::Live(source) => live::fetch(&source, access).await?,
+                other => other,
+            });
+        }
+        Ok(gathered)
+    })
+}
 
 /// Loads inventories and secrets: services, bad rows, disagreements, notices. Contacts nothing.
 pub fn load(inputs: &[Input], secrets: &[Input], options: &Options) -> Result<Loaded, Error> {

@@ -43,7 +43,7 @@ fn detect(peek: &Peek<'_>) -> bool {
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     let documents = match file.text.trim_ascii_start().first() {
-        Some(b'{' | b'[') => tree::json_stream(file.text, UNREAD),
+        Some(b'{' | b'[') => tree::json_stream(file.text, UNREAD).collect::<Result<Vec<_>, _>>(),
         _ => tree::yaml(file.text),
     };
     let documents = documents.map_err(|fault| file.broken(fault))?;

@@ -6,6 +6,9 @@
 mod consul;
 mod dns;
 mod etcd;
+#[cfg(test)]
+mod peers;
+mod web;
 
 use std::{fmt, net::SocketAddr, time::Duration};
 

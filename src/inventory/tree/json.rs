@@ -24,15 +24,20 @@ pub(in crate::inventory) fn json_without<'t>(
     node(raw, &mut lines, DEPTH)
 }
 
-/// JSON texts one after another, with the values of some keys unread. After a fault nothing comes.
+/// JSON texts one after another, on lines of their own or not, with the values of some keys unread. Nothing is read
+/// behind a fault.
 pub(in crate::inventory) fn json_stream<'t>(
     text: &'t [u8],
     unread: &'static [&'static str],
-) -> Result<Vec<Node<'t>>, Fault> {
-    let text = utf8(text)?;
+) -> impl Iterator<Item = Result<Node<'t>, Fault>> {
+    let (text, broken) = match utf8(text) {
+        Ok(text) => (text, None),
+        Err(fault) => ("", Some(Err(fault))),
+    };
     let mut lines = Lines { unread, ..Lines::new(text) };
-    let texts = serde_json::Deserializer::from_str(text).into_iter::<&'t RawValue>();
-    texts.map(|raw| node(raw.map_err(|error| fault(&error, 1))?, &mut lines, DEPTH)).collect()
+    let raws = serde_json::Deserializer::from_str(text).into_iter::<&'t RawValue>();
+    let nodes = raws.map(move |raw| node(raw.map_err(|error| fault(&error, 1))?, &mut lines, DEPTH));
+    broken.into_iter().chain(nodes)
 }
 
 /// One JSON text on each line (JSON Lines); blank lines are passed over. Each line stands for itself.
