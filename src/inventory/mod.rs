@@ -7,6 +7,7 @@
 //! It does not probe, store or print; standard input is read by the caller.
 
 mod declare;
+pub mod dns;
 mod error;
 mod format;
 mod fuzzing;
