@@ -10,6 +10,7 @@ pub mod claims;
 pub mod edits;
 pub mod hosts;
 pub mod judged;
+pub mod names;
 pub mod negative;
 pub mod papers;
 pub mod plan;
