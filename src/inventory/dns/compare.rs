@@ -61,7 +61,7 @@ fn existence(name: &str, declared: &Declared, said: &[Said]) -> Option<Notice> {
 /// Resolvers that give different addresses: each address once, with who gives it.
 fn difference(name: &str, declared: &Declared, said: &[Said], resolvers: &[Arc<str>]) -> Option<Notice> {
     const FAMILIES: [Choose; 2] = [|s| &s.v4, |s| &s.v6];
-    let mut by_givers: BTreeMap<Vec<&str>, BTreeSet<IpAddr>> = BTreeMap::new();
+    let mut by_givers: BTreeMap<(bool, Vec<&str>), BTreeSet<IpAddr>> = BTreeMap::new();
     let (mut differ, mut inside, mut outside) = (false, BTreeSet::new(), BTreeSet::new());
     let mut givers_of: BTreeMap<IpAddr, Vec<&str>> = BTreeMap::new();
     let mut nothing = BTreeSet::new();
@@ -88,14 +88,15 @@ fn difference(name: &str, declared: &Declared, said: &[Said], resolvers: &[Arc<s
             nothing.insert(&**resolver);
         }
     }
-    for (address, givers) in givers_of {
-        by_givers.entry(givers).or_default().insert(address);
-    }
     let all = said.iter().filter(|s| s.v4.is_ok() || s.v6.is_ok()).count();
+    for (address, givers) in givers_of {
+        // What all give comes first.
+        by_givers.entry((givers.len() != all, givers)).or_default().insert(address);
+    }
     let mut parts: Vec<String> = Vec::new();
-    for (givers, addresses) in &by_givers {
+    for ((some, givers), addresses) in &by_givers {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let from = if givers.len() == all { "all".to_owned() } else { givers.join(", ") };
+        let from = if *some { givers.join(", ") } else { "all".to_owned() };
         parts.push(format!("{} from {from}", addresses.join(", ")));
     }
     if !nothing.is_empty() {
