@@ -68,7 +68,8 @@ pub(super) struct Track<'e> {
     by_address: BTreeMap<IpAddr, Moment>,
     /// The last finished sweep that reached for an address, by vantage.
     covered: BTreeMap<&'e str, u32>,
-    /// The look that found the name without an address, by vantage, until a later look has one.
+    /// The look that found the name without an address, by vantage, until a look of a later sweep has one. Looks of
+    /// the same sweep stand beside it: at addresses that were known before, or of the family that was answered for.
     nameless: BTreeMap<&'e str, &'e Look<'e>>,
     pub(super) first_bad: Option<Moment>,
     pub(super) last_bad: Option<Moment>,
@@ -173,7 +174,9 @@ impl<'e> Track<'e> {
             self.nameless.insert(vantage, look);
             return;
         }
-        self.nameless.remove(&**vantage);
+        if self.nameless.get(&**vantage).is_some_and(|nameless| nameless.moment.sweep < moment.sweep) {
+            self.nameless.remove(&**vantage);
+        }
         if !index.is_unfinished(moment.sweep) {
             self.covered.insert(vantage, moment.sweep);
         }
@@ -251,16 +254,21 @@ impl<'e> Track<'e> {
         })
     }
 
-    /// The look that stands for an endpoint: its own last one, or a later one that found its name
+    /// The look that stands for an endpoint: its own last one, or one of a later sweep that found its name
     /// without any address.
     pub(super) fn standing_look(&self, endpoint: &Endpoint<'e>) -> &'e Look<'e> {
-        self.nameless.get(&**endpoint.vantage).unwrap_or(&endpoint.last)
+        let nameless = self.nameless.get(&**endpoint.vantage).copied();
+        nameless.filter(|nameless| stands_for(nameless, endpoint)).unwrap_or(endpoint.last)
     }
 
-    /// Looks that found the name without an address, from vantages that know no endpoint.
+    /// Looks that found the name without an address and stand for no known endpoint: there may be others, so each
+    /// counts by itself.
     pub(super) fn nameless(&self) -> impl Iterator<Item = &'e Look<'e>> {
-        let unknown = |vantage: &str| !self.endpoints.iter().any(|e| &**e.vantage == vantage);
-        self.nameless.values().copied().filter(move |l| unknown(&l.seen.vantage))
+        let alone = |look: &Look<'_>| {
+            let mut here = self.endpoints.iter().filter(|e| **e.vantage == *look.seen.vantage);
+            !here.any(|e| stands_for(look, e))
+        };
+        self.nameless.values().copied().filter(move |look| alone(look))
     }
 
     /// Whether a later finished sweep from the same vantage no longer found the endpoint.
@@ -492,6 +500,11 @@ pub(super) fn replay<'e>(
         visit(&track, &said, moment);
     }
     (track, said)
+}
+
+/// Whether a look that found the name without an address stands for an endpoint: the same sweep has not looked there.
+fn stands_for(nameless: &Look<'_>, endpoint: &Endpoint<'_>) -> bool {
+    nameless.moment.sweep > endpoint.last.moment.sweep
 }
 
 /// The claims about a service, and the moments of those about its secrets and of what the network showed of them, in

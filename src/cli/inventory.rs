@@ -1,10 +1,11 @@
 //! `allclear inventory`: what was loaded and from where, and what is wrong with it. Contacts nothing but the live
-//! sources that are named.
+//! sources that are named, and name servers with `check --dns`.
 
 use std::{
     io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use clap::{Args, Subcommand};
@@ -14,11 +15,14 @@ use crate::{
     error::{Error, Exit},
     model::{loading::Loaded, wrap::Wrap},
     pipeline::{
-        judged,
+        judged, names,
         source::{self, Input, Options, live::Access},
     },
     report,
 };
+
+/// Between two drawings of a progress line.
+const REDRAW: Duration = Duration::from_millis(100);
 
 /// Show what an inventory says, or what is wrong with it
 #[derive(Debug, Args)]
@@ -45,7 +49,21 @@ enum Sub {
         /// Also print every fault as an annotation that GitHub shows beside the line
         #[arg(long)]
         annotate: bool,
+        #[command(flatten)]
+        dns: DnsArgs,
     },
+}
+
+/// Whether DNS is asked about the names, and where.
+#[derive(Debug, Args)]
+struct DnsArgs {
+    /// Look the names up as well: names that do not exist, resolvers that disagree, zones of one provider. Asks name
+    /// servers and contacts nothing else
+    #[arg(long)]
+    dns: bool,
+    /// A resolver to ask with --dns, to be compared with the others; repeatable [default: the system's]
+    #[arg(long, value_name = "ADDRESS[:PORT]", requires = "dns", value_parser = super::sweep::parse_resolver)]
+    resolver: Vec<SocketAddr>,
 }
 
 /// Inventories and how they are read; shared with `sweep`.
@@ -197,7 +215,7 @@ impl InventoryArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         match &self.command {
             Sub::List { files, jsonl } => list(files, *jsonl, globals, console),
-            Sub::Check { files, annotate } => check(files, *annotate, console),
+            Sub::Check { files, annotate, dns } => check(files, *annotate, dns, console),
         }
     }
 }
@@ -231,9 +249,9 @@ fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) ->
     Ok(Exit::Done)
 }
 
-fn check(files: &Files, annotate: bool, console: &mut Console) -> Result<Exit, Error> {
+fn check(files: &Files, annotate: bool, dns: &DnsArgs, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
-    let loaded = match files.load_with(false, true, &[]) {
+    let mut loaded = match files.load_with(false, true, &dns.resolver) {
         Ok(loaded) => loaded,
         Err(error) => {
             if annotate {
@@ -242,6 +260,9 @@ fn check(files: &Files, annotate: bool, console: &mut Console) -> Result<Exit, E
             return Err(error);
         }
     };
+    if dns.dns {
+        ask_dns(&mut loaded, &dns.resolver, console)?;
+    }
     if annotate {
         report::inventory::annotations(&loaded, &mut console.out).map_err(Error::stdout)?;
     }
@@ -264,6 +285,24 @@ fn annotate_error(error: &Error, console: &mut Console) -> std::io::Result<()> {
         other => report::inventory::annotation(true, None, &other.to_string(), out)?,
     }
     out.flush()
+}
+
+/// Asks DNS, with a line on a terminal that says how far it has come.
+fn ask_dns(loaded: &mut Loaded, resolvers: &[SocketAddr], console: &mut Console) -> Result<(), Error> {
+    let animate = console.animate && !console.quiet;
+    let mut shown = Instant::now();
+    let mut progress = |done: usize, all: usize| {
+        if animate && shown.elapsed() >= REDRAW {
+            shown = Instant::now();
+            let _ = write!(console.err, "\rDNS: {done} of {all} names"); // only for the eye
+            let _ = console.err.flush();
+        }
+    };
+    let asked = names::check(loaded, resolvers, &mut progress);
+    if animate {
+        let _ = write!(console.err, "\r\x1b[K");
+    }
+    asked
 }
 
 /// Bad rows go to standard error, one line each, and are counted; the rest goes on.

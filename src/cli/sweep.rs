@@ -68,7 +68,8 @@ pub(crate) struct SweepArgs {
     /// A name for where this sweep looks from
     #[arg(long, value_name = "NAME")]
     vantage: Option<String>,
-    /// Resolve names now, or use the addresses of the last sweep
+    /// Resolve names now, or use the addresses of the last sweep. Where name servers do not answer, those are looked at
+    /// as well
     #[arg(long, default_value = "live", value_name = "HOW")]
     resolve: Resolve,
 }
@@ -100,7 +101,8 @@ pub(crate) struct LimitArgs {
     /// The local address to connect from
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) source: Option<IpAddr>,
-    /// The resolver that names of secrets' checks are asked of [default: the system's]
+    /// The resolver to ask for names, of targets and of secrets' checks; /etc/hosts still comes first
+    /// [default: the system's]
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = parse_resolver)]
     pub(crate) resolver: Option<SocketAddr>,
     #[command(flatten)]
@@ -152,7 +154,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// An address with a port, or the port of DNS.
-fn parse_resolver(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_resolver(text: &str) -> Result<SocketAddr, String> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     let with_port = bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
     let found = with_port.or_else(|_| text.parse::<SocketAddr>());
@@ -195,7 +197,7 @@ impl SweepArgs {
             }
         }
         if self.dry_run {
-            return dry_run(loaded, &settings, console);
+            return dry_run(loaded, &settings, globals, console);
         }
         let rules = found.path.as_ref().map_or_else(|| "built-in".to_owned(), |p| p.display().to_string());
         console.detail(&format!("incident file: {}", globals.incident.display()));
@@ -343,11 +345,16 @@ impl SweepArgs {
     }
 }
 
-fn dry_run(loaded: Option<Loaded>, settings: &Settings, console: &mut Console) -> Result<Exit, Error> {
+fn dry_run(
+    loaded: Option<Loaded>,
+    settings: &Settings,
+    globals: &Globals,
+    console: &mut Console,
+) -> Result<Exit, Error> {
     let Some(loaded) = loaded else {
         return Err(Error::Usage("--dry-run needs an inventory".to_owned()));
     };
-    let planned = plan::list(loaded.services, settings)?;
+    let planned = plan::list(loaded.services, settings, &globals.incident)?;
     let mut probed = 0_u64;
     for next in &planned {
         probed += u64::from(matches!(next.fate, Fate::Probe { .. }));

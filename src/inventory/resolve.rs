@@ -226,6 +226,22 @@ fn empty(error: &NetError) -> Empty {
     }
 }
 
+/// A hosts file, such as this machine's.
+#[derive(Debug)]
+pub struct Hosts(HashMap<String, Vec<IpAddr>>);
+
+impl Hosts {
+    /// This machine's; empty where it has none.
+    pub fn system() -> Self {
+        Self(read_hosts(&std::fs::read("/etc/hosts").unwrap_or_default()))
+    }
+
+    /// The addresses of a name, in lower case and without its last dot; sorted, each once.
+    pub fn of(&self, name: &str) -> &[IpAddr] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// A hosts file: an address and names on each line, `#` comments. What cannot be read is passed
 /// over, as the system does. Every line that has a name adds to it.
 fn read_hosts(text: &[u8]) -> HashMap<String, Vec<IpAddr>> {

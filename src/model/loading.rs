@@ -91,6 +91,8 @@ vocabulary! {
         BadExpectation = "bad-expectation",
         /// What a file holds besides services, or what of it was left out on purpose, with a count.
         LeftOut = "left-out",
+        /// A name that DNS does not know, of a service whose address nothing else gives.
+        NoSuchName = "no-such-name",
         /// Something that DNS says, or does not say.
         Dns = "dns",
         /// Names or zones that hang on one provider, or on which resolvers disagree.
@@ -101,7 +103,7 @@ vocabulary! {
 impl NoticeKind {
     /// Whether somebody has to correct a file; the rest is worth knowing and may be right.
     pub const fn is_fault(self) -> bool {
-        matches!(self, Self::UnresolvedService | Self::SameService | Self::BadExpectation)
+        matches!(self, Self::UnresolvedService | Self::SameService | Self::BadExpectation | Self::NoSuchName)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod classify;
 pub mod edits;
 pub mod hosts;
 pub mod judged;
+pub mod names;
 pub mod negative;
 pub mod papers;
 pub mod plan;

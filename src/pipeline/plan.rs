@@ -6,21 +6,33 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{OnceCell, mpsc},
+    task::JoinSet,
+};
 
-use super::{runtime, settings::Settings};
+use super::{
+    runtime,
+    settings::{Resolve, Settings},
+};
 use crate::{
     error::Error,
     inventory::{
         Input,
-        resolve::Resolver,
+        resolve::{Answer, ResolveFailure, Resolver},
         scope::{Scope, is_fragile},
     },
-    model::{ids::RowId, observation::Skip, service::Service},
+    model::{
+        ids::{RowId, SweepId},
+        observation::Skip,
+        service::Service,
+    },
     probe::{fragile::Signatures, kind},
+    store::Reader,
 };
 
 /// Names that are resolved at the same time.
@@ -60,12 +72,71 @@ pub struct Planner {
     pub scope: Scope,
     /// For names without a declared address.
     pub resolver: Resolver,
-    /// Addresses of an earlier sweep, used instead of the resolver where present.
-    pub last: BTreeMap<RowId, Vec<IpAddr>>,
+    /// Whether addresses of an earlier sweep are used instead of the resolver where there are any. Where a look-up
+    /// fails they are used in any case.
+    pub resolve: Resolve,
+    /// Addresses of an earlier sweep.
+    pub last: Last,
+    /// The names that could not be looked up.
+    pub unanswered: Unanswered,
     /// Endpoints that this sweep has seen already, when it is resumed.
     pub observed: BTreeSet<(RowId, Option<IpAddr>)>,
     /// How devices are told that a probe may hurt.
     pub fragile: Signatures,
+}
+
+/// Where the last sweep contacted each service. It costs a pass over the evidence, so it is read when it is first needed.
+#[derive(Debug, Default)]
+pub struct Last {
+    /// The incident file, and the sweep before which it must have been; absent: nothing was seen before.
+    incident: Option<(PathBuf, Option<SweepId>)>,
+    read: OnceCell<Result<BTreeMap<RowId, Vec<IpAddr>>, String>>,
+}
+
+impl Last {
+    /// From an incident file, as of the beginning of a sweep: what that sweep itself has seen so far, before it was
+    /// cut off, is only a part of it.
+    pub fn before(incident: &Path, sweep: Option<SweepId>) -> Self {
+        Self { incident: Some((incident.to_path_buf(), sweep)), read: OnceCell::new() }
+    }
+
+    /// The addresses of one service, sorted; none where it was never contacted. An error: nobody can tell.
+    async fn of(&self, service: &RowId) -> Result<&[IpAddr], String> {
+        let Some((incident, sweep)) = self.incident.clone() else { return Ok(&[]) };
+        let read = || async move {
+            let read = move || Reader::open(&incident)?.last_addresses(sweep);
+            let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
+            read.map_err(|error| error.to_string())
+        };
+        let all = self.read.get_or_init(read).await.as_ref().map_err(Clone::clone)?;
+        Ok(all.get(service).map_or(&[], Vec::as_slice))
+    }
+}
+
+/// The names that could not be looked up, each with whether an earlier sweep knew an address. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Unanswered(Arc<Mutex<BTreeMap<String, bool>>>);
+
+impl Unanswered {
+    fn add(&self, name: String, reached: bool) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *names.entry(name).or_default() |= reached;
+    }
+
+    /// One sentence, where any was looked at all the same.
+    pub fn words(&self) -> Option<String> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = names.values().filter(|reached| **reached).count();
+        let (all, s) = (names.len(), if names.len() == 1 { "" } else { "s" });
+        let were = match reached {
+            0 => return None,
+            1 if all == 1 => "it was also looked at where the last sweep found it".to_owned(),
+            some if some == all => "they were also looked at where the last sweep found them".to_owned(),
+            1 => "1 of them was also looked at where the last sweep found it".to_owned(),
+            some => format!("{some} of them were also looked at where the last sweep found them"),
+        };
+        Some(format!("DNS did not answer for {all} name{s}; {were}"))
+    }
 }
 
 impl Planner {
@@ -75,7 +146,7 @@ impl Planner {
         let mut resolving = JoinSet::new();
         while let Some(service) = services.recv().await {
             let service = Arc::new(service);
-            let known = shared.known_addresses(&service);
+            let known = shared.known_addresses(&service).await;
             if known.is_empty() {
                 while resolving.len() >= RESOLVING {
                     resolving.join_next().await;
@@ -95,11 +166,15 @@ impl Planner {
         declared.fragile != Some(false) && self.fragile.matches(None, None, &declared.tags, None).is_some()
     }
 
-    fn known_addresses(&self, service: &Service) -> Vec<IpAddr> {
+    async fn known_addresses(&self, service: &Service) -> Vec<IpAddr> {
         if !service.addresses.is_empty() {
             return service.addresses.to_vec();
         }
-        self.last.get(&service.row_id).cloned().unwrap_or_default()
+        match self.resolve {
+            // What cannot be read is asked for instead.
+            Resolve::Last => self.last.of(&service.row_id).await.unwrap_or_default().to_vec(),
+            Resolve::Live => Vec::new(),
+        }
     }
 
     async fn resolve_and_send(&self, service: Arc<Service>, out: &mpsc::Sender<Planned>) {
@@ -107,20 +182,40 @@ impl Planner {
             self.send_without_address(&service, Fate::Skip(Skip::Excluded), out).await;
             return;
         }
-        match self.resolver.answer(&service.display_name()).await {
-            Ok(answer) => {
-                if !self.send(&service, &answer.addresses, out).await {
-                    return;
-                }
-                // An address family that could not be asked for may hide an endpoint: that is unknown.
-                if let Some(why) = answer.incomplete {
-                    self.send_without_address(&service, Fate::NoAddress(why), out).await;
-                }
-            }
-            Err(failure) => {
+        let name = service.display_name();
+        let (mut addresses, mut why) = match self.resolver.answer(&name).await {
+            Ok(Answer { addresses, incomplete }) => (addresses, incomplete),
+            Err(failure @ (ResolveFailure::BadName(_) | ResolveFailure::NoAddress(..))) => {
                 self.send_without_address(&service, Fate::NoAddress(failure.to_string()), out).await;
+                return;
+            }
+            Err(failure) => (Vec::new(), Some(failure.to_string())),
+        };
+        if let Some(open) = &mut why {
+            match self.earlier(&service, &addresses).await {
+                Ok(earlier) => {
+                    self.unanswered.add(name.to_string(), !earlier.is_empty());
+                    addresses.extend(earlier);
+                }
+                Err(fault) => {
+                    open.push_str("; the addresses of the last sweep cannot be read: ");
+                    open.push_str(&fault);
+                }
             }
         }
+        if !self.send(&service, &addresses, out).await {
+            return;
+        }
+        // What could not be asked for may hide an endpoint: that is unknown, whatever is seen at known addresses.
+        if let Some(why) = why {
+            self.send_without_address(&service, Fate::NoAddress(why), out).await;
+        }
+    }
+
+    /// Where the last sweep found a service, but for the address families that the resolver answered for.
+    async fn earlier(&self, service: &Service, answered: &[IpAddr]) -> Result<Vec<IpAddr>, String> {
+        let open = |address: &&IpAddr| answered.iter().all(|a| a.is_ipv4() != address.is_ipv4());
+        Ok(self.last.of(&service.row_id).await?.iter().filter(open).copied().collect())
     }
 
     /// Gives a service its row without an address, unless this sweep has it already.
@@ -167,14 +262,22 @@ pub fn scope(services: &[Service], settings: &Settings) -> Result<Scope, Error> 
     Ok(Scope::new(services, file.as_ref(), &settings.exclude)?)
 }
 
-/// The exact list of what a sweep would contact, in inventory order, for `--dry-run`.
-pub fn list(services: Vec<Service>, settings: &Settings) -> Result<Vec<Planned>, Error> {
+/// The resolver of the settings, or the system's.
+pub(super) fn resolver(settings: &Settings) -> Resolver {
+    settings.resolver.map_or_else(Resolver::system, Resolver::at)
+}
+
+/// The exact list of what a sweep would contact, in inventory order, for `--dry-run`. The incident file, where it is
+/// there already, gives the addresses of the last sweep.
+pub fn list(services: Vec<Service>, settings: &Settings, incident: &Path) -> Result<Vec<Planned>, Error> {
     let order: HashMap<RowId, usize> =
         services.iter().enumerate().map(|(n, s)| (s.row_id.clone(), n)).collect();
     let planner = Planner {
         scope: scope(&services, settings)?,
-        resolver: Resolver::system(),
-        last: BTreeMap::new(),
+        resolver: resolver(settings),
+        resolve: settings.resolve,
+        last: if incident.exists() { Last::before(incident, None) } else { Last::default() },
+        unanswered: Unanswered::default(),
         observed: BTreeSet::new(),
         fragile: Signatures::built_in().with(&settings.fragile),
     };

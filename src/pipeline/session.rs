@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    plan,
     settings::Settings,
     source::{self, Prepared},
     sweep::{self, Outcome, Sinks},
@@ -70,7 +71,7 @@ impl Session {
         Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new(), resolver: None })
     }
 
-    /// Looks names up with this instead of the system's name servers.
+    /// Looks names up with this instead of what the settings say.
     #[cfg(test)]
     pub(super) fn resolving_with(mut self, resolver: Resolver) -> Self {
         self.resolver = Some(resolver);
@@ -89,7 +90,7 @@ impl Session {
 
     /// Runs it and lets go of the incident file.
     pub fn run(mut self, clock: &Clock, sinks: Sinks<'_>) -> Result<Outcome, Error> {
-        let resolver = self.resolver.unwrap_or_else(Resolver::system);
+        let resolver = self.resolver.unwrap_or_else(|| plan::resolver(&self.prepared.settings));
         sweep::run(&mut self.store, &self.incident, &self.prepared, resolver, clock, sinks)
     }
 }

@@ -53,7 +53,7 @@ pub struct Settings {
     pub scope: Option<(String, String)>,
     /// The local address to connect from.
     pub source: Option<IpAddr>,
-    /// The resolver that names of secrets' checks are asked of; absent: the system's.
+    /// The resolver that is asked for names, of targets and of secrets' checks; absent: the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolver: Option<SocketAddr>,
     /// From where this sweep looks.

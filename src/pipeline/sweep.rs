@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     catalogue,
-    plan::{self, Fate, Planned, Planner},
+    plan::{self, Fate, Last, Planned, Planner},
     record::{Counts, Progress, Recorder, state_of},
     runtime,
-    settings::{Resolve, Settings},
+    settings::Settings,
     source::Prepared,
 };
 use crate::{
@@ -74,7 +74,12 @@ pub struct Outcome {
 }
 
 /// The planner for a sweep that stands in the incident file.
-pub fn planner(reader: &Reader, prepared: &Prepared, resolver: Resolver) -> Result<Planner, Error> {
+pub fn planner(
+    reader: &Reader,
+    incident: &Path,
+    prepared: &Prepared,
+    resolver: Resolver,
+) -> Result<Planner, Error> {
     let mut services = Vec::new();
     if prepared.settings.scope.is_some() {
         reader.for_each_service(prepared.sweep, |service| {
@@ -85,10 +90,9 @@ pub fn planner(reader: &Reader, prepared: &Prepared, resolver: Resolver) -> Resu
     Ok(Planner {
         scope: plan::scope(&services, &prepared.settings)?,
         resolver,
-        last: match prepared.settings.resolve {
-            Resolve::Last => reader.last_addresses()?,
-            Resolve::Live => std::collections::BTreeMap::new(),
-        },
+        resolve: prepared.settings.resolve,
+        last: Last::before(incident, Some(prepared.sweep)),
+        unanswered: plan::Unanswered::default(),
         observed: if prepared.resumed { reader.observed(prepared.sweep)? } else { BTreeSet::new() },
         fragile: Signatures::built_in().with(&prepared.settings.fragile),
     })
@@ -107,7 +111,8 @@ pub fn run(
     let catalogue = catalogue::of_reader(&reader)?;
     let disclosures: Vec<Arc<Disclosure>> =
         prepared.settings.disclosures.iter().map(|id| catalogue.find(id)).collect::<Result<_, _>>()?;
-    let planner = planner(&reader, prepared, resolver)?;
+    let planner = planner(&reader, incident, prepared, resolver)?;
+    let unanswered = planner.unanswered.clone();
     let runtime = runtime::start()?;
     let (rows_in, rows_out) = mpsc::channel(ROWS);
     let (calibrated_in, calibrated_out) = oneshot::channel();
@@ -145,6 +150,9 @@ pub fn run(
     store.finish_sweep(prepared.sweep, state_of(interrupted, failed), clock.now())?;
     let counts = result?; // the recorder's fault first: it is what stops the rest
     ended?;
+    if let Some(words) = unanswered.words() {
+        sinks.progress.note(&words);
+    }
     Ok(Outcome { sweep: prepared.sweep, counts, interrupted, offline: prepared.settings.offline })
 }
 

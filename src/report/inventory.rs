@@ -271,11 +271,14 @@ const NOTICES: &[(&str, &[NoticeKind])] = &[
     ("Secrets of services that are not in the inventory", &[NoticeKind::UnresolvedService]),
     ("One service under two row ids", &[NoticeKind::SameService]),
     ("What users must still get cannot be read", &[NoticeKind::BadExpectation]),
+    ("Names that do not exist", &[NoticeKind::NoSuchName]),
     ("Secrets that name no service", &[NoticeKind::SecretWithoutService]),
     ("Wraps that their port does not usually have", &[NoticeKind::UnusualWrap]),
     ("Columns that are not kept", &[NoticeKind::IgnoredColumn]),
     ("Held besides services, or left out", &[NoticeKind::LeftOut]),
     ("One address and port under several names (right for virtual hosts)", &[NoticeKind::SharedAddress]),
+    ("What hangs on one provider, or on which resolver is asked", &[NoticeKind::DnsRisk]),
+    ("What DNS says", &[NoticeKind::Dns]),
 ];
 
 fn count(n: u64, what: &str) -> String {

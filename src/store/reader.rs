@@ -172,9 +172,9 @@ impl Reader {
         Ok(Some(last))
     }
 
-    /// The addresses at which each service was contacted in the last sweep that looked at it, for
-    /// `--resolve last`.
-    pub fn last_addresses(&self) -> Result<BTreeMap<RowId, Vec<IpAddr>>, Error> {
+    /// The addresses at which each service was contacted in the last sweep that looked at it, or in the last one before
+    /// `before`: for `--resolve last`, and for names that cannot be looked up.
+    pub fn last_addresses(&self, before: Option<SweepId>) -> Result<BTreeMap<RowId, Vec<IpAddr>>, Error> {
         self.snapshot(|connection| {
             let mut last: BTreeMap<RowId, (SweepId, BTreeSet<IpAddr>)> = BTreeMap::new();
             let mut statement = connection
@@ -183,6 +183,9 @@ impl Reader {
             while let Some(row) = rows.next()? {
                 let place: Place = body(row, 0, 1)?;
                 let Some(address) = place.address else { continue };
+                if before.is_some_and(|before| place.sweep >= before) {
+                    continue;
+                }
                 let entry = last.entry(place.row_id).or_insert((place.sweep, BTreeSet::new()));
                 if place.sweep > entry.0 {
                     *entry = (place.sweep, BTreeSet::new());

@@ -334,12 +334,16 @@ fn the_addresses_of_the_last_look_replace_those_before() {
         .unwrap();
     let second = store.begin_sweep(&new_sweep(0)).unwrap();
     store.append_observations(&[to(second, 1, Some([127, 0, 0, 3])), to(second, 2, None)]).unwrap();
-    let last = store.reader().unwrap().last_addresses().unwrap();
+    let last = store.reader().unwrap().last_addresses(None).unwrap();
     let of = |n: u32| last.get(&RowId::declared(&format!("svc-{n}"))).cloned().unwrap_or_default();
     assert_eq!(of(1), [IpAddr::from([127, 0, 0, 3])]);
     // A name that has no address today keeps the ones it had.
     assert_eq!(of(2), [IpAddr::from([127, 0, 0, 9])]);
     assert_eq!(of(3), [] as [IpAddr; 0]);
+    // A sweep that goes on asks for what was there before it began, not for the half that it has seen itself.
+    let before = store.reader().unwrap().last_addresses(Some(second)).unwrap();
+    let all = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
+    assert_eq!(before.get(&RowId::declared("svc-1")).map(Vec::as_slice), Some(&all[..]));
 }
 
 #[test]

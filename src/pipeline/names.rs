@@ -1,0 +1,20 @@
+//! What DNS says of an inventory's names, put beside what loading found. Only name servers are asked.
+
+use std::net::SocketAddr;
+
+use super::runtime;
+use crate::{error::Error, inventory::dns, model::loading::Loaded};
+
+/// Looks the names of all services up at these resolvers, or at the system's, and adds what is worth telling to the
+/// notices. `progress` is told how many names of how many are done.
+pub fn check(
+    loaded: &mut Loaded,
+    resolvers: &[SocketAddr],
+    progress: &mut (dyn FnMut(usize, usize) + Send),
+) -> Result<(), Error> {
+    let runtime = runtime::start()?;
+    let looked = runtime.block_on(dns::look(&loaded.services, resolvers, progress));
+    runtime.shutdown_background(); // questions that nobody waits for any more
+    loaded.notices.extend(looked.map_err(Error::Input)?.notices());
+    Ok(())
+}
