@@ -7,6 +7,7 @@
 //! It does not probe, store or print; standard input is read by the caller.
 
 mod declare;
+pub mod diff;
 mod error;
 mod format;
 mod fuzzing;

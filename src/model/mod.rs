@@ -8,6 +8,7 @@ pub mod assessment;
 pub mod check;
 pub mod checklist;
 pub mod claim;
+pub mod difference;
 pub mod disclosure;
 pub mod discovery;
 pub mod edit;
