@@ -1,5 +1,7 @@
 //! `allclear inventory`: what was loaded and from where, and what is wrong with it. Contacts nothing.
 
+mod diff;
+
 use std::{
     io::Read as _,
     path::{Path, PathBuf},
@@ -41,6 +43,10 @@ enum Sub {
         #[command(flatten)]
         files: Files,
     },
+    /// What everyone forgot: open ports that no one declared, services that are gone, retired ones that are open
+    Diff(diff::DiffArgs),
+    /// Write what no one declared as inventory rows to review
+    Adopt(diff::AdoptArgs),
 }
 
 /// Inventories and how they are read; shared with `sweep`.
@@ -94,7 +100,17 @@ pub(crate) fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
 impl Files {
     /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to.
     pub(crate) fn load(&self, scoped: bool) -> Result<Loaded, Error> {
+        self.load_as(scoped, false)
+    }
+
+    /// Loads everything; the files need not declare a service.
+    pub(crate) fn load_partial(&self) -> Result<Loaded, Error> {
+        self.load_as(false, true)
+    }
+
+    fn load_as(&self, scoped: bool, partial: bool) -> Result<Loaded, Error> {
         let options = Options {
+            partial,
             format: self.format.clone(),
             strict: self.strict,
             default_ports: self.port_numbers(),
@@ -139,6 +155,8 @@ impl InventoryArgs {
         match &self.command {
             Sub::List { files, jsonl } => list(files, *jsonl, globals, console),
             Sub::Check { files } => check(files, console),
+            Sub::Diff(args) => args.run(globals, console),
+            Sub::Adopt(args) => args.run(globals, console),
         }
     }
 }

@@ -88,13 +88,18 @@ impl<'a> Sides<'a> {
         for service in &loaded.services {
             let Some(name) = &service.name else { continue };
             if only_found(service) {
-                let places = service.addresses.iter().map(|a| (a.to_canonical(), service.transport, service.port));
+                let places =
+                    service.addresses.iter().map(|a| (a.to_canonical(), service.transport, service.port));
                 sides.given.extend(places.map(|place| (place, Arc::clone(name))));
             }
             if has_role(service, Role::Names) {
                 let names = |source: &&Source| role(&source.format) == Role::Names;
                 let sources = service.sources.iter().filter(names).cloned().collect();
-                sides.named.push(Named { name: Arc::clone(name), addresses: service.addresses.to_vec(), sources });
+                sides.named.push(Named {
+                    name: Arc::clone(name),
+                    addresses: service.addresses.to_vec(),
+                    sources,
+                });
             }
         }
         sides
@@ -244,7 +249,9 @@ impl Compared<'_> {
         match state {
             Some(PortState::Open) if self.probable.contains(&at) => counts.probable += 1,
             Some(PortState::Open) => counts.agree += 1,
-            Some(PortState::Closed) if is_of_network(service, &self.networks) => counts.closed_in_networks += 1,
+            Some(PortState::Closed) if is_of_network(service, &self.networks) => {
+                counts.closed_in_networks += 1
+            }
             Some(PortState::Closed) => {
                 let scans = self.looked.scans(by).map(|s| (Arc::clone(&s.file), s.started_at)).collect();
                 let why = Why::Closed { addresses: self.declared.addresses(at).to_vec(), scans };
@@ -273,9 +280,11 @@ impl Compared<'_> {
     ) {
         match state {
             Some(PortState::Open) => {
-                let others = self.declared.addresses(at).iter().flat_map(|address| {
-                    self.declared.at((*address, service.transport, service.port))
-                });
+                let others = self
+                    .declared
+                    .addresses(at)
+                    .iter()
+                    .flat_map(|address| self.declared.at((*address, service.transport, service.port)));
                 // Where another service has the address and port now, that it is open says nothing.
                 if others.into_iter().any(|other| !self.is_retired(other)) {
                     self.difference.counts.retired_shared += 1;

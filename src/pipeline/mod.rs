@@ -7,6 +7,7 @@ pub mod assessing;
 pub mod catalogue;
 pub mod checks;
 pub mod claims;
+pub mod difference;
 pub mod edits;
 pub mod hosts;
 pub mod judged;

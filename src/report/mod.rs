@@ -16,6 +16,7 @@ pub mod blast;
 mod case;
 pub mod checklist;
 pub mod csv;
+pub mod difference;
 pub mod disclosures;
 pub mod endpoint;
 pub mod explain;

@@ -98,9 +98,9 @@ impl<'a> Declared<'a> {
 
     /// What is declared on addresses.
     pub(super) fn on(&self, addresses: &[IpAddr]) -> Option<Near> {
-        let found = addresses.iter().flat_map(|address| {
-            equal(&self.places, address, |((a, ..), _)| *a).iter().map(|(_, at)| *at)
-        });
+        let found = addresses
+            .iter()
+            .flat_map(|address| equal(&self.places, address, |((a, ..), _)| *a).iter().map(|(_, at)| *at));
         self.near(Tie::Address, found)
     }
 
