@@ -1,6 +1,9 @@
 //! What is declared held against what was found: inventories, the incident file, and sweeps over networks, brought
 //! together for the comparison. Contacts nothing and writes no evidence.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     net::IpAddr,
