@@ -138,7 +138,9 @@ impl<'o> Intake<'o> {
     /// Rows and bad rows since the last file ended, and whether it brought anything else worth having: a scan that
     /// found nothing, a count of what it holds besides services.
     pub(super) fn end_of_file(&mut self) -> (u64, u64, bool) {
-        let other = self.loaded.scans.len() + self.loaded.discovered.len() + self.loaded.notices.len();
+        let loaded = &self.loaded;
+        let found = loaded.scans.len() + loaded.discovered.len() + loaded.zones.len();
+        let other = found + loaded.notices.len();
         let now = (self.loaded.rows, self.loaded.bad.len() as u64, other);
         let before = std::mem::replace(&mut self.before, now);
         (now.0 - before.0, now.1 - before.1, now.2 > before.2)

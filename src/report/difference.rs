@@ -382,7 +382,7 @@ pub fn json(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
         "undeclared": difference.undeclared.iter().map(undeclared_json).collect::<Vec<_>>(),
         "probable": difference.probable.iter().map(|p| {
             let mut item = endpoint_json(&p.found);
-            item["service"] = service_json(&p.service);
+            item["probably"] = service_json(&p.service);
             item
         }).collect::<Vec<_>>(),
         "retired": difference.retired.iter().map(|r| {

@@ -85,6 +85,11 @@ impl Sides {
         words.extend(self.files.inventories.iter().map(|path| shown(path)));
         words.extend(self.swept.iter().map(|path| format!("--swept {}", shown(path))));
         words.extend(self.files.format.iter().map(|format| format!("--format {format}")));
+        let ports = self.files.port_numbers();
+        if ports != [443] {
+            let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            words.push(format!("--ports {}", ports.join(",")));
+        }
         if globals.incident.as_os_str() != "incident.db" {
             words.push(format!("--incident {}", shown(&globals.incident)));
         }

@@ -34,7 +34,7 @@ impl Fleet {
             "name,address,port,owner,tags\n\
              known.test,{0},{1},team-web,\n\
              closed.test,{0},{closed},team-web,\n\
-             away.test,192.0.2.1,443,team-away,\n",
+             away.test,127.0.0.254,443,team-away,\n",
             known.address, known.port
         );
         work.write("declared.csv", csv);
