@@ -304,7 +304,7 @@ fn a_large_fleet_is_compared_in_seconds() {
         let one = loaded.services.first().unwrap();
         (0..200_000_u32)
             .map(|n| Service {
-                row_id: RowId::declared(format!("r{n}")),
+                row_id: RowId::declared(&format!("r{n}")),
                 name: Some(format!("h{n}.example.test").into()),
                 addresses: [IpAddr::from((0x0a00_0000 + n).to_be_bytes())].into(),
                 ..one.clone()

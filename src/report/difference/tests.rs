@@ -13,7 +13,7 @@ fn source(format: &str, line: u32) -> Source {
 
 fn service(name: &str, address: &str, port: u16, owner: &str) -> Service {
     Service {
-        row_id: RowId::declared(format!("{name}{address}:{port}")),
+        row_id: RowId::declared(&format!("{name}{address}:{port}")),
         name: (!name.is_empty()).then(|| name.into()),
         addresses: address.parse().into_iter().collect(),
         port,
