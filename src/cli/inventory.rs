@@ -1,6 +1,8 @@
 //! `allclear inventory`: what was loaded and from where, and what is wrong with it. Contacts nothing but the live
 //! sources that are named, and name servers with `check --dns`.
 
+mod diff;
+
 use std::{
     io::Read as _,
     net::SocketAddr,
@@ -52,6 +54,10 @@ enum Sub {
         #[command(flatten)]
         dns: DnsArgs,
     },
+    /// What everyone forgot: open ports that no one declared, services that are gone, retired ones that are open
+    Diff(diff::DiffArgs),
+    /// Write what no one declared as inventory rows to review
+    Adopt(diff::AdoptArgs),
 }
 
 /// Whether DNS is asked about the names, and where.
@@ -128,11 +134,15 @@ impl Files {
     /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to. Live sources are asked,
     /// their names and `dns:` of these resolvers or the system's.
     pub(crate) fn load(&self, scoped: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
-        self.load_with(scoped, false, resolvers)
+        self.load_as(scoped, false, resolvers)
     }
 
-    /// `partial`: there need not be a service.
-    fn load_with(&self, scoped: bool, partial: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
+    /// Loads everything; the files need not declare a service.
+    pub(crate) fn load_partial(&self, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
+        self.load_as(false, true, resolvers)
+    }
+
+    fn load_as(&self, scoped: bool, partial: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
         let options = Options {
             format: self.format.clone(),
             strict: self.strict,
@@ -216,6 +226,8 @@ impl InventoryArgs {
         match &self.command {
             Sub::List { files, jsonl } => list(files, *jsonl, globals, console),
             Sub::Check { files, annotate, dns } => check(files, *annotate, dns, console),
+            Sub::Diff(args) => args.run(globals, console),
+            Sub::Adopt(args) => args.run(globals, console),
         }
     }
 }
@@ -251,7 +263,7 @@ fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) ->
 
 fn check(files: &Files, annotate: bool, dns: &DnsArgs, console: &mut Console) -> Result<Exit, Error> {
     need_some(files)?;
-    let mut loaded = match files.load_with(false, true, &dns.resolver) {
+    let mut loaded = match files.load_partial(&dns.resolver) {
         Ok(loaded) => loaded,
         Err(error) => {
             if annotate {

@@ -140,7 +140,8 @@ impl<'o> Intake<'o> {
     pub(super) fn end_of_file(&mut self) -> (u64, u64, bool) {
         let loaded = &self.loaded;
         let scope = loaded.exclude.len() + loaded.scope.as_ref().map_or(0, |(_, text)| text.len());
-        let other = loaded.scans.len() + loaded.discovered.len() + loaded.notices.len() + scope;
+        let found = loaded.scans.len() + loaded.discovered.len() + loaded.zones.len();
+        let other = found + loaded.notices.len() + scope;
         let now = (self.loaded.rows, self.loaded.bad.len() as u64, other);
         let before = std::mem::replace(&mut self.before, now);
         (now.0 - before.0, now.1 - before.1, now.2 > before.2)

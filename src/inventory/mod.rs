@@ -8,6 +8,7 @@
 
 mod ansible;
 mod declare;
+pub mod diff;
 pub mod dns;
 mod error;
 mod format;

@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    discovery::{Discovered, Scan},
+    discovery::{Discovered, Scan, Zone},
     ids::RowId,
     secret::Secret,
     service::{Service, Source},
@@ -145,6 +145,8 @@ pub struct Loaded {
     pub discovered: Vec<Discovered>,
     /// What the scans looked at.
     pub scans: Vec<Scan>,
+    /// DNS zones that inputs hold whole.
+    pub zones: Vec<Zone>,
     /// The scope that native inventories bring: names of the files, and one CIDR, address, name or `*.suffix` a line.
     pub scope: Option<(String, String)>,
     /// What native inventories exclude, in the same words.

@@ -9,6 +9,7 @@ pub mod check;
 pub mod checklist;
 pub mod claim;
 pub mod classified;
+pub mod difference;
 pub mod disclosure;
 pub mod discovery;
 pub mod edit;
