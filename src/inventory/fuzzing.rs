@@ -59,7 +59,8 @@ fn has_large_network(data: &[u8]) -> bool {
     data.split(|&b| b == b'/').skip(1).any(|rest| {
         let digits = rest.iter().take_while(|b| b.is_ascii_digit());
         let prefix = digits.take(4).fold(0_u32, |n, b| n * 10 + u32::from(b - b'0'));
-        prefix < 20 || (33..116).contains(&prefix)
+        // Without a digit it is a closing tag or a path.
+        rest.first().is_some_and(u8::is_ascii_digit) && (prefix < 20 || (33..116).contains(&prefix))
     })
 }
 
