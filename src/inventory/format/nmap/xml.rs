@@ -11,7 +11,7 @@ use quick_xml::{
     events::{BytesRef, BytesStart, Event},
 };
 
-use crate::inventory::records::Place;
+use crate::inventory::records::{FIELD_LIMIT, Place};
 
 /// How many broken places are got over.
 const MOST_BROKEN: u32 = 1000;
@@ -119,12 +119,16 @@ fn next_anchor(text: &str, from: usize) -> Option<(usize, &str)> {
     Some((at, text.get(at..)?))
 }
 
-/// An attribute's value; the error says that it holds an entity that is none of XML's own.
+/// An attribute's value; the error says that it is too long or holds an entity that is none of XML's own.
 pub(super) fn attribute<'a>(tag: &'a BytesStart<'_>, wanted: &str) -> Result<Option<Cow<'a, str>>, String> {
     let mut attributes = tag.attributes();
     // Looking for doubles is quadratic; the first one counts.
     let found = attributes.with_checks(false).filter_map(Result::ok).find(|a| a.key.0 == wanted);
-    found.map(|a| a.normalized_value(XmlVersion::Implicit1_0).map_err(|_| unknown_entity(wanted))).transpose()
+    let Some(found) = found else { return Ok(None) };
+    if found.value.len() > FIELD_LIMIT {
+        return Err(format!("`{wanted}` has {} bytes; at most {FIELD_LIMIT} are read", found.value.len()));
+    }
+    found.normalized_value(XmlVersion::Implicit1_0).map(Some).map_err(|_| unknown_entity(wanted))
 }
 
 fn unknown_entity(attribute: &str) -> String {
