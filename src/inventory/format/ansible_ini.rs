@@ -71,11 +71,13 @@ fn detect(peek: &Peek<'_>) -> bool {
     shown
 }
 
-/// `web[01:10]`, which no list of hosts has.
+/// `web[01:10]`, which no list of hosts has. A CSV with an address and its port in a cell is none.
 fn has_range(host: &str) -> bool {
+    let of_a_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
     let inner = host.split_once('[').filter(|(before, _)| !before.is_empty());
     let inner = inner.and_then(|(_, after)| after.split_once(']')).map(|(inner, _)| inner);
-    inner.is_some_and(|i| i.contains(':') && i.chars().all(|c| c.is_ascii_alphanumeric() || c == ':'))
+    host.chars().all(of_a_host)
+        && inner.is_some_and(|i| i.contains(':') && i.chars().all(|c| c.is_ascii_alphanumeric() || c == ':'))
 }
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
