@@ -38,10 +38,7 @@ struct Line<'l> {
 fn parts(text: &str) -> Option<Line<'_>> {
     let mut words = text.split_ascii_whitespace();
     let first = words.next()?;
-    let (marker, hosts) = match first.starts_with('@') {
-        true => (Some(first), words.next()?),
-        false => (None, first),
-    };
+    let (marker, hosts) = if first.starts_with('@') { (Some(first), words.next()?) } else { (None, first) };
     let (kind, key) = (words.next()?, words.next()?);
     let named =
         ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "webauthn-sk-"].iter().any(|k| kind.starts_with(k));

@@ -295,9 +295,10 @@ impl Derive<'_, '_, '_> {
         let dns = binding.alpn.iter().any(|id| id == "dot");
         let port = binding.port.or(port).unwrap_or(if dns { 853 } else { 443 });
         let elsewhere = !binding.alias && !binding.target.is_empty() && *binding.target != *name;
-        let (name, sni) = match elsewhere {
-            true => (binding.target.to_string(), parse_name(name).ok()),
-            false => (name.to_owned(), None),
+        let (name, sni) = if elsewhere {
+            (binding.target.to_string(), parse_name(name).ok())
+        } else {
+            (name.to_owned(), None)
         };
         if !binding.https && binding.port.is_none() && binding.alpn.is_empty() && !binding.alias {
             return self.leave(NO_TLS, record);

@@ -244,7 +244,11 @@ fn a_bad_line_costs_its_record_alone_and_is_told_at_its_place() {
         ("x A 192.0.2.1 )\n", &["z:2:15: `)` without a `(` before it"]),
         (
             "x SOA ns h (\n1 2 3\n  4 5\n",
-            &["z:2:12: this `(` is not closed; the record is not read", "z:3:5: `3` is no record type", "z:4:5: `5` is no record type"],
+            &[
+                "z:2:12: this `(` is not closed; the record is not read",
+                "z:3:5: `3` is no record type",
+                "z:4:5: `5` is no record type",
+            ],
         ),
         ("$FOO x\n", &["z:2:1: `$FOO` is no directive; expected $ORIGIN, $TTL, $INCLUDE or $GENERATE"]),
         ("x SRV 1 1 443 t\n", &["z:2:1: `x.example.test` is no owner of an SRV record"]),
