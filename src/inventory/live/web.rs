@@ -111,6 +111,9 @@ impl Web {
             Failure::NotHttp if self.tls.is_none() => {
                 "the answer is not HTTP; does it speak TLS? Then write etcds:// or consuls://".to_owned()
             }
+            Failure::Closed if self.tls.is_none() => {
+                format!("{failure}; does it speak TLS? Then write etcds:// or consuls://")
+            }
             Failure::Closed | Failure::Broken(_) if self.tls.is_some() => {
                 format!("{failure}; does it want a client certificate?")
             }
@@ -213,6 +216,9 @@ fn refusal(error: &std::io::Error) -> String {
         }
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("it refuses the TLS handshake ({alert:?}); does it want a client certificate?")
+        }
+        None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "it closes in the TLS handshake; does it speak TLS, and want a client certificate?".to_owned()
         }
         _ => format!("the TLS handshake failed: {error}"),
     }
