@@ -73,8 +73,12 @@ fn word(text: &str) -> Option<Exposure> {
 fn by_filter(service: &Service, (host, open): &(String, OpenTo)) -> Option<Answer<Exposure>> {
     let because = |words: &str| format!("{host}: {words} ({})", open.because);
     match open.reach {
-        Reach::Loopback => Some(Answer::new(Exposure::Internal, Basis::Seen, format!("{host}: bound to loopback"))),
-        Reach::Nobody => Some(Answer::new(Exposure::Internal, Basis::Seen, because("its filter lets nobody in"))),
+        Reach::Loopback => {
+            Some(Answer::new(Exposure::Internal, Basis::Seen, format!("{host}: bound to loopback")))
+        }
+        Reach::Nobody => {
+            Some(Answer::new(Exposure::Internal, Basis::Seen, because("its filter lets nobody in")))
+        }
         Reach::Anyone if service.addresses.iter().any(|a| is_public(*a)) => {
             Some(Answer::new(Exposure::Public, Basis::Seen, because("open to anyone, on a public address")))
         }
@@ -92,7 +96,9 @@ fn by_address(service: &Service) -> Option<Answer<Exposure>> {
     Some(Answer::new(
         Exposure::Internal,
         Basis::Guessed,
-        format!("{private} is a private address; a balancer or NAT may still lead to it, so it stays due as public"),
+        format!(
+            "{private} is a private address; a balancer or NAT may still lead to it, so it stays due as public"
+        ),
     ))
 }
 

@@ -39,8 +39,10 @@ pub struct Seen {
 /// edit says always stands.
 pub fn fill(services: &mut [Service], policy: &Policy) {
     // Many services share one declaration, and are to share what is made of it.
-    let mut made: HashMap<(*const Declared, Option<String>, Option<Exposure>), (Arc<Declared>, Arc<Declared>)> =
-        HashMap::new();
+    let mut made: HashMap<
+        (*const Declared, Option<String>, Option<Exposure>),
+        (Arc<Declared>, Arc<Declared>),
+    > = HashMap::new();
     for service in services {
         let owner = match service.owner() {
             Some(_) => None,
@@ -131,7 +133,8 @@ fn stack(service: &Service, kind: &ServiceType, seen: Option<&Seen>) -> Answer<T
     }
     let by_tag = || {
         let tags = service.declared.tags.iter();
-        let word = tags.filter_map(|tag| tag.strip_prefix("tls_stack=").unwrap_or(tag).parse::<TlsStack>().ok());
+        let word =
+            tags.filter_map(|tag| tag.strip_prefix("tls_stack=").unwrap_or(tag).parse::<TlsStack>().ok());
         word.filter(|stack| *stack != TlsStack::Unknown).next()
     };
     match (service.tls_stack(), by_tag(), kind.stack) {

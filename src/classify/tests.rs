@@ -1,5 +1,10 @@
 use super::*;
-use crate::model::{host::Reach, rules::Rule, secret::Secret, wrap::{Transport, Wrap}};
+use crate::model::{
+    host::Reach,
+    rules::Rule,
+    secret::Secret,
+    wrap::{Transport, Wrap},
+};
 
 fn service(name: Option<&str>, addresses: &[&str], declared: Declared) -> Service {
     Service {
@@ -54,20 +59,54 @@ fn one(service: Service, kind: &ServiceType, seen: Option<Seen>) -> Classified {
 #[test]
 fn exposure_has_its_reason() {
     let table = [
-        (service(Some("a"), &["192.0.2.1"], Declared::default()), "public", "guessed", "192.0.2.1 is a public address"),
-        (service(Some("a"), &["172.16.0.1"], Declared::default()), "internal", "guessed", "172.16.0.1 is a private"),
-        (service(Some("a"), &["172.16.0.1", "192.0.2.1"], Declared::default()), "public", "guessed", "192.0.2.1"),
+        (
+            service(Some("a"), &["192.0.2.1"], Declared::default()),
+            "public",
+            "guessed",
+            "192.0.2.1 is a public address",
+        ),
+        (
+            service(Some("a"), &["172.16.0.1"], Declared::default()),
+            "internal",
+            "guessed",
+            "172.16.0.1 is a private",
+        ),
+        (
+            service(Some("a"), &["172.16.0.1", "192.0.2.1"], Declared::default()),
+            "public",
+            "guessed",
+            "192.0.2.1",
+        ),
         (service(Some("a"), &["fd00::1"], Declared::default()), "internal", "guessed", "fd00::1"),
         (service(Some("a"), &[], Declared::default()), "unknown", "nothing", "nobody said"),
         (service(Some("a"), &["172.16.0.1"], zoned("DMZ")), "public", "said", "zone DMZ"),
         (service(Some("a"), &["192.0.2.1"], tagged(&["intranet"])), "internal", "said", "tag intranet"),
-        (service(Some("a"), &["192.0.2.1"], tagged(&["network=extranet"])), "partner", "said", "tag network=extranet"),
+        (
+            service(Some("a"), &["192.0.2.1"], tagged(&["network=extranet"])),
+            "partner",
+            "said",
+            "tag network=extranet",
+        ),
         (service(Some("a"), &[], tagged(&["public", "internal"])), "unknown", "nothing", "nobody said"),
         (service(Some("a"), &[], tagged(&["note=public"])), "unknown", "nothing", "nobody said"),
-        (service(Some("b2b.example.test"), &["192.0.2.1"], zoned("dmz")), "partner", "said", "rule: name b2b.*"),
-        (service(Some("a"), &["10.1.2.3"], Declared::default()), "internal", "said", "rule: network 10.0.0.0/8"),
         (
-            service(Some("a"), &["10.1.2.3"], Declared { exposure: Some(Exposure::Public), ..Declared::default() }),
+            service(Some("b2b.example.test"), &["192.0.2.1"], zoned("dmz")),
+            "partner",
+            "said",
+            "rule: name b2b.*",
+        ),
+        (
+            service(Some("a"), &["10.1.2.3"], Declared::default()),
+            "internal",
+            "said",
+            "rule: network 10.0.0.0/8",
+        ),
+        (
+            service(
+                Some("a"),
+                &["10.1.2.3"],
+                Declared { exposure: Some(Exposure::Public), ..Declared::default() },
+            ),
             "public",
             "said",
             "the inventory says so",
@@ -105,7 +144,11 @@ fn a_packet_filter_is_evidence() {
 fn owners_and_exposure_are_filled_by_a_persons_word_alone() {
     let mut services = [
         service(Some("mx1.example.test"), &["10.0.0.25"], Declared::default()),
-        service(Some("web"), &["192.0.2.1"], Declared { owner: Some("ops".to_owned()), ..Declared::default() }),
+        service(
+            Some("web"),
+            &["192.0.2.1"],
+            Declared { owner: Some("ops".to_owned()), ..Declared::default() },
+        ),
         service(Some("app"), &["172.16.0.9"], tagged(&["LB"])),
         service(None, &["172.16.0.10"], Declared::default()),
     ];
@@ -122,7 +165,10 @@ fn owners_and_exposure_are_filled_by_a_persons_word_alone() {
 fn what_is_filled_stays_shared() {
     let declared = Arc::new(Declared::default());
     let mut services: Vec<Service> = (0..3)
-        .map(|n| Service { declared: Arc::clone(&declared), ..service(Some(&format!("w{n}")), &[], Declared::default()) })
+        .map(|n| Service {
+            declared: Arc::clone(&declared),
+            ..service(Some(&format!("w{n}")), &[], Declared::default())
+        })
         .collect();
     fill(&mut services, &rules());
     assert_eq!(services[0].owner(), Some("everyone"));
@@ -181,7 +227,8 @@ fn listed_secrets_are_among_what_is_held() {
         implied: false,
         source: None,
     };
-    let (kind, policy, seen, secrets) = (ServiceType::default(), Policy::default(), BTreeMap::new(), [secret]);
+    let (kind, policy, seen, secrets) =
+        (ServiceType::default(), Policy::default(), BTreeMap::new(), [secret]);
     let kind = |_: &Service| &kind;
     let got = Classifier::new(&secrets, &policy, &kind, &|s| s.kind.clone(), &seen).answer(&service);
     assert_eq!(got.holds, ["B1", "C10", "D1", "D3"]);

@@ -2,12 +2,12 @@
 //! sources that are named, and name servers with `check --dns`.
 
 mod diff;
+mod show;
 
 use std::{
     io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use clap::{Args, Subcommand};
@@ -15,16 +15,12 @@ use clap::{Args, Subcommand};
 use super::{Console, Globals, access};
 use crate::{
     error::{Error, Exit},
-    model::{loading::Loaded, wrap::Wrap},
+    model::{loading::Loaded, policy::Policy, wrap::Wrap},
     pipeline::{
-        judged, names,
+        classify,
         source::{self, Input, Options, live::Access},
     },
-    report,
 };
-
-/// Between two drawings of a progress line.
-const REDRAW: Duration = Duration::from_millis(100);
 
 /// Show what an inventory says, or what is wrong with it
 #[derive(Debug, Args)]
@@ -37,39 +33,13 @@ pub(crate) struct InventoryArgs {
 enum Sub {
     /// List the services after expansion of networks and port lists, and merging; without a file, those of
     /// the incident
-    List {
-        #[command(flatten)]
-        files: Files,
-        /// One JSON object a service
-        #[arg(long)]
-        jsonl: bool,
-    },
-    /// Report bad rows, disagreements, unknown owners; exits 5 on any fault
-    Check {
-        #[command(flatten)]
-        files: Files,
-        /// Also print every fault as an annotation that GitHub shows beside the line
-        #[arg(long)]
-        annotate: bool,
-        #[command(flatten)]
-        dns: DnsArgs,
-    },
+    List(show::ListArgs),
+    /// Report bad rows, disagreements, unknown owners, and what is unknown of the services; exits 5 on any fault
+    Check(show::CheckArgs),
     /// What everyone forgot: open ports that no one declared, services that are gone, retired ones that are open
     Diff(diff::DiffArgs),
     /// Write what no one declared as inventory rows to review
     Adopt(diff::AdoptArgs),
-}
-
-/// Whether DNS is asked about the names, and where.
-#[derive(Debug, Args)]
-struct DnsArgs {
-    /// Look the names up as well: names that do not exist, resolvers that disagree, zones of one provider. Asks name
-    /// servers and contacts nothing else
-    #[arg(long)]
-    dns: bool,
-    /// A resolver to ask with --dns, to be compared with the others; repeatable [default: the system's]
-    #[arg(long, value_name = "ADDRESS[:PORT]", requires = "dns", value_parser = super::sweep::parse_resolver)]
-    resolver: Vec<SocketAddr>,
 }
 
 /// Inventories and how they are read; shared with `sweep`.
@@ -79,14 +49,15 @@ pub(crate) struct Files {
     /// consul://HOST:PORT, dns:NAME ask what runs there (etcds, consuls: over TLS)
     #[arg(value_name = "INVENTORY")]
     pub(crate) inventories: Vec<PathBuf>,
-    /// A CSV of secrets (names and places, never values); also found by its header among the inventories
+    /// Secrets (names and places, never values): a CSV, or a report of gitleaks or trufflehog; also found by content among
+    /// the inventories
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
     /// Format of the inventories, where it should not be told by content.
     #[arg(long, value_name = "NAME", help = format_help())]
     pub(crate) format: Option<String>,
-    /// Ports for hosts and networks that name none
-    #[arg(long, value_delimiter = ',', value_name = "PORT,...", default_value = "443")]
+    /// Ports for hosts and networks that name none [default: those of their service_type, else 443]
+    #[arg(long, value_delimiter = ',', value_name = "PORT,...")]
     pub(crate) ports: Vec<std::num::NonZeroU16>,
     /// How TLS is reached where a row does not say.
     #[arg(long, value_name = "WRAP", value_parser = parse_wrap, help = wrap_help())]
@@ -130,33 +101,43 @@ pub(crate) fn parse_wrap(text: &str) -> Result<WrapChoice, String> {
     Wrap::named(text).map(|wrap| WrapChoice(Some(wrap))).map_err(|e| e.to_string())
 }
 
+/// How inventories are loaded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How<'h> {
+    /// A scope file bounds what huge networks may expand to.
+    pub(crate) scoped: bool,
+    /// The files need not declare a service.
+    pub(crate) partial: bool,
+    /// Who is asked about names of live sources; empty: the system's resolvers.
+    pub(crate) resolvers: &'h [SocketAddr],
+    /// The rules in force: kinds of services have their ports.
+    pub(crate) policy: &'h Policy,
+}
+
+impl<'h> How<'h> {
+    /// Whole, by the system's resolvers.
+    pub(crate) const fn under(policy: &'h Policy) -> Self {
+        Self { scoped: false, partial: false, resolvers: &[], policy }
+    }
+}
+
 impl Files {
-    /// Loads everything, `scoped` when a scope file bounds what huge networks may expand to. Live sources are asked,
-    /// their names and `dns:` of these resolvers or the system's.
-    pub(crate) fn load(&self, scoped: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
-        self.load_as(scoped, false, resolvers)
-    }
-
-    /// Loads everything; the files need not declare a service.
-    pub(crate) fn load_partial(&self, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
-        self.load_as(false, true, resolvers)
-    }
-
-    fn load_as(&self, scoped: bool, partial: bool, resolvers: &[SocketAddr]) -> Result<Loaded, Error> {
+    /// Loads everything. Live sources are asked.
+    pub(crate) fn load(&self, how: &How<'_>) -> Result<Loaded, Error> {
         let options = Options {
             format: self.format.clone(),
             strict: self.strict,
-            default_ports: self.port_numbers(),
-            allow_huge: scoped,
+            default_ports: self.ports.iter().map(|p| p.get()).collect(),
+            allow_huge: how.scoped,
             wrap: self.fixed_wrap(),
-            partial,
-            ..Options::default()
+            type_ports: classify::type_ports(how.policy)?,
+            partial: how.partial,
         };
         if let Some(path) = self.secrets.iter().find(|path| is_live(path)) {
             let name = path.display();
             return Err(Error::Usage(format!("--secrets {name}: a live source holds services; name a file")));
         }
-        source::load(&gathered(&self.inventories, resolvers)?, &inputs(&self.secrets)?, &options)
+        source::load(&gathered(&self.inventories, how.resolvers)?, &inputs(&self.secrets)?, &options)
     }
 
     /// Whether anything but files is named.
@@ -174,8 +155,11 @@ impl Files {
         self.wrap.and_then(|choice| choice.0)
     }
 
-    /// The default ports.
+    /// The default ports, 443 where none were typed.
     pub(crate) fn port_numbers(&self) -> Vec<u16> {
+        if self.ports.is_empty() {
+            return vec![443];
+        }
         self.ports.iter().map(|p| p.get()).collect()
     }
 }
@@ -224,97 +208,12 @@ pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
 impl InventoryArgs {
     pub(super) fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
         match &self.command {
-            Sub::List { files, jsonl } => list(files, *jsonl, globals, console),
-            Sub::Check { files, annotate, dns } => check(files, *annotate, dns, console),
+            Sub::List(args) => args.run(globals, console),
+            Sub::Check(args) => args.run(globals, console),
             Sub::Diff(args) => args.run(globals, console),
             Sub::Adopt(args) => args.run(globals, console),
         }
     }
-}
-
-fn need_some(files: &Files) -> Result<(), Error> {
-    if files.inventories.is_empty() {
-        return Err(Error::Usage("name an inventory, or `-` for standard input".to_owned()));
-    }
-    Ok(())
-}
-
-fn list(files: &Files, jsonl: bool, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
-    let (services, secrets) = if files.inventories.is_empty() {
-        let evidence = judged::evidence(&globals.incident, &globals.choice()?)?.evidence;
-        (evidence.services, evidence.secrets)
-    } else {
-        let loaded = files.load(false, &[])?;
-        report_faults(&loaded, console);
-        (loaded.services, loaded.secrets)
-    };
-    if jsonl {
-        let secrets = report::inventory::secrets_by_service(&secrets);
-        for service in &services {
-            let line = report::inventory::list_jsonl(service, &secrets);
-            writeln!(console.out, "{line}").map_err(Error::stdout)?;
-        }
-    } else {
-        report::inventory::list_table(&services, &mut console.out).map_err(Error::stdout)?;
-    }
-    console.out.flush().map_err(Error::stdout)?;
-    Ok(Exit::Done)
-}
-
-fn check(files: &Files, annotate: bool, dns: &DnsArgs, console: &mut Console) -> Result<Exit, Error> {
-    need_some(files)?;
-    let mut loaded = match files.load_partial(&dns.resolver) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            if annotate {
-                annotate_error(&error, console).map_err(Error::stdout)?;
-            }
-            return Err(error);
-        }
-    };
-    if dns.dns {
-        ask_dns(&mut loaded, &dns.resolver, console)?;
-    }
-    if annotate {
-        report::inventory::annotations(&loaded, &mut console.out).map_err(Error::stdout)?;
-    }
-    report::inventory::check_text(&loaded, &mut console.out).map_err(Error::stdout)?;
-    let fault = loaded.faults() > 0;
-    Ok(if fault { Exit::BadInput } else { Exit::Done })
-}
-
-/// A file that is refused, or in which every row is bad, is shown beside its lines too.
-fn annotate_error(error: &Error, console: &mut Console) -> std::io::Result<()> {
-    let out = &mut console.out;
-    match error {
-        Error::Inventory(error) if !error.bad_rows().is_empty() => {
-            report::inventory::bad_row_annotations(error.bad_rows(), out)?;
-        }
-        Error::Inventory(error) => {
-            let (file, at, message) = error.place();
-            report::inventory::annotation(true, file.map(|file| (file, at)), &message, out)?;
-        }
-        other => report::inventory::annotation(true, None, &other.to_string(), out)?,
-    }
-    out.flush()
-}
-
-/// Asks DNS, with a line on a terminal that says how far it has come.
-fn ask_dns(loaded: &mut Loaded, resolvers: &[SocketAddr], console: &mut Console) -> Result<(), Error> {
-    let animate = console.animate && !console.quiet;
-    let mut shown = Instant::now();
-    let mut progress = |done: usize, all: usize| {
-        if animate && shown.elapsed() >= REDRAW {
-            shown = Instant::now();
-            let _ = write!(console.err, "\rDNS: {done} of {all} names"); // only for the eye
-            let _ = console.err.flush();
-        }
-    };
-    let asked = names::check(loaded, resolvers, &mut progress);
-    if animate {
-        let _ = write!(console.err, "\r\x1b[K");
-    }
-    asked
 }
 
 /// Bad rows go to standard error, one line each, and are counted; the rest goes on.

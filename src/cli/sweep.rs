@@ -10,7 +10,12 @@ use std::{
 use clap::Args;
 use tokio::sync::watch;
 
-use super::{Console, Globals, inventory::Files, probe::TrustArgs, progress::Shown};
+use super::{
+    Console, Globals,
+    inventory::{Files, How},
+    probe::TrustArgs,
+    progress::Shown,
+};
 use crate::{
     clock::Clock,
     config::{self, Found},
@@ -182,7 +187,11 @@ impl SweepArgs {
             ));
         }
         let resolvers = self.limits.resolver.as_slice();
-        let loaded = if given { Some(self.files.load(scoped, resolvers)?) } else { None };
+        let loaded = if given {
+            Some(self.files.load(&How { scoped, resolvers, ..How::under(&settings.policy) })?)
+        } else {
+            None
+        };
         if let Some(loaded) = &loaded {
             super::inventory::report_faults(loaded, console);
             self.take_scope(loaded, &mut settings, console);

@@ -90,6 +90,11 @@ impl Includes {
         self.open.pop();
     }
 
+    /// Whether anything was not read.
+    pub(super) fn left_any(&self) -> bool {
+        !self.left.is_empty()
+    }
+
     /// Says what was not read.
     pub(super) fn tell(self, intake: &mut Intake<'_>) {
         self.left.tell(self.asked, "included files", intake);

@@ -34,6 +34,11 @@ impl LeftOut {
         }
     }
 
+    /// Whether nothing was left out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
     /// Says it all: `2 of 17 records left out: ...`. `total` is how many there were, `what` what they are.
     pub(super) fn tell(self, total: u64, what: &str, intake: &mut Intake<'_>) {
         for Reason { why, count, first, source } in self.reasons {

@@ -124,7 +124,10 @@ mod tests {
             (owner(), Some("needs one of")),
             (Rule { names: names(), ..Rule::default() }, Some("gives an")),
             (Rule { owner: Some(" ".to_owned()), names: names(), ..Rule::default() }, Some("gives an")),
-            (Rule { exposure: Some(Exposure::Unknown), names: names(), ..Rule::default() }, Some("`unknown`")),
+            (
+                Rule { exposure: Some(Exposure::Unknown), names: names(), ..Rule::default() },
+                Some("`unknown`"),
+            ),
         ];
         for (rule, expected) in table {
             let got = rule.check().err();

@@ -8,12 +8,7 @@ use crate::{
     clock::Clock,
     error::Error,
     model::{
-        classified::Classified,
-        ids::RowId,
-        loading::Loaded,
-        policy::Policy,
-        secret::Secret,
-        service::Service,
+        classified::Classified, ids::RowId, loading::Loaded, policy::Policy, secret::Secret, service::Service,
     },
     pipeline::judged::{self, Choice, Judged},
     remediate::Types,
@@ -44,6 +39,8 @@ fn types(policy: &Policy) -> Result<std::borrow::Cow<'static, Types>, Error> {
     Types::with(policy).map_err(|e| Error::Input(e.to_string()))
 }
 
+pub use crate::classify::fill;
+
 /// Lends the answers for what was loaded, one after another.
 pub fn of_loaded<T>(
     loaded: &Loaded,
@@ -63,8 +60,9 @@ pub fn of_incident(incident: &Path, choice: &Choice) -> Result<Answered, Error> 
         service.declared = declared;
     }
     evidence.secrets.retain(|secret| !secret.implied);
-    let (services, secrets) = (evidence.services, evidence.secrets);
+    let (mut services, secrets) = (evidence.services, evidence.secrets);
     let classified = answers(&services, &secrets, &assessment.policy, &types, &seen, |all| all.collect());
+    fill(&mut services, &assessment.policy);
     Ok(Answered { services, secrets, classified })
 }
 

@@ -59,7 +59,7 @@ pub fn compare(loaded: &Loaded, beside: &Beside<'_>) -> Result<Difference, Error
     sides.resolved.clone_from(&beside.resolved);
     let judged = if beside.incident.exists() {
         let reader = Reader::open(beside.incident)?;
-        sides.last = reader.last_addresses()?;
+        sides.last = reader.last_addresses(None)?;
         Some(judged::load(beside.incident, &beside.choice, beside.now)?)
     } else {
         None

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{self, Write},
 };
 
@@ -56,7 +57,9 @@ fn told<'c>(question: Question, classified: &'c Classified) -> Told<'c> {
         }
         Question::Owner => match &classified.owner {
             Some(owner) => of(owner, owner.value.clone()),
-            None => Told { value: "unknown".to_owned(), basis: Basis::Nothing, because: "no owner and no rule" },
+            None => {
+                Told { value: "unknown".to_owned(), basis: Basis::Nothing, because: "no owner and no rule" }
+            }
         },
     }
 }
@@ -72,7 +75,7 @@ fn rank(told: &Told<'_>) -> (u8, String) {
 }
 
 /// The three questions as counts, a line each, the unknown first; guesses are marked.
-pub fn summary(classified: &mut dyn Iterator<Item = Classified>, out: &mut dyn Write) -> io::Result<()> {
+pub fn summary(classified: &mut dyn Iterator<Item = Classified>) -> String {
     let questions = [
         ("who can reach it", Question::Exposure),
         ("how it gets its TLS code", Question::Stack),
@@ -85,17 +88,19 @@ pub fn summary(classified: &mut dyn Iterator<Item = Classified>, out: &mut dyn W
         }
     }
     if counts.iter().all(BTreeMap::is_empty) {
-        return Ok(());
+        return String::new();
     }
-    writeln!(out, "\nThe three questions, unknown first (~ is a guess; `inventory list --by` shows each):")?;
+    let mut text =
+        "\nThe three questions, unknown first (~ is a guess; `inventory list --by` shows each):\n".to_owned();
     for ((title, _), counts) in questions.iter().zip(counts) {
         let counts: Vec<String> = counts
             .into_iter()
             .map(|((rank, value), n)| format!("{n} {value}{}", if rank == 1 { "~" } else { "" }))
             .collect();
-        writeln!(out, "  {title:<26}{}", counts.join(", "))?;
+        let _ = writeln!(text, "  {title:<26}{}", counts.join(", ")); // into a string, cannot fail
     }
-    Ok(())
+    text.push_str("  An unknown exposure is treated as public, an unknown stack as OpenSSL; guesses change no due date.\n");
+    text
 }
 
 /// Every service with its answer to one question and the reason, the unknown first.
@@ -113,8 +118,12 @@ pub fn list(
         Question::Owner => "OWNER",
     };
     let who = if question == Question::Owner { "ENV" } else { "OWNER" };
-    let mut columns =
-        vec![Column::text(title, 24), Column::text("ROW", 128), Column::text("SERVICE", 48), Column::text(who, 24)];
+    let mut columns = vec![
+        Column::text(title, 24),
+        Column::text("ROW", 128),
+        Column::text("SERVICE", 48),
+        Column::text(who, 24),
+    ];
     if question == Question::Tokens {
         columns.push(Column::text("HOLDS", 40));
     }
@@ -196,14 +205,13 @@ mod tests {
             classified(Exposure::Unknown, Basis::Nothing),
             classified(Exposure::Public, Basis::Seen),
         ];
-        let mut out = Vec::new();
-        summary(&mut all.into_iter(), &mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        insta::assert_snapshot!(summary(&mut all.into_iter()), @r"
 
         The three questions, unknown first (~ is a guess; `inventory list --by` shows each):
           who can reach it          1 unknown, 1 internal~, 2 public
           how it gets its TLS code  4 unknown
           issues tokens to others   4 yes~
+          An unknown exposure is treated as public, an unknown stack as OpenSSL; guesses change no due date.
         ");
     }
 

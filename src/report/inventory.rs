@@ -11,6 +11,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use crate::model::{
+    classified::Classified,
     ids::RowId,
     loading::{BadRow, Loaded, NoticeKind},
     secret::Secret,
@@ -33,8 +34,13 @@ pub fn secrets_by_service(secrets: &[Secret]) -> SecretsByService<'_> {
 }
 
 /// One line of `inventory list --jsonl` without its line end (DESIGN: other JSON). What is unknown is
-/// absent; `tags`, `secrets` and `sources` are always there. `addresses` comes with a second address.
-pub fn list_jsonl(service: &Service, secrets: &SecretsByService<'_>) -> String {
+/// absent; `tags`, `secrets` and `sources` are always there. `addresses` comes with a second address, `derived` has the
+/// answers to the questions of a response, each with its basis and reason.
+pub fn list_jsonl(
+    service: &Service,
+    classified: Option<&Classified>,
+    secrets: &SecretsByService<'_>,
+) -> String {
     let declared = &service.declared;
     let mut line = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -62,6 +68,7 @@ pub fn list_jsonl(service: &Service, secrets: &SecretsByService<'_>) -> String {
     put("tags", Some(json!(declared.tags)));
     put("secrets", Some(json!(secrets.get(&service.row_id).map(Vec::as_slice).unwrap_or_default())));
     put("sources", Some(json!(service.sources)));
+    put("derived", classified.map(super::classified::derived));
     escaped(&Value::Object(line).to_string())
 }
 
@@ -160,7 +167,8 @@ fn cut(text: &str) -> String {
 const LISTED: usize = 20;
 
 /// `inventory check` for people: what was loaded, then everything that somebody should correct or know.
-pub fn check_text(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+/// `questions` is what is known of the services, as [`super::classified::summary`] has it.
+pub fn check_text(loaded: &Loaded, questions: &str, out: &mut dyn Write) -> io::Result<()> {
     let services = &loaded.services;
     writeln!(
         out,
@@ -185,14 +193,7 @@ pub fn check_text(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     }
     let unowned: Vec<&Service> = services.iter().filter(|service| service.owner().is_none()).collect();
     short_section(out, "Services without an owner", &unowned)?;
-    let unknown = |what: &str, n: usize, effect: &str| match n {
-        0 => String::new(),
-        n => format!("\n{what} unknown for {}: {effect}.\n", count(n as u64, "service")),
-    };
-    let exposure = services.iter().filter(|s| s.exposure() == Exposure::Unknown).count();
-    let stack = services.iter().filter(|s| s.tls_stack() == TlsStack::Unknown).count();
-    write!(out, "{}", unknown("Exposure", exposure, "treated as public"))?;
-    write!(out, "{}", unknown("TLS stack", stack, "treated as OpenSSL"))?;
+    out.write_all(questions.as_bytes())?;
     match loaded.faults() {
         0 => writeln!(out, "\nNothing to correct."),
         n => writeln!(out, "\n{} to correct.", count(n as u64, "thing")),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     super::{Console, Globals},
-    Files, report_faults,
+    Files, How, report_faults,
 };
 use crate::{
     clock::Clock,
@@ -27,6 +27,8 @@ pub(super) struct Sides {
     /// The incident file of another sweep, such as one over a network: what it saw is what was found
     #[arg(long, value_name = "INCIDENT_FILE")]
     swept: Vec<PathBuf>,
+    #[command(flatten)]
+    resolvers: super::show::Resolvers,
 }
 
 #[derive(Debug, Args)]
@@ -58,7 +60,9 @@ pub(super) struct AdoptArgs {
 
 impl Sides {
     fn compare(&self, globals: &Globals, console: &mut Console) -> Result<Difference, Error> {
-        let loaded = self.files.load_partial(&[])?;
+        let policy = super::show::policy(&self.files, globals)?;
+        let resolvers = &self.resolvers.resolver;
+        let loaded = self.files.load(&How { partial: true, resolvers, ..How::under(&policy) })?;
         report_faults(&loaded, console);
         let beside = Beside {
             incident: &globals.incident,

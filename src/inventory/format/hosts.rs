@@ -58,7 +58,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
             let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
             u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1)
         };
-        let mut bad = |intake: &mut Intake<'_>, word: &str, message: String| {
+        let bad = |intake: &mut Intake<'_>, word: &str, message: String| {
             intake.count_row();
             intake.bad(&file.name, number, column(word), message);
         };

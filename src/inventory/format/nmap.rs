@@ -74,7 +74,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
                 report.bad(place, message);
                 report.drop_host();
             }
-            Step::End(_) => break,
+            Step::End => break,
         }
     }
     report.finish()?;

@@ -15,8 +15,8 @@ mod tests;
 
 use super::{Format, Peek, TextFile};
 use crate::{
-    inventory::{Error, intake::Intake},
-    model::discovery::Role,
+    inventory::{Error, intake::Intake, live::unanswered},
+    model::{discovery::Role, loading::NoticeKind},
 };
 
 pub(super) const FORMAT: Format = Format { name: "zone", letter: b'Z', role: Role::Names, detect, read };
@@ -67,5 +67,14 @@ fn shows_zone(line: &[u8]) -> bool {
 }
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
+    if file.name.starts_with("dns:") {
+        for question in unanswered(&String::from_utf8_lossy(file.text)) {
+            intake.notice(
+                NoticeKind::Dns,
+                format!("not answered: {question}"),
+                Some(file.source(&FORMAT, 1, None)),
+            );
+        }
+    }
     derive::rows(reader::read(file, intake), intake)
 }

@@ -12,6 +12,8 @@ mod web;
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
+pub(super) use dns::unanswered;
+
 use super::{Error, Input};
 
 /// The most that one source may give, in bytes.

@@ -57,7 +57,7 @@ fn a_json_line_has_the_documented_keys() {
     let bare = service("web", Some("web01.example.test"), &[]);
     let none = SecretsByService::new();
     assert_eq!(
-        list_jsonl(&bare, &none),
+        list_jsonl(&bare, None, &none),
         r#"{"row_id":"web","name":"web01.example.test","port":443,"transport":"tcp","wrap":"tls","tags":[],"secrets":[],"sources":[{"format":"csv","file":"hosts.csv","line":2}]}"#
     );
     let full = Service {
@@ -79,7 +79,8 @@ fn a_json_line_has_the_documented_keys() {
         ..service("web", Some("web01"), &["192.0.2.2", "192.0.2.1"])
     };
     let secrets = [secret("b", &["web"]), secret("a", &["web", "other"])];
-    let line: Value = serde_json::from_str(&list_jsonl(&full, &secrets_by_service(&secrets))).expect("JSON");
+    let line: Value =
+        serde_json::from_str(&list_jsonl(&full, None, &secrets_by_service(&secrets))).expect("JSON");
     let keys: Vec<&str> = line.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
         keys,
@@ -118,7 +119,7 @@ fn hostile_text_reaches_no_terminal() {
         tags: vec![hostile.to_owned()],
         ..Declared::default()
     });
-    let json = list_jsonl(&bad, &SecretsByService::new());
+    let json = list_jsonl(&bad, None, &SecretsByService::new());
     assert!(!json.chars().any(acts_on_a_terminal), "{json:?}");
     let back: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(back["owner"], hostile, "and says the same");
@@ -129,7 +130,7 @@ fn hostile_text_reaches_no_terminal() {
         ..Loaded::default()
     };
     let mut check = Vec::new();
-    check_text(&loaded, &mut check).expect("memory");
+    check_text(&loaded, "", &mut check).expect("memory");
     for text in [table(&[bad]), String::from_utf8(check).expect("text")] {
         assert!(!text.chars().any(|c| c != '\n' && acts_on_a_terminal(c)), "{text:?}");
     }
@@ -159,7 +160,7 @@ fn the_table_is_aligned() {
 fn the_check_says_what_to_correct() {
     let loaded = example();
     let mut out = Vec::new();
-    check_text(&loaded, &mut out).expect("memory");
+    check_text(&loaded, "", &mut out).expect("memory");
     let text = String::from_utf8(out).expect("text");
     insta::assert_snapshot!(text, @r"
     5 rows read: 2 services, 1 secret, 1 bad row.
@@ -240,7 +241,7 @@ fn a_clean_inventory_has_nothing_to_correct() {
     loaded.services.truncate(1);
     (loaded.bad, loaded.disagreements, loaded.notices, loaded.secrets) = (vec![], vec![], vec![], vec![]);
     let mut out = Vec::new();
-    check_text(&loaded, &mut out).expect("memory");
+    check_text(&loaded, "", &mut out).expect("memory");
     let text = String::from_utf8(out).expect("text");
     assert!(text.ends_with("Nothing to correct.\n") && !text.contains("unknown"), "{text}");
 }

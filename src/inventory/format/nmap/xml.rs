@@ -28,8 +28,8 @@ pub(super) enum Step<'t> {
     Event(Event<'t>),
     /// A piece that is no XML; reading goes on at the next host.
     Broken(String),
-    /// The end. True where the text stops within a tag, or is broken and has no host any more.
-    End(bool),
+    /// The end, or a broken place behind which there is no host any more.
+    End,
 }
 
 /// The events of one text.
@@ -61,7 +61,7 @@ impl<'t> Pull<'t> {
     pub(super) fn step(&mut self) -> Step<'t> {
         self.start = self.base + offset(self.reader.buffer_position());
         match self.reader.read_event() {
-            Ok(Event::Eof) => Step::End(false),
+            Ok(Event::Eof) => Step::End,
             Ok(event) => Step::Event(event),
             Err(error) => {
                 let at = self.base + offset(self.reader.error_position());
@@ -70,7 +70,7 @@ impl<'t> Pull<'t> {
                 let goes_on = self.broken < MOST_BROKEN && self.read_again < allowed;
                 let reached = self.base + offset(self.reader.buffer_position());
                 let anchor = goes_on.then(|| next_anchor(self.text, from)).flatten();
-                let Some((anchor, rest)) = anchor else { return Step::End(true) };
+                let Some((anchor, rest)) = anchor else { return Step::End };
                 self.broken += 1;
                 self.read_again = self.read_again.saturating_add(reached.saturating_sub(anchor));
                 (self.base, self.reader) = (anchor, reader(rest));

@@ -24,6 +24,7 @@ use crate::{
     },
     model::{
         check::{CheckKind, SecretCheck},
+        discovery,
         loading::NoticeKind,
         secret::Secret,
         service::Source,
@@ -46,6 +47,7 @@ const KNOWN_TLSA: &str = "a secret for the same TLSA records was read before";
 
 /// Makes rows and secrets of a zone.
 pub(super) fn rows(mut zone: Zone, intake: &mut Intake<'_>) -> Result<(), Error> {
+    whole(&mut zone, intake);
     let records = std::mem::take(&mut zone.records);
     let mut derive = Derive { known: Known::of(&records), left: std::mem::take(&mut zone.left), intake };
     for record in &records {
@@ -62,6 +64,23 @@ pub(super) fn rows(mut zone: Zone, intake: &mut Intake<'_>) -> Result<(), Error>
         intake.notice(NoticeKind::LeftOut, message, zone.first_of_types);
     }
     Ok(())
+}
+
+/// Where a file holds a zone whole, from its SOA record on, it also says which names are not there.
+fn whole(zone: &mut Zone, intake: &mut Intake<'_>) {
+    let origins = std::mem::take(&mut zone.origins);
+    let [(origin, source)] = origins.as_slice() else { return };
+    if zone.incomplete {
+        return;
+    }
+    let owners = std::mem::take(&mut zone.owners);
+    let below = |name: &Name| {
+        let rest = name.strip_suffix(&**origin);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let names = owners.into_iter().filter(below);
+    let delegated = std::mem::take(&mut zone.delegated).into_iter();
+    intake.loaded.zones.push(discovery::Zone::new(origin.clone(), names, delegated, source.clone()));
 }
 
 /// What the zone says about names, to be looked up.

@@ -1,6 +1,10 @@
 //! From the text of a master file, and the files that it includes, to its records.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{
     FORMAT,
@@ -30,10 +34,32 @@ pub(super) struct Zone {
     pub(super) left: LeftOut,
     /// All records, bad ones and those that were left out too.
     pub(super) all: u64,
+    /// Owners of SOA records: where zones begin.
+    pub(super) origins: Vec<(Name, Source)>,
+    /// Every owner, of whatever type.
+    pub(super) owners: BTreeSet<Name>,
+    /// Owners of NS records.
+    pub(super) delegated: BTreeSet<Name>,
+    /// Something could not be read, or was not: what is missing here may be there all the same.
+    pub(super) incomplete: bool,
+}
+
+impl Zone {
+    fn holds(&mut self, owner: Name, kind: &Kind, source: Source) {
+        match kind {
+            Kind::Counted(kind) if kind == "SOA" => self.origins.push((owner.clone(), source)),
+            Kind::Counted(kind) if kind == "NS" => {
+                self.delegated.insert(owner.clone());
+            }
+            _ => {}
+        }
+        self.owners.insert(owner);
+    }
 }
 
 /// Reads the file. Bad records go to the intake as they are met.
 pub(super) fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Zone {
+    let bad = intake.loaded.bad.len();
     let mut reader =
         Reader { intake, includes: Includes::of(file), zone: Zone::default(), generated: 0, guess: None };
     let (origin, guessed) = match first_origin(file.text, &file.name) {
@@ -43,7 +69,8 @@ pub(super) fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Zone {
     let mut place =
         Place { file: Arc::clone(&file.name), folder: file.folder.clone(), origin, guessed, owner: None };
     reader.text(file.text, &mut place);
-    let Reader { intake, includes, zone, guess, .. } = reader;
+    let Reader { intake, includes, mut zone, guess, .. } = reader;
+    zone.incomplete |= intake.loaded.bad.len() > bad || includes.left_any();
     includes.tell(intake);
     if let Some((origin, source)) = guess {
         let message = format!(
@@ -161,6 +188,7 @@ impl Reader<'_, '_> {
         let range = Range::parse(&range_word.text()).map_err(|why| Fault::at(range_word, why))?;
         let (kind, internet, rdata) = head(rest, lhs)?;
         if !internet || matches!(kind, Kind::Counted(_)) {
+            self.zone.incomplete = true; // their names are not made
             self.zone.all = self.zone.all.saturating_add(range.count());
             self.counted(&kind, internet, range.count(), place, first.line);
             return Ok(());
@@ -225,6 +253,10 @@ impl Reader<'_, '_> {
         };
         let (kind, internet, rdata) = head(rest, first)?;
         let (line, column) = at.unwrap_or((first.line, first.column));
+        if let Some(owner) = place.owner.clone().filter(|_| internet) {
+            let source = self.source(place, line);
+            self.zone.holds(owner, &kind, source);
+        }
         let kind = match kind {
             Kind::Read(kind) if internet && !rdata.first().is_some_and(|word| word.raw == b"\\#") => kind,
             kind => {
