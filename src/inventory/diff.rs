@@ -250,7 +250,7 @@ impl Compared<'_> {
             Some(PortState::Open) if self.probable.contains(&at) => counts.probable += 1,
             Some(PortState::Open) => counts.agree += 1,
             Some(PortState::Closed) if is_of_network(service, &self.networks) => {
-                counts.closed_in_networks += 1
+                counts.closed_in_networks += 1;
             }
             Some(PortState::Closed) => {
                 let scans = self.looked.scans(by).map(|s| (Arc::clone(&s.file), s.started_at)).collect();

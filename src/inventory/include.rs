@@ -111,8 +111,8 @@ impl Includes {
         if path.contains('\0') {
             return Err(MISSING);
         }
-        let tried = folder.into_iter().chain([top.as_path()]).map(|folder| folder.join(path));
-        let found = tried.filter_map(|path| Some((path.canonicalize().ok()?, path))).next();
+        let mut tried = folder.into_iter().chain([top.as_path()]).map(|folder| folder.join(path));
+        let found = tried.find_map(|path| Some((path.canonicalize().ok()?, path)));
         let (real, written) = found.ok_or(MISSING)?;
         let own = folder.and_then(|folder| folder.canonicalize().ok());
         if !real.starts_with(real_top) && !own.is_some_and(|own| real.starts_with(own)) {

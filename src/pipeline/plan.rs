@@ -194,7 +194,7 @@ impl Planner {
         if let Some(open) = &mut why {
             match self.earlier(&service, &addresses).await {
                 Ok(earlier) => {
-                    self.unanswered.add(name.to_string(), !earlier.is_empty());
+                    self.unanswered.add(name.clone(), !earlier.is_empty());
                     addresses.extend(earlier);
                 }
                 Err(fault) => {

@@ -40,7 +40,7 @@ struct Told<'c> {
     because: &'c str,
 }
 
-fn told<'c>(question: Question, classified: &'c Classified) -> Told<'c> {
+fn told(question: Question, classified: &Classified) -> Told<'_> {
     fn of<T>(answer: &Answer<T>, value: String) -> Told<'_> {
         Told { value, basis: answer.basis, because: &answer.because }
     }

@@ -298,9 +298,10 @@ fn plain_number(text: &str) -> Option<String> {
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
         let zeros = text.trim_start_matches('0');
-        return match zeros.is_empty() {
-            true => Some("0".to_owned()),
-            false => (zeros.len() == text.len()).then(|| text.clone()),
+        return if zeros.is_empty() {
+            Some("0".to_owned())
+        } else {
+            (zeros.len() == text.len()).then(|| text.clone())
         };
     }
     let float = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));

@@ -106,11 +106,11 @@ fn the_content_tells_the_forms_apart() {
     ];
     for (text, want) in table {
         let file = TextFile { name: "t".into(), text: text.as_bytes(), folder: None };
-        assert_eq!(by_content(&file).map(|f| f.name).unwrap_or("refused"), want, "{text}");
+        assert_eq!(by_content(&file).map_or("refused", |f| f.name), want, "{text}");
     }
     for text in ["- hosts: all\n  tasks: []\n", "version: 3\nservices:\n  hosts: 1\n"] {
         let file = TextFile { name: "t".into(), text: text.as_bytes(), folder: None };
-        assert_ne!(by_content(&file).map(|f| f.name).unwrap_or("refused"), "ansible-yaml", "{text}");
+        assert_ne!(by_content(&file).map_or("refused", |f| f.name), "ansible-yaml", "{text}");
     }
 }
 

@@ -122,7 +122,7 @@ fn nothing(error: &NetError) -> Result<Found, String> {
 /// or `*` escaped, so that neither a blank nor a line end is ever in it.
 pub(in crate::inventory) fn absolute(name: &Name) -> String {
     let mut text = String::new();
-    for label in name.iter() {
+    for label in name {
         for byte in label.iter().map(u8::to_ascii_lowercase) {
             match byte {
                 b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'*' => text.push(char::from(byte)),

@@ -106,7 +106,7 @@ fn declared(services: &[Service], hosts: &Hosts) -> BTreeMap<Arc<str>, Declared>
             hosts: hosts.of(name).iter().copied().collect(),
             ..Declared::default()
         });
-        for address in service.addresses.iter() {
+        for address in &service.addresses {
             entry.addresses.entry(*address).or_insert_with(|| source.cloned());
         }
     }

@@ -115,7 +115,7 @@ impl<'f> Reader<'_, 'f, '_> {
                 }
             }
             Value::Null => {}
-            _ => self.bad(entry.at, format!("a group is no object; expected an object or a list")),
+            _ => self.bad(entry.at, "a group is no object; expected an object or a list".to_string()),
         }
     }
 

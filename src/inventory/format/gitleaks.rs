@@ -41,15 +41,12 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     }
     let (mut seen, mut tally) = (HashMap::new(), Tally::default());
     for finding in findings {
-        match secret(file, finding) {
-            Some(found) => {
-                take(found, &mut seen, &mut tally, intake);
-            }
-            None => {
-                intake.count_row();
-                let message = "this is no finding of gitleaks: it names no RuleID and no File";
-                intake.bad(&file.name, finding.place.line, finding.place.column, message.to_owned());
-            }
+        if let Some(found) = secret(file, finding) {
+            take(found, &mut seen, &mut tally, intake);
+        } else {
+            intake.count_row();
+            let message = "this is no finding of gitleaks: it names no RuleID and no File";
+            intake.bad(&file.name, finding.place.line, finding.place.column, message.to_owned());
         }
     }
     tally.tell(file, &FORMAT, intake);

@@ -202,7 +202,7 @@ fn peers_that_keep_to_nothing_end_in_a_clear_error_within_the_limit() {
 fn a_password_reaches_etcd_alone_and_a_wrong_one_is_told_without_it() {
     let address = peer(|path, head, body, stream| match path {
         "/v3/auth/authenticate" if body.contains("marker-right") => {
-            reply(stream, 200, r#"{"token":"tok.1"}"#)
+            reply(stream, 200, r#"{"token":"tok.1"}"#);
         }
         "/v3/auth/authenticate" => reply(
             stream,

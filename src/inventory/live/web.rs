@@ -50,9 +50,10 @@ impl Web {
     /// Looks the host up and makes ready for TLS. Nothing is connected yet. At most `share` exchanges run at one time.
     pub(super) async fn new(live: &Live, access: &Access, share: usize) -> Result<Self, String> {
         let tls = live.tls.then(|| secure(&live.host, access)).transpose()?;
-        let authority = match live.host.contains(':') {
-            true => format!("[{}]:{}", live.host, live.port),
-            false => format!("{}:{}", live.host, live.port),
+        let authority = if live.host.contains(':') {
+            format!("[{}]:{}", live.host, live.port)
+        } else {
+            format!("{}:{}", live.host, live.port)
         };
         let time = access.time.unwrap_or(TIME);
         let end = Instant::now() + time.saturating_mul(WHOLE);
@@ -164,23 +165,18 @@ async fn look_up(live: &Live, access: &Access) -> Result<Vec<SocketAddr>, String
 /// TLS with the roots and the identity that were given.
 fn secure(host: &str, access: &Access) -> Result<(TlsConnector, ServerName<'static>), String> {
     let mut roots = RootCertStore::empty();
-    match &access.roots {
-        Some((name, pem)) => {
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let read = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-                read.ok_or_else(|| format!("{name} holds something that is no certificate in PEM"))?;
-            }
-            if roots.is_empty() {
-                return Err(format!("{name} holds no certificate in PEM"));
-            }
+    if let Some((name, pem)) = &access.roots {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let read = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
+            read.ok_or_else(|| format!("{name} holds something that is no certificate in PEM"))?;
         }
-        None => {
-            let system = rustls_native_certs::load_native_certs().certs;
-            if roots.add_parsable_certificates(system).0 == 0 {
-                return Err(
-                    "this system has no roots that could be trusted; name those of the source".to_owned()
-                );
-            }
+        if roots.is_empty() {
+            return Err(format!("{name} holds no certificate in PEM"));
+        }
+    } else {
+        let system = rustls_native_certs::load_native_certs().certs;
+        if roots.add_parsable_certificates(system).0 == 0 {
+            return Err("this system has no roots that could be trusted; name those of the source".to_owned());
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

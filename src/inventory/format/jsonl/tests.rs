@@ -67,7 +67,7 @@ fn arrays_and_one_object_over_lines_are_read_too() {
                 assert_eq!((got, loaded.bad.len()), (lines, 0), "{text}");
             }
             Err(error) => {
-                assert!(lines.is_empty() && error.to_string().contains("no row"), "{text}: {error}")
+                assert!(lines.is_empty() && error.to_string().contains("no row"), "{text}: {error}");
             }
         }
     }

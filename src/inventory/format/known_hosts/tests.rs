@@ -54,8 +54,12 @@ fn lines_are_read_as_openssh_writes_them() {
     ];
     for (text, names, bad) in table {
         let loaded = read(format!("{}good {KEY}\n", text.replace("KEY", KEY)));
-        let got: Vec<String> =
-            loaded.services.iter().map(|s| s.display_name()).filter(|n| n != "good").collect();
+        let got: Vec<String> = loaded
+            .services
+            .iter()
+            .map(crate::model::service::Service::display_name)
+            .filter(|n| n != "good")
+            .collect();
         assert_eq!(
             (got.as_slice(), loaded.bad.len()),
             (names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>().as_slice(), *bad),

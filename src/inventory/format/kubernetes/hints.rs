@@ -31,7 +31,7 @@ const PLAIN_WORDS: &[&str] = &["http", "ws", "h2c", "ssh", "sftp", "dns", "metri
 
 /// By name and `appProtocol`: words between hyphens, as Istio writes them (`https-web`).
 pub(super) fn looks(port: u16, name: &str, protocol: &str) -> Looks {
-    let lower = format!("{} {}", name, protocol).to_ascii_lowercase();
+    let lower = format!("{name} {protocol}").to_ascii_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     let any = |of: &[&str]| words.iter().any(|word| of.contains(word));
     if any(TLS_WORDS) || TLS_PORTS.contains(&port) || Wrap::for_port(port) != Wrap::Tls {

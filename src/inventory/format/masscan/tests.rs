@@ -46,7 +46,11 @@ fn every_form_says_the_same() {
         assert_eq!(seen, [(443, TlsSeen::Yes), (2222, TlsSeen::No), (25, TlsSeen::Maybe)], "{name}");
         let [scan] = loaded.scans.as_slice() else { panic!("{name}: {:?}", loaded.scans) };
         assert!(scan.complete && scan.ports.is_empty() && scan.hosts.len() == 2, "{name}: {scan:?}");
-        assert_eq!(scan.started_at.map(|at| at.seconds()).as_deref(), Some("2026-11-22T14:01:49Z"), "{name}");
+        assert_eq!(
+            scan.started_at.map(crate::model::time::Timestamp::seconds).as_deref(),
+            Some("2026-11-22T14:01:49Z"),
+            "{name}"
+        );
         let address = "192.0.2.11".parse().expect("an address");
         assert_eq!(scan.state(address, Transport::Tcp, 443), Some(PortState::Open), "{name}");
         assert_eq!(scan.state(address, Transport::Tcp, 80), None, "{name}: nothing is said about it");
@@ -127,7 +131,7 @@ fn a_cut_file_keeps_its_whole_lines() {
             if let Ok(loaded) = try_load(input) {
                 assert!(loaded.bad.len() <= 1, "{name} cut at {cut}: {:?}", loaded.bad);
                 assert_eq!(
-                    loaded.services.len() >= 1,
+                    !loaded.services.is_empty(),
                     loaded.discovered.iter().any(|d| d.port == 443),
                     "{cut}"
                 );

@@ -79,7 +79,10 @@ fn the_sample_gives_every_service_that_can_have_tls() {
     ];
     assert_eq!(seen, expected);
     assert_eq!(loaded.discovered[0].certificate_names.len(), 1);
-    assert_eq!(loaded.discovered[0].at.map(|at| at.seconds()).as_deref(), Some("2026-11-22T14:07:11Z"));
+    assert_eq!(
+        loaded.discovered[0].at.map(crate::model::time::Timestamp::seconds).as_deref(),
+        Some("2026-11-22T14:07:11Z")
+    );
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl<'n, 't> Resource<'n, 't> {
 
     /// A number, or a text.
     pub(super) fn number(&self, attribute: &str) -> Option<String> {
-        self.get(attribute)?.scalar().map(|text| text.into_owned())
+        self.get(attribute)?.scalar().map(std::borrow::Cow::into_owned)
     }
 
     /// Tags or labels, as key and value.

@@ -28,8 +28,11 @@ fn the_sample_is_told_by_its_content_and_loads() {
         (declared.issues_tokens, &declared.tags[..]),
         (Some(true), ["pci", "shop"].map(String::from).as_slice())
     );
-    assert_eq!(declared.exposure.map(|e| e.as_str()), Some("public"));
-    assert_eq!(loaded.services[1].declared.exposure.map(|e| e.as_str()), Some("internal"));
+    assert_eq!(declared.exposure.map(crate::model::service::Exposure::as_str), Some("public"));
+    assert_eq!(
+        loaded.services[1].declared.exposure.map(crate::model::service::Exposure::as_str),
+        Some("internal")
+    );
     let api = &loaded.services[2];
     assert_eq!((api.row_id.as_str(), api.name.as_deref()), ("api", Some("api.example.test")));
     assert_eq!(api.addresses[0].to_string(), "192.0.2.11");

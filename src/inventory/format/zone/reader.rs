@@ -258,7 +258,7 @@ impl Reader<'_, '_> {
             self.zone.holds(owner, &kind, source);
         }
         let kind = match kind {
-            Kind::Read(kind) if internet && !rdata.first().is_some_and(|word| word.raw == b"\\#") => kind,
+            Kind::Read(kind) if internet && rdata.first().is_none_or(|word| word.raw != b"\\#") => kind,
             kind => {
                 self.zone.all += 1;
                 self.counted(&kind, internet, 1, place, line);

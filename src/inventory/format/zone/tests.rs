@@ -217,7 +217,8 @@ fn the_syntax_of_master_files_is_read_as_bind_does() {
     ];
     for (text, names) in table {
         let loaded = read(text);
-        let mut got: Vec<String> = loaded.services.iter().map(|s| s.display_name()).collect();
+        let mut got: Vec<String> =
+            loaded.services.iter().map(crate::model::service::Service::display_name).collect();
         got.sort_unstable();
         let want: Vec<String> = names
             .iter()
@@ -342,7 +343,7 @@ fn included_files_are_read_below_the_folder_alone() {
         "no such file",
         "only below the folder",
     ] {
-        assert!(told.contains(part) || told.contains(&part.replace("9", "10")), "{part}: {told}");
+        assert!(told.contains(part) || told.contains(&part.replace('9', "10")), "{part}: {told}");
     }
     let alone = read("$INCLUDE other\na A 192.0.2.1\n");
     assert!(left(&alone).contains("a text that is no file"), "{}", left(&alone));
