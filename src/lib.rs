@@ -4,6 +4,19 @@
 //! -> { model, wire }`. A stage sees `model` (and `wire`, where it speaks bytes) and its own children,
 //! never another stage; see ARCHITECTURE.md. A test holds these arrows.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::format_collect,
+        clippy::format_push_string,
+        clippy::large_stack_arrays,
+        clippy::naive_bytecount,
+        clippy::similar_names,
+        clippy::type_complexity,
+        reason = "tests: short and plain beats fast"
+    )
+)]
+
 pub mod assess;
 pub mod classify;
 pub mod cli;

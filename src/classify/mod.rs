@@ -35,14 +35,14 @@ pub struct Seen {
     pub open_to: Option<(String, OpenTo)>,
 }
 
+/// A declaration, and the owner and exposure that it is to get.
+type Wanted = (*const Declared, Option<String>, Option<Exposure>);
+
 /// Owners and exposure that rules, tags and zones give to services that name none. What the inventory or a person's
 /// edit says always stands.
 pub fn fill(services: &mut [Service], policy: &Policy) {
     // Many services share one declaration, and are to share what is made of it.
-    let mut made: HashMap<
-        (*const Declared, Option<String>, Option<Exposure>),
-        (Arc<Declared>, Arc<Declared>),
-    > = HashMap::new();
+    let mut made: HashMap<Wanted, (Arc<Declared>, Arc<Declared>)> = HashMap::new();
     for service in services {
         let owner = match service.owner() {
             Some(_) => None,
@@ -133,9 +133,9 @@ fn stack(service: &Service, kind: &ServiceType, seen: Option<&Seen>) -> Answer<T
     }
     let by_tag = || {
         let tags = service.declared.tags.iter();
-        let word =
+        let mut word =
             tags.filter_map(|tag| tag.strip_prefix("tls_stack=").unwrap_or(tag).parse::<TlsStack>().ok());
-        word.filter(|stack| *stack != TlsStack::Unknown).next()
+        word.find(|stack| *stack != TlsStack::Unknown)
     };
     match (service.tls_stack(), by_tag(), kind.stack) {
         (TlsStack::Unknown, None, None) => Answer::new(TlsStack::Unknown, Basis::Nothing, "nobody said"),

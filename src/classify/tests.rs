@@ -50,10 +50,10 @@ fn rules() -> Policy {
     }
 }
 
-fn one(service: Service, kind: &ServiceType, seen: Option<Seen>) -> Classified {
+fn one(service: &Service, kind: &ServiceType, seen: Option<Seen>) -> Classified {
     let seen = seen.map(|s| (service.row_id.clone(), s)).into_iter().collect();
     let policy = rules();
-    Classifier::new(&[], &policy, &|_| kind, &|s| s.kind.clone(), &seen).answer(&service)
+    Classifier::new(&[], &policy, &|_| kind, &|s| s.kind.clone(), &seen).answer(service)
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn exposure_has_its_reason() {
     ];
     for (service, value, basis, because) in table {
         let what = format!("{service:?}");
-        let got = one(service, &ServiceType::default(), None).exposure;
+        let got = one(&service, &ServiceType::default(), None).exposure;
         assert_eq!((got.value.as_str(), got.basis.as_str()), (value, basis), "{what}");
         assert!(got.because.starts_with(because), "{what}: {}", got.because);
     }
@@ -135,7 +135,7 @@ fn a_packet_filter_is_evidence() {
     ];
     for (reach, address, value, basis) in table {
         let service = service(Some("a"), &[address], Declared::default());
-        let got = one(service, &ServiceType::default(), open(reach)).exposure;
+        let got = one(&service, &ServiceType::default(), open(reach)).exposure;
         assert_eq!((got.value.as_str(), got.basis.as_str()), (value, basis), "{reach} {address}");
     }
 }
@@ -186,7 +186,7 @@ fn stack_and_tokens_say_what_they_rest_on() {
         ..ServiceType::default()
     };
     let plain = || service(Some("turn1"), &[], Declared::default());
-    let got = one(plain(), &kind, None);
+    let got = one(&plain(), &kind, None);
     assert_eq!((got.stack.value, got.stack.basis), (TlsStack::OpensslStatic, Basis::Guessed));
     assert_eq!(got.stack.because, "usual for TURN server");
     assert_eq!((got.issues_tokens.value, got.holds.join(" ").as_str()), (Some(true), "B1 C7"));
@@ -197,15 +197,15 @@ fn stack_and_tokens_say_what_they_rest_on() {
         grade: crate::model::verdict::Grade::E3,
         because: "turnserver on turn1".to_owned(),
     };
-    let got = one(plain(), &kind, Some(Seen { stack: Some(host), open_to: None }));
+    let got = one(&plain(), &kind, Some(Seen { stack: Some(host), open_to: None }));
     assert_eq!((got.stack.value, got.stack.basis), (TlsStack::Other, Basis::Seen));
 
     let said = Declared { issues_tokens: Some(false), ..tagged(&["openssl-indirect"]) };
-    let got = one(service(Some("turn1"), &[], said), &kind, None);
+    let got = one(&service(Some("turn1"), &[], said), &kind, None);
     assert_eq!((got.stack.value, got.stack.basis), (TlsStack::OpensslIndirect, Basis::Said));
     assert_eq!((got.issues_tokens.value, got.issues_tokens.basis), (Some(false), Basis::Said));
 
-    let got = one(plain(), &ServiceType::default(), None);
+    let got = one(&plain(), &ServiceType::default(), None);
     assert_eq!(got.unknowns(), 3);
     assert_eq!(got.stack.value, TlsStack::Unknown);
 }

@@ -141,7 +141,9 @@ impl Includes {
         for part in Path::new(pattern).components() {
             let text = part.as_os_str().to_string_lossy();
             if !matches!(part, Component::Normal(_)) || !wild(&text) {
-                paths.iter_mut().for_each(|path| path.push(part));
+                for path in &mut paths {
+                    path.push(part);
+                }
                 continue;
             }
             let mut next = Vec::new();

@@ -69,7 +69,9 @@ impl Machine {
         let mut drafts = self.each(own);
         for other in others {
             if Some(other.as_str()) == label {
-                drafts.iter_mut().for_each(|draft| draft.tag(format!("alias={other}")));
+                for draft in &mut drafts {
+                    draft.tag(format!("alias={other}"));
+                }
             }
         }
         for other in others.iter().filter(|other| Some(other.as_str()) != label) {

@@ -167,7 +167,9 @@ impl<'f> Records<'f> {
                 ));
             }
             let id = checked_id(&id).map_err(|why| (at, why))?.to_owned();
-            drafts.iter_mut().for_each(|draft| draft.id = Some(id.clone()));
+            for draft in &mut drafts {
+                draft.id = Some(id.clone());
+            }
         }
         Ok(drafts.into_iter().map(|draft| draft.row(source.clone())).collect())
     }

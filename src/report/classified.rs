@@ -162,7 +162,7 @@ const WIDEST: usize = 400;
 
 /// The `derived` object of a JSON line: each answer with its basis and reason.
 pub fn derived(classified: &Classified) -> Value {
-    fn put<T>(to: &mut Map<String, Value>, key: &str, answer: &Answer<T>, value: Value) {
+    fn put<T>(to: &mut Map<String, Value>, key: &str, answer: &Answer<T>, value: &Value) {
         to.insert(
             key.to_owned(),
             json!({"value": value, "basis": answer.basis.as_str(), "because": answer.because}),
@@ -170,12 +170,12 @@ pub fn derived(classified: &Classified) -> Value {
     }
     let mut map = Map::new();
     if let Some(owner) = &classified.owner {
-        put(&mut map, "owner", owner, json!(owner.value));
+        put(&mut map, "owner", owner, &json!(owner.value));
     }
-    put(&mut map, "exposure", &classified.exposure, json!(classified.exposure.value));
-    put(&mut map, "tls_stack", &classified.stack, json!(classified.stack.value));
+    put(&mut map, "exposure", &classified.exposure, &json!(classified.exposure.value));
+    put(&mut map, "tls_stack", &classified.stack, &json!(classified.stack.value));
     let tokens = &classified.issues_tokens;
-    put(&mut map, "issues_tokens", tokens, tokens.value.map_or(Value::Null, Value::Bool));
+    put(&mut map, "issues_tokens", tokens, &tokens.value.map_or(Value::Null, Value::Bool));
     map.insert("holds".to_owned(), json!(classified.holds));
     map.insert("kind".to_owned(), json!(classified.kind));
     Value::Object(map)

@@ -5,6 +5,7 @@
 mod tests;
 
 use std::{
+    fmt::Write as _,
     io::{self, Write},
     net::IpAddr,
     sync::Arc,
@@ -115,11 +116,13 @@ fn hint(near: &Near) -> String {
     .to_owned();
     line.push_str(&parts.join(", "));
     if more > 0 {
-        line.push_str(&format!(", {more} more"));
+        let _ = write!(line, ", {more} more"); // into a string, cannot fail
     }
     match near.owners().as_slice() {
         [] => line.push_str("; no owner"),
-        owners => line.push_str(&format!("; owner {}", few(owners))),
+        owners => {
+            let _ = write!(line, "; owner {}", few(owners));
+        }
     }
     line
 }

@@ -9,6 +9,8 @@
     clippy::format_push_string,
     clippy::naive_bytecount,
     clippy::missing_panics_doc,
+    clippy::similar_names,
+    clippy::type_complexity,
     unreachable_pub,
     reason = "tests: a failed expectation is a failed test, and nothing here is anybody's library"
 )]

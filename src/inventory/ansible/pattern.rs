@@ -49,7 +49,9 @@ pub(in crate::inventory) fn hosts(pattern: &str, before: usize) -> Result<Vec<St
             .flat_map(|start| range.texts().map(move |text| format!("{start}{head}{text}")))
             .collect();
     }
-    all.iter_mut().for_each(|host| host.push_str(rest));
+    for host in &mut all {
+        host.push_str(rest);
+    }
     Ok(all)
 }
 

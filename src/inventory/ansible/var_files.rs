@@ -134,8 +134,7 @@ impl Reader<'_, '_> {
         match yaml(text) {
             Err(fault) => self.bad(path, fault.place.line, fault.place.column, fault.message),
             Ok(documents) => match documents.into_iter().next() {
-                None => {}
-                Some(Node { value: Value::Null, .. }) => {}
+                None | Some(Node { value: Value::Null, .. }) => {}
                 Some(Node { value: Value::Map(entries), .. }) => {
                     for entry in entries {
                         if let Some(node) = self.owned(entry.node) {

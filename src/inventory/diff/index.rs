@@ -56,15 +56,15 @@ impl<'a> Declared<'a> {
             })
             .collect();
         let mut places = Vec::with_capacity(addresses.len());
-        let mut names = Vec::new();
-        for (at, (service, addresses)) in sides.declared.iter().zip(&addresses).enumerate() {
-            places.extend(addresses.iter().map(|a| ((*a, service.transport, service.port), at)));
-            names.extend(service.name.iter().chain(&service.sni).map(|name| (&**name, at)));
+        let mut called = Vec::new();
+        for (at, (service, known)) in sides.declared.iter().zip(&addresses).enumerate() {
+            places.extend(known.iter().map(|a| ((*a, service.transport, service.port), at)));
+            called.extend(service.name.iter().chain(&service.sni).map(|name| (&**name, at)));
         }
         places.sort_unstable();
-        names.sort_unstable();
-        names.dedup();
-        Self { services: &sides.declared, addresses, places, names }
+        called.sort_unstable();
+        called.dedup();
+        Self { services: &sides.declared, addresses, places, names: called }
     }
 
     /// The known addresses of a service.

@@ -25,7 +25,7 @@ use super::{
 use crate::{inventory::resolve::Hosts, model::service::Service};
 
 /// The limit of the whole check.
-const WHOLE: Duration = Duration::from_mins(5);
+const WHOLE: Duration = Duration::from_secs(300);
 /// Names in work at once.
 const AT_ONCE: usize = 64;
 /// After so many failures and not one answer, a resolver is dead: waiting for each name would take hours.

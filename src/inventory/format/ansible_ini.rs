@@ -233,7 +233,9 @@ impl Reader<'_, '_, '_> {
         for (name, place, vars) in std::mem::take(&mut self.of_vars) {
             match self.model.known_group(&name) {
                 Some(group) => {
-                    vars.into_iter().for_each(|(name, node)| self.model.group_var(group, name, node));
+                    for (name, node) in vars {
+                        self.model.group_var(group, name, node);
+                    }
                 }
                 None => self
                     .bad(place, format!("variables of {}, and no section makes this group", quoted(&name))),

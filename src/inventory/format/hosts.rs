@@ -72,9 +72,9 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         };
         let source = || file.source(&FORMAT, number, None);
         let mut machine = Machine::default();
-        let (mut named, mut own) = (false, false);
+        let (mut any, mut own) = (false, false);
         for name in names {
-            named = true;
+            any = true;
             if is_own_name(name) {
                 own = true;
                 left.add(OWN_NAME, || quoted(name), source);
@@ -93,7 +93,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
                 own = true;
             }
         }
-        if !named {
+        if !any {
             bad(intake, address, format!("{} has no name behind it", quoted(address)));
             continue;
         }

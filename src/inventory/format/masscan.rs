@@ -135,7 +135,7 @@ impl Report<'_, '_, '_> {
         } else {
             let words = listed(text).filter(|(words, _)| ended || is_whole(words));
             match words.ok_or_else(|| no_line(text)).and_then(|(words, address)| of_list(&words, address)) {
-                Ok(record) => self.take(record, place),
+                Ok(record) => self.take(&record, place),
                 Err(message) => self.bad(place, message),
             }
         }
@@ -166,13 +166,13 @@ impl Report<'_, '_, '_> {
         let ports = node.get("ports").map(Node::items);
         for port in ports.unwrap_or(std::slice::from_ref(node)) {
             match about.record(port) {
-                Ok(record) => self.take(record, node.place),
+                Ok(record) => self.take(&record, node.place),
                 Err(message) => self.bad(node.place, message),
             }
         }
     }
 
-    fn take(&mut self, record: Record<'_>, place: Place) {
+    fn take(&mut self, record: &Record<'_>, place: Place) {
         self.began = match (self.began, record.at) {
             (Some(began), Some(at)) => Some(began.min(at)),
             (began, at) => began.or(at),

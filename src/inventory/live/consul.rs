@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
@@ -29,7 +28,7 @@ pub(super) async fn fetch(live: &Live, access: &Access) -> Result<Vec<u8>, Strin
     let asker =
         Arc::new(Asker { web: Web::new(live, access, AT_ONCE).await?, token: access.token.clone(), query });
     let body = asker.ask("/v1/catalog/services").await?;
-    let names: BTreeMap<String, IgnoredAny> =
+    let names: BTreeMap<String, &RawValue> =
         serde_json::from_slice(&body).map_err(|_| not_consul("/v1/catalog/services"))?;
     let names: Vec<String> = names.into_keys().collect();
     let mut text = b"[".to_vec();
@@ -59,15 +58,15 @@ fn not_consul(path: &str) -> String {
 }
 
 /// The answers for some services, in their order.
-async fn bodies(asker: &Arc<Asker>, names: &[String]) -> Result<Vec<Vec<u8>>, String> {
-    let mut asked = JoinSet::new();
-    for (number, name) in names.iter().enumerate() {
-        let (asker, path) = (Arc::clone(asker), format!("/v1/catalog/service/{}", encoded(name)));
-        asked.spawn(async move { (number, asker.ask(&path).await) });
+async fn bodies(shared: &Arc<Asker>, names: &[String]) -> Result<Vec<Vec<u8>>, String> {
+    let mut running = JoinSet::new();
+    for (number, service) in names.iter().enumerate() {
+        let (asker, path) = (Arc::clone(shared), format!("/v1/catalog/service/{}", encoded(service)));
+        running.spawn(async move { (number, asker.ask(&path).await) });
     }
     let mut bodies = BTreeMap::new();
     // An error drops the set, which ends the others.
-    while let Some(joined) = asked.join_next().await {
+    while let Some(joined) = running.join_next().await {
         let (number, body) = joined.map_err(|_| "asking it broke off".to_owned())?;
         bodies.insert(number, body?);
     }

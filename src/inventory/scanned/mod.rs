@@ -21,6 +21,7 @@ use crate::model::{
 const MOST_NAMES: usize = 64;
 
 /// An open port, with everything that a file says about it.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that come one by one, in any order")]
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) address: IpAddr,
@@ -66,12 +67,11 @@ impl Found {
     /// What masscan calls the banner, and the banner: `ssl` and `X509` are TLS.
     pub(super) fn banner(&mut self, name: &str, banner: &str) {
         match name.to_ascii_lowercase().as_str() {
-            "ssl" => (self.tls, self.tunnel) = (true, true),
+            "ssl" | "x509ca" => (self.tls, self.tunnel) = (true, true),
             "x509" => {
                 (self.tls, self.tunnel) = (true, true);
                 self.certificates(certificate::of_base64(banner));
             }
-            "x509ca" => (self.tls, self.tunnel) = (true, true),
             // Details of a protocol that is named by a banner of its own.
             "title" | "http.server" | "html" | "versioning" | "unknown" | "" => {}
             // A server that speaks TLS answers a request in the clear with 400.

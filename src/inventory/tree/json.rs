@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for Keys<'_> {
 pub(super) fn utf8(text: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(text).map_err(|error| {
         let before = text.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = before.split(|&b| b == b'\n').count();
         let column = before.iter().rev().take_while(|&&b| b != b'\n').count() + 1;
         Fault::new(place(line, column), "this is not UTF-8; save the file as UTF-8")
     })

@@ -45,7 +45,7 @@ fn declared_and_adopted_together_leave_nothing_undeclared() {
             }
             diff::compare(&sides)
         };
-        let before = sides(&load(&[declared.clone()], &[], &Options::default()).unwrap());
+        let before = sides(&load(std::slice::from_ref(&declared), &[], &Options::default()).unwrap());
         assert_eq!(before.undeclared.len(), 5, "{given:?}");
         let mut csv = Vec::new();
         assert_eq!(adopt(&before, false, &mut csv).unwrap(), 5);

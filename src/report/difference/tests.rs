@@ -116,11 +116,11 @@ fn people_read_the_counts_first_and_how_to_adopt_last() {
 declared by: services.csv; scans: nmap.txt; names: zone.txt
 
 Undeclared: open, and in no inventory
-  192.0.2.7:8443      tls         web7.example.test  nmap.txt:31
+  192.0.2.7:8443      tls        web7.example.test  nmap.txt:31
       declared on this host: 443, 9443; owner team-web
       certificate: =shop;example
-  [2001:db8::1]:993   maybe tls   imap.example.test  nmap.txt:31
-  192.0.2.8:4433/udp  maybe tls   *bad name          nmap.txt:31
+  [2001:db8::1]:993   maybe tls  imap.example.test  nmap.txt:31
+  192.0.2.8:4433/udp  maybe tls  *bad name          nmap.txt:31
 
 Probably declared: name and port agree, the address was not known
   192.0.2.9:443  probably mail.example.test:443  -  nmap.txt:31

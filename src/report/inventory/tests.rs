@@ -160,7 +160,7 @@ fn the_table_is_aligned() {
 fn the_check_says_what_to_correct() {
     let loaded = example();
     let mut out = Vec::new();
-    check_text(&loaded, "", &mut out).expect("memory");
+    check_text(&loaded, "\nThe three questions: ...\n", &mut out).expect("memory");
     let text = String::from_utf8(out).expect("text");
     insta::assert_snapshot!(text, @r"
     5 rows read: 2 services, 1 secret, 1 bad row.
@@ -181,9 +181,7 @@ fn the_check_says_what_to_correct() {
     Services without an owner: 1
       mx mx1:443 (hosts.csv:2)
 
-    Exposure unknown for 1 service: treated as public.
-
-    TLS stack unknown for 1 service: treated as OpenSSL.
+    The three questions: ...
 
     3 things to correct.
     ");

@@ -13,7 +13,7 @@ use crate::inventory::{
 /// What a value is.
 pub(super) enum Found {
     /// A service, and how many of its fields were not kept.
-    Service(Draft, u64),
+    Service(Box<Draft>, u64),
     /// Something that should be a service, and what is wrong with it.
     Bad(String),
     /// Something else.
@@ -58,7 +58,7 @@ fn bare(text: &str) -> Found {
     }
     let mut draft = Draft { ports: vec![port], ..Draft::default() };
     put_host(&mut draft, host);
-    Found::Service(draft, 0)
+    Found::Service(Box::new(draft), 0)
 }
 
 /// Fields in lower case; where one stands twice, the last counts.
@@ -125,7 +125,7 @@ fn record<'k>(labels: impl Iterator<Item = &'k str>, node: &Node<'_>) -> Found {
     }
     let known = ["host", "port", "ports", "mail", "priority", "weight", "ttl", "targetstrip", "group", "key"];
     let refused = rest(&mut draft, node, &known);
-    Found::Service(draft, refused)
+    Found::Service(Box::new(draft), refused)
 }
 
 /// The name of a record. Its last label may be an id that tells instances apart (`a1`, `1`, a hash), where what
@@ -193,7 +193,7 @@ fn object(node: &Node<'_>) -> Found {
         return Found::Bad(why);
     }
     let refused = rest(&mut draft, node, &known);
-    Found::Service(draft, refused)
+    Found::Service(Box::new(draft), refused)
 }
 
 /// Everything else that an object says. The number of values that were not kept.

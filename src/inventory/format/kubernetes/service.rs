@@ -137,7 +137,7 @@ fn inside(dump: &mut Dump<'_, '_>, object: &Object<'_, '_>, intake: &mut Intake<
 
 /// One port that TCP or UDP carries.
 struct Port {
-    port: u16,
+    number: u16,
     line: u32,
     transport: Transport,
     wrap: Option<Wrap>,
@@ -147,7 +147,7 @@ struct Port {
 impl Port {
     fn draft(&self, base: &Draft) -> Draft {
         Draft {
-            ports: vec![self.port],
+            ports: vec![self.number],
             transport: Some(self.transport),
             wrap: base.wrap.or(self.wrap),
             ..base.clone()
@@ -171,11 +171,11 @@ fn ports(dump: &mut Dump<'_, '_>, object: &Object<'_, '_>, intake: &mut Intake<'
         match text("protocol") {
             "" | "TCP" => {
                 let looks = hints::looks(port, text("name"), text("appProtocol"));
-                ports.push(Port { port, line, transport: Transport::Tcp, wrap: None, looks });
+                ports.push(Port { number: port, line, transport: Transport::Tcp, wrap: None, looks });
             }
             "UDP" if hints::udp(port, text("name")).is_some() => {
                 let wrap = hints::udp(port, text("name"));
-                ports.push(Port { port, line, transport: Transport::Udp, wrap, looks: Looks::Tls });
+                ports.push(Port { number: port, line, transport: Transport::Udp, wrap, looks: Looks::Tls });
             }
             _ => dump.tally.add("UDP and SCTP ports that are not known to carry TLS", line, &object.path()),
         }

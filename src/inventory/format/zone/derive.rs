@@ -233,7 +233,7 @@ impl Derive<'_, '_, '_> {
         if name.split('.').any(|label| label.starts_with('_')) {
             return self.leave(NO_HOST, record);
         }
-        self.take(record, Fact { name: name.to_string(), address, ..Fact::default() })
+        self.take(record, &Fact { name: name.to_string(), address, ..Fact::default() })
     }
 
     fn alias(&mut self, record: &Record) -> Result<(), Error> {
@@ -263,7 +263,7 @@ impl Derive<'_, '_, '_> {
         if target.is_empty() {
             return self.leave(NO_SERVICE, record);
         }
-        self.take(record, Fact { name: target.to_string(), ..fact })
+        self.take(record, &Fact { name: target.to_string(), ..fact })
     }
 
     fn service(&mut self, record: &Record, port: u16, target: &Name) -> Result<(), Error> {
@@ -293,7 +293,7 @@ impl Derive<'_, '_, '_> {
         let Some((port, wrap, name)) = port_of(owner) else {
             return self.leave(NO_TLSA_PORT, record);
         };
-        self.take(record, Fact { name: name.to_owned(), port: Some(port), wrap, ..Fact::default() })
+        self.take(record, &Fact { name: name.to_owned(), port: Some(port), wrap, ..Fact::default() })
     }
 
     fn binding(&mut self, record: &Record, binding: &Binding) -> Result<(), Error> {
@@ -322,11 +322,11 @@ impl Derive<'_, '_, '_> {
         if !binding.https && binding.port.is_none() && binding.alpn.is_empty() && !binding.alias {
             return self.leave(NO_TLS, record);
         }
-        self.take(record, Fact { name, port: Some(port), sni, ..Fact::default() })
+        self.take(record, &Fact { name, port: Some(port), sni, ..Fact::default() })
     }
 
     /// Hands a fact over: a row for each address of its name, or one row without.
-    fn take(&mut self, record: &Record, fact: Fact) -> Result<(), Error> {
+    fn take(&mut self, record: &Record, fact: &Fact) -> Result<(), Error> {
         let issuers = self.known.issuers(&fact.name).to_vec();
         let known = match fact.address {
             Some(address) => vec![address],

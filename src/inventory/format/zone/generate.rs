@@ -25,12 +25,12 @@ impl Range {
             format!("{} is not a range; expected start-stop or start-stop/step such as 1-20/2", quoted(text))
         };
         let (range, step) = text.split_once('/').unwrap_or((text, "1"));
-        let (start, stop) = range.split_once('-').ok_or_else(bad)?;
+        let (first, last) = range.split_once('-').ok_or_else(bad)?;
         let number = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             text.parse::<u32>().ok().filter(|n| digits && *n <= i32::MAX.unsigned_abs()).ok_or_else(bad)
         };
-        let range = Self { start: number(start)?, stop: number(stop)?, step: number(step)? };
+        let range = Self { start: number(first)?, stop: number(last)?, step: number(step)? };
         if range.step == 0 || range.start > range.stop {
             return Err(bad());
         }

@@ -90,7 +90,7 @@ impl<'t> Lexer<'t> {
         self.line_begins = self.at;
     }
 
-    fn to_end_of_line(&mut self) {
+    fn skip_line(&mut self) {
         let rest = self.text.get(self.at..).unwrap_or_default();
         self.at += rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
     }
@@ -101,7 +101,7 @@ impl<'t> Lexer<'t> {
         let (line, column) = (self.line, self.column(self.at));
         self.at += 1;
         let begin = self.at;
-        let closed = self.to_quote();
+        let closed = self.skip_to_quote();
         let raw = self.text.get(begin..self.at).unwrap_or_default();
         if closed {
             self.at += 1;
@@ -110,7 +110,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Goes to the next quote; false where the line ends before.
-    fn to_quote(&mut self) -> bool {
+    fn skip_to_quote(&mut self) -> bool {
         while let Some(b) = self.peek() {
             match b {
                 b'"' => return true,
@@ -127,14 +127,13 @@ impl<'t> Lexer<'t> {
         let (begin, line, column) = (self.at, self.line, self.column(self.at));
         while let Some(b) = self.peek() {
             match b {
-                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'(' | b')' => break,
                 b'"' if self.at > begin && self.text.get(self.at - 1) == Some(&b'=') => {
                     self.at += 1;
-                    if self.to_quote() {
+                    if self.skip_to_quote() {
                         self.at += 1;
                     }
                 }
-                b'"' => break,
+                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'(' | b')' | b'"' => break,
                 b'\\' if self.text.get(self.at + 1).is_some_and(|&b| b != b'\n') => self.at += 2,
                 _ => self.at += 1,
             }
@@ -164,7 +163,7 @@ impl<'t> Lexer<'t> {
                     message: format!("a record of more than {MOST_BYTES} bytes; it is not read"),
                 });
                 entry.words.clear();
-                self.to_end_of_line();
+                self.skip_line();
                 if self.peek().is_some() {
                     self.newline();
                 }
@@ -178,7 +177,7 @@ impl<'t> Lexer<'t> {
                     }
                 }
                 b' ' | b'\t' | b'\r' => self.at += 1,
-                b';' => self.to_end_of_line(),
+                b';' => self.skip_line(),
                 b'(' => {
                     opened = opened.or(Some((self.at, self.line, self.column(self.at))));
                     depth = depth.saturating_add(1);
@@ -216,7 +215,7 @@ impl<'t> Lexer<'t> {
         self.unclosed = self.unclosed.saturating_add(1);
         (self.at, self.line) = (at, line);
         loop {
-            self.to_end_of_line();
+            self.skip_line();
             if self.peek().is_none() {
                 return;
             }

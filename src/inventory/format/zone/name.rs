@@ -1,6 +1,6 @@
 //! Domain names as master files write them, and the origin of a file that does not tell it.
 
-use std::{path::Path, sync::Arc};
+use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use super::lexer::Lexer;
 use crate::inventory::host::{parse_name, quoted};
@@ -72,7 +72,7 @@ pub(super) fn absolute(raw: &[u8], origin: Option<&Name>) -> Result<Name, String
         if byte.is_ascii_graphic() && !b".\\\"();@$".contains(&byte) {
             name.push(char::from(byte.to_ascii_lowercase()));
         } else {
-            name.push_str(&format!("\\{byte:03}"));
+            let _ = write!(name, "\\{byte:03}"); // into a string, cannot fail
         }
     }
     if name.is_empty() {

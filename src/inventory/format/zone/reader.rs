@@ -162,7 +162,7 @@ impl Reader<'_, '_> {
     }
 
     fn include(&mut self, path: &Word<'_>, origin: Option<Name>, place: &Place) {
-        let source = self.source(place, path.line);
+        let source = source(place, path.line);
         let Some(included) = self.includes.open(&path.text(), place.folder.as_deref(), &source) else {
             return;
         };
@@ -254,7 +254,7 @@ impl Reader<'_, '_> {
         let (kind, internet, rdata) = head(rest, first)?;
         let (line, column) = at.unwrap_or((first.line, first.column));
         if let Some(owner) = place.owner.clone().filter(|_| internet) {
-            let source = self.source(place, line);
+            let source = source(place, line);
             self.zone.holds(owner, &kind, source);
         }
         let kind = match kind {
@@ -275,7 +275,7 @@ impl Reader<'_, '_> {
 
     /// Counts records that are not read.
     fn counted(&mut self, kind: &Kind, internet: bool, count: u64, place: &Place, line: u32) {
-        let source = Source { format: FORMAT.name.into(), file: Arc::clone(&place.file), line, path: None };
+        let source = source(place, line);
         if !internet {
             self.zone.left.add("their class is not IN", String::new, || source);
             return;
@@ -291,18 +291,18 @@ impl Reader<'_, '_> {
         self.zone.first_of_types.get_or_insert(source);
     }
 
-    fn source(&self, place: &Place, line: u32) -> Source {
-        Source { format: FORMAT.name.into(), file: Arc::clone(&place.file), line, path: None }
-    }
-
     /// Keeps the first line where a relative name was read with an origin that the file's name told.
     fn uses_guess(&mut self, place: &Place, line: u32, words: &[Word<'_>], at: usize) {
         let relative = words.get(at).is_some_and(|word| !word.raw.ends_with(b"."));
         if place.guessed && relative && self.guess.is_none() {
-            let source = self.source(place, line);
+            let source = source(place, line);
             self.guess = place.origin.clone().map(|origin| (origin, source));
         }
     }
+}
+
+fn source(place: &Place, line: u32) -> Source {
+    Source { format: FORMAT.name.into(), file: Arc::clone(&place.file), line, path: None }
 }
 
 /// Type, whether the class is IN, and the rest of a record behind its owner: TTL and class come in either order.
