@@ -217,7 +217,7 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
             "Its host could not settle it: see `allclear host show` for what was compared, take in the distribution's record (`allclear disclosure import FILE`), or attest what is known."
         }
         Reason::DnsFailed => {
-            "Its name has no address: correct the inventory, or attest that it is decommissioned."
+            "Its name gave no address, or not all of them: sweep it again when DNS answers; if the name is gone, correct the inventory or attest that it is decommissioned."
         }
         Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut => {
             "Not reached: sweep it from a place that can reach it, or attest that it is decommissioned."

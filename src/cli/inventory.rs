@@ -6,7 +6,7 @@ mod show;
 
 use std::{
     io::Read as _,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -182,6 +182,12 @@ pub(super) fn gathered(paths: &[PathBuf], resolvers: &[SocketAddr]) -> Result<Ve
     Ok(all)
 }
 
+/// Whether somebody typed what is to be looked at, and no file.
+fn is_target(text: &str) -> bool {
+    let host_and_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    host_and_port || text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok()
+}
+
 /// The files as they are named; `-` is read here, live sources are not asked yet.
 pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
     paths
@@ -193,7 +199,12 @@ pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Error> {
                 return live.map(Input::Live).map_err(wrong);
             }
             if path != Path::new("-") {
-                return Ok(Input::Path(path.clone()));
+                return match path.to_str().filter(|text| is_target(text) && !path.exists()) {
+                    Some(target) => Err(Error::Usage(format!(
+                        "{target} is no file; hosts and networks are given one a line: echo {target} | allclear ... -"
+                    ))),
+                    None => Ok(Input::Path(path.clone())),
+                };
             }
             let mut text = Vec::new();
             std::io::stdin()

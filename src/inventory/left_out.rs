@@ -2,7 +2,11 @@
 //!
 //! A record that cannot be read is no such thing; it is a bad row.
 
-use super::intake::Intake;
+use super::{
+    format::{Format, TextFile},
+    host::quoted,
+    intake::Intake,
+};
 use crate::model::{loading::NoticeKind, service::Source};
 
 /// Counts of one file. The order is that of the first places.
@@ -41,14 +45,48 @@ impl LeftOut {
 
     /// Says it all: `2 of 17 records left out: ...`. `total` is how many there were, `what` what they are.
     pub(super) fn tell(self, total: u64, what: &str, intake: &mut Intake<'_>) {
-        for Reason { why, count, first, source } in self.reasons {
-            let first = match (first.is_empty(), count) {
-                (true, _) => String::new(),
-                (false, 1) => format!(" ({first})"),
-                (false, _) => format!(" (the first: {first})"),
-            };
-            let message = format!("{count} of {total} {what} left out: {why}{first}");
-            intake.notice(NoticeKind::LeftOut, message, Some(source));
+        for reason in self.reasons {
+            let message =
+                format!("{} of {total} {what} left out: {}{}", reason.count, reason.why, reason.example());
+            intake.notice(NoticeKind::LeftOut, message, Some(reason.source));
+        }
+    }
+}
+
+impl Reason {
+    /// The first one, in brackets.
+    fn example(&self) -> String {
+        match (self.first.is_empty(), self.count) {
+            (true, _) => String::new(),
+            (false, 1) => format!(" ({})", self.first),
+            (false, _) => format!(" (the first: {})", self.first),
+        }
+    }
+}
+
+/// The same for a file of many kinds of things, where each reason names its kind: `hosts without TLS: 3`.
+pub(super) struct Tally<'f, 't> {
+    file: &'f TextFile<'t>,
+    format: &'static Format,
+    left: LeftOut,
+}
+
+impl<'f, 't> Tally<'f, 't> {
+    pub(super) fn new(file: &'f TextFile<'t>, format: &'static Format) -> Self {
+        Self { file, format, left: LeftOut::default() }
+    }
+
+    /// Counts one. `what` names it, and never holds a value that may be secret.
+    pub(super) fn add(&mut self, reason: &'static str, line: u32, what: &str) {
+        let first = || if what.is_empty() { String::new() } else { quoted(what) };
+        self.left.add(reason, first, || self.file.source(self.format, line, None));
+    }
+
+    /// Tells each reason with its count and the first example.
+    pub(super) fn tell(self, intake: &mut Intake<'_>) {
+        for reason in self.left.reasons {
+            let message = format!("{}: {}{}", reason.why, reason.count, reason.example());
+            intake.notice(NoticeKind::LeftOut, message, Some(reason.source));
         }
     }
 }

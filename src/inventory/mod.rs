@@ -30,7 +30,6 @@ mod scanned;
 pub mod scope;
 mod secrets;
 mod table;
-mod tally;
 mod tree;
 mod wraps;
 

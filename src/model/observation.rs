@@ -217,6 +217,26 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The common names of its subject, which is in the form of RFC 4514. Old clients took them for host names.
+    pub fn common_names(&self) -> Vec<String> {
+        let subject = self.subject.as_deref().unwrap_or_default();
+        let mut found = Vec::new();
+        let mut attribute = String::new();
+        let mut chars = subject.chars().chain([',']);
+        while let Some(c) = chars.next() {
+            match c {
+                ',' | '+' => {
+                    found.extend(attribute.strip_prefix("CN=").map(str::to_owned));
+                    attribute.clear();
+                }
+                // An escaped character stands for itself; a pair of hex digits for one that no host name has.
+                '\\' => attribute.extend(chars.next()),
+                c => attribute.push(c),
+            }
+        }
+        found
+    }
+
     /// Whether its authority can be asked about it: it names a CRL or an OCSP responder over http. Where nobody can be
     /// asked, a person's word is the best that there is.
     pub fn is_checkable(&self) -> bool {

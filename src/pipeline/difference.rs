@@ -158,9 +158,13 @@ fn found(
 ) -> Discovered {
     let answered = || looks.iter().filter(|o| o.contact == Contact::Answered);
     let mut names: Vec<Arc<str>> = looks.iter().filter_map(|o| o.name.clone()).collect();
-    let certificates = looks.iter().flat_map(|o| o.certificates());
-    let mut certificate_names: Vec<Arc<str>> =
-        certificates.flat_map(|c| &c.names).map(|name| name.as_str().into()).collect();
+    let mut certificate_names: Vec<Arc<str>> = Vec::new();
+    for certificate in looks.iter().flat_map(|o| o.certificates()) {
+        certificate_names.extend(certificate.names.iter().map(|name| name.as_str().into()));
+        // A forgotten server's certificate is often an old one, which names its host there alone.
+        let common = certificate.common_names().into_iter();
+        certificate_names.extend(common.filter(|name| !name.contains(' ')).map(Arc::from));
+    }
     for list in [&mut names, &mut certificate_names] {
         list.sort_unstable();
         list.dedup();

@@ -60,6 +60,7 @@ impl Session {
         clock: &Clock,
     ) -> Result<Self, Error> {
         let mut store = Store::open(incident)?;
+        let settings = source::bounded(&Reader::open(incident)?, settings)?;
         let prepared = source::from_stored(&mut store, services, settings, command_line, clock)?;
         Ok(Self { store, incident: incident.to_path_buf(), prepared, notices: Vec::new(), resolver: None })
     }

@@ -70,6 +70,17 @@ pub fn from_inventory(
     Ok(Prepared { sweep, settings, services: loaded.services.len() as u64, resumed: false })
 }
 
+/// What the last sweep left alone stays alone when its services are looked at again: its exclusions, and its scope where
+/// none is given.
+pub fn bounded(reader: &Reader, mut settings: Settings) -> Result<Settings, Error> {
+    let Some(last) = reader.sweeps()?.pop() else { return Ok(settings) };
+    let before = settings_of(&last)?;
+    let more = before.exclude.into_iter().filter(|rule| !settings.exclude.contains(rule)).collect::<Vec<_>>();
+    settings.exclude.extend(more);
+    settings.scope = settings.scope.or(before.scope);
+    Ok(settings)
+}
+
 /// Begins a sweep over services that the incident file knows, such as `verify` asks for.
 pub fn from_stored(
     store: &mut Store,

@@ -316,7 +316,7 @@ fn a_tracker_survives_libreoffice_with_every_edit_and_no_tool_column_changed() {
         ("zeros", "exposure", "internal"),
         ("exponent", "environment", ""),
         ("exponent", "site", "fra1"),
-        ("phone", "tags", "rack=8;dmz"),
+        ("phone", "tags", "rack=8;blue"),
         ("date", "note", "first; \"second\", third"),
         ("number", "waiver_until", "2099-12-31"),
         ("number", "waiver_reason", "goes away"),

@@ -51,7 +51,7 @@ fn by_host(leaf: &Certificate, declared: &str) -> Option<(FindingKind, String)> 
         );
         return Some((FindingKind::CertificateUnchecked, detail));
     }
-    let common = common_names(leaf.subject.as_deref().unwrap_or_default());
+    let common = leaf.common_names();
     let note = if common.iter().any(|name| names_host(name, &host)) {
         "; its common name does, where clients do not look"
     } else {
@@ -102,23 +102,4 @@ pub(super) fn names_host(presented: &str, host: &str) -> bool {
     let at_least_two =
         parent.contains('.') && parent.split('.').all(|label| !label.is_empty() && label != "*");
     at_least_two && host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
-}
-
-/// The common names of a subject in RFC 4514 form.
-fn common_names(subject: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut attribute = String::new();
-    let mut chars = subject.chars().chain([',']);
-    while let Some(c) = chars.next() {
-        match c {
-            ',' | '+' => {
-                found.extend(attribute.strip_prefix("CN=").map(str::to_owned));
-                attribute.clear();
-            }
-            // An escaped character stands for itself; a pair of hex digits for one that no host name has.
-            '\\' => attribute.extend(chars.next()),
-            c => attribute.push(c),
-        }
-    }
-    found
 }

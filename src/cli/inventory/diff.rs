@@ -1,4 +1,5 @@
-//! `allclear inventory diff` and `allclear inventory adopt`: what everyone forgot. Contacts nothing.
+//! `allclear inventory diff` and `allclear inventory adopt`: what everyone forgot. Contacts nothing
+//! but live sources that are named, and name servers with `--dns`.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,10 @@ pub(super) struct Sides {
     /// The incident file of another sweep, such as one over a network: what it saw is what was found
     #[arg(long, value_name = "INCIDENT_FILE")]
     swept: Vec<PathBuf>,
+    /// Also look the declared names up, so that a service without an address is found where its name leads. Asks name
+    /// servers and contacts nothing else
+    #[arg(long)]
+    dns: bool,
     #[command(flatten)]
     resolvers: super::show::Resolvers,
 }
@@ -62,13 +67,18 @@ impl Sides {
     fn compare(&self, globals: &Globals, console: &mut Console) -> Result<Difference, Error> {
         let policy = super::show::policy(&self.files, globals)?;
         let resolvers = &self.resolvers.resolver;
-        let loaded = self.files.load(&How { partial: true, resolvers, ..How::under(&policy) })?;
+        let mut loaded = self.files.load(&How { partial: true, resolvers, ..How::under(&policy) })?;
+        let resolved = if self.dns {
+            super::show::ask_dns(&mut loaded, resolvers, console)?
+        } else {
+            std::collections::BTreeMap::new()
+        };
         report_faults(&loaded, console);
         let beside = Beside {
             incident: &globals.incident,
             choice: globals.choice()?,
             swept: &self.swept,
-            resolved: std::collections::BTreeMap::new(),
+            resolved,
             now: Clock::System.now(),
         };
         difference::compare(&loaded, &beside)
@@ -89,6 +99,10 @@ impl Sides {
         words.extend(self.files.inventories.iter().map(|path| shown(path)));
         words.extend(self.swept.iter().map(|path| format!("--swept {}", shown(path))));
         words.extend(self.files.format.iter().map(|format| format!("--format {format}")));
+        if self.dns {
+            words.push("--dns".to_owned());
+        }
+        words.extend(self.resolvers.resolver.iter().map(|resolver| format!("--resolver {resolver}")));
         let ports = self.files.port_numbers();
         if ports != [443] {
             let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();

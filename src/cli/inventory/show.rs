@@ -2,7 +2,8 @@
 //! the second name servers too, with `--dns`.
 
 use std::{
-    net::SocketAddr,
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -148,7 +149,11 @@ fn annotate_error(error: &Error, console: &mut Console) -> std::io::Result<()> {
 }
 
 /// Asks DNS, with a line on a terminal that says how far it has come.
-fn ask_dns(loaded: &mut Loaded, resolvers: &[SocketAddr], console: &mut Console) -> Result<(), Error> {
+pub(super) fn ask_dns(
+    loaded: &mut Loaded,
+    resolvers: &[SocketAddr],
+    console: &mut Console,
+) -> Result<BTreeMap<String, Vec<IpAddr>>, Error> {
     let animate = console.animate && !console.quiet;
     let mut shown = Instant::now();
     let mut progress = |done: usize, all: usize| {

@@ -58,18 +58,25 @@ fn existence(name: &str, declared: &Declared, said: &[Said]) -> Option<Notice> {
     })
 }
 
+/// Resolvers by name, in the order in which they were given.
+fn named<'n>(resolvers: &[Arc<str>], which: impl IntoIterator<Item = &'n usize>) -> String {
+    let names: Vec<&str> =
+        which.into_iter().filter_map(|at| resolvers.get(*at)).map(|name| &**name).collect();
+    names.join(", ")
+}
+
 /// Resolvers that give different addresses: each address once, with who gives it.
 fn difference(name: &str, declared: &Declared, said: &[Said], resolvers: &[Arc<str>]) -> Option<Notice> {
     const FAMILIES: [Choose; 2] = [|s| &s.v4, |s| &s.v6];
-    let mut by_givers: BTreeMap<(bool, Vec<&str>), BTreeSet<IpAddr>> = BTreeMap::new();
+    let mut by_givers: BTreeMap<(bool, Vec<usize>), BTreeSet<IpAddr>> = BTreeMap::new();
     let (mut differ, mut inside, mut outside) = (false, BTreeSet::new(), BTreeSet::new());
-    let mut givers_of: BTreeMap<IpAddr, Vec<&str>> = BTreeMap::new();
+    let mut givers_of: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
     let mut nothing = BTreeSet::new();
     for choose in FAMILIES {
-        let answers: Vec<(&str, &BTreeSet<IpAddr>)> = resolvers
+        let answers: Vec<(usize, &BTreeSet<IpAddr>)> = said
             .iter()
-            .zip(said)
-            .filter_map(|(resolver, said)| Some((&**resolver, choose(said).as_ref().ok()?)))
+            .enumerate()
+            .filter_map(|(resolver, said)| Some((resolver, choose(said).as_ref().ok()?)))
             .collect();
         differ |= answers.windows(2).any(|pair| matches!(pair, [(_, a), (_, b)] if a != b));
         for (resolver, addresses) in answers {
@@ -83,9 +90,9 @@ fn difference(name: &str, declared: &Declared, said: &[Said], resolvers: &[Arc<s
     if !differ {
         return None;
     }
-    for (resolver, said) in resolvers.iter().zip(said) {
+    for (resolver, said) in said.iter().enumerate() {
         if said.v4.is_ok() && said.v6.is_ok() && said.addresses().next().is_none() {
-            nothing.insert(&**resolver);
+            nothing.insert(resolver);
         }
     }
     let all = said.iter().filter(|s| s.v4.is_ok() || s.v6.is_ok()).count();
@@ -96,11 +103,11 @@ fn difference(name: &str, declared: &Declared, said: &[Said], resolvers: &[Arc<s
     let mut parts: Vec<String> = Vec::new();
     for ((some, givers), addresses) in &by_givers {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let from = if *some { givers.join(", ") } else { "all".to_owned() };
+        let from = if *some { named(resolvers, givers) } else { "all".to_owned() };
         parts.push(format!("{} from {from}", addresses.join(", ")));
     }
     if !nothing.is_empty() {
-        parts.push(format!("no address from {}", nothing.into_iter().collect::<Vec<_>>().join(", ")));
+        parts.push(format!("no address from {}", named(resolvers, &nothing)));
     }
     let split = inside.iter().any(|r| !outside.contains(r)) && outside.iter().any(|r| !inside.contains(r));
     let split = if split { " (private addresses against public ones: split horizon)" } else { "" };

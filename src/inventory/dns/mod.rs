@@ -87,6 +87,19 @@ pub struct Looked {
 }
 
 impl Looked {
+    /// The addresses of each name that has any, from all resolvers and this machine's hosts file.
+    pub fn addresses(&self) -> BTreeMap<String, Vec<IpAddr>> {
+        let mut all = BTreeMap::new();
+        for (name, (declared, said)) in &self.names {
+            let mut found: BTreeSet<IpAddr> = declared.hosts.clone();
+            found.extend(said.iter().flat_map(Said::addresses));
+            if !found.is_empty() {
+                all.insert(name.to_string(), found.into_iter().collect());
+            }
+        }
+        all
+    }
+
     /// What somebody should know or correct, in the order of names, zones last.
     pub fn notices(&self) -> Vec<Notice> {
         let mut notices = compare::notices(self);

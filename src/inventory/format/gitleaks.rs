@@ -12,7 +12,7 @@ use crate::{
     inventory::{
         Error,
         intake::Intake,
-        tally::Tally,
+        left_out::Tally,
         tree::{self, Node},
     },
     model::{discovery::Role, ids::Sha256, loading::NoticeKind, secret::Secret},
@@ -39,7 +39,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         let place = Some(file.source(&FORMAT, report.place.line, None));
         intake.notice(NoticeKind::LeftOut, "the report names no secret", place);
     }
-    let (mut seen, mut tally) = (HashMap::new(), Tally::default());
+    let (mut seen, mut tally) = (HashMap::new(), Tally::new(file, &FORMAT));
     for finding in findings {
         if let Some(found) = secret(file, finding) {
             take(found, &mut seen, &mut tally, intake);
@@ -49,7 +49,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
             intake.bad(&file.name, finding.place.line, finding.place.column, message.to_owned());
         }
     }
-    tally.tell(file, &FORMAT, intake);
+    tally.tell(intake);
     Ok(())
 }
 
@@ -57,7 +57,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 pub(super) fn take(
     mut secret: Secret,
     seen: &mut HashMap<String, u32>,
-    tally: &mut Tally,
+    tally: &mut Tally<'_, '_>,
     intake: &mut Intake<'_>,
 ) -> String {
     let count = seen.entry(secret.id.clone()).or_default();

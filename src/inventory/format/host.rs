@@ -17,7 +17,7 @@ use crate::{
         declare::Draft,
         host::{Addresses, Host, parse_host},
         intake::Intake,
-        tally::Tally,
+        left_out::Tally,
     },
     model::{
         discovery::{Discovered, Role, TlsSeen},
@@ -49,7 +49,7 @@ struct Line<'l> {
 }
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
-    let mut documents = Documents { file, header: None, tally: Tally::default(), listeners: 0 };
+    let mut documents = Documents { file, header: None, tally: Tally::new(file, &FORMAT), listeners: 0 };
     for (number, line) in (1_u32..).zip(file.text.split(|&b| b == b'\n')) {
         if !line.trim_ascii().is_empty() {
             documents.line(number, line, intake)?;
@@ -59,14 +59,14 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         let here = Some(file.source(&FORMAT, 1, None));
         intake.notice(NoticeKind::LeftOut, "the document tells of no listening socket", here);
     }
-    documents.tally.tell(file, &FORMAT, intake);
+    documents.tally.tell(intake);
     Ok(())
 }
 
 struct Documents<'f, 't> {
     file: &'f TextFile<'t>,
     header: Option<Box<Header>>,
-    tally: Tally,
+    tally: Tally<'f, 't>,
     listeners: u64,
 }
 
@@ -117,29 +117,13 @@ impl Documents<'_, '_> {
         self.listeners += 1;
         let Some(header) = self.header.as_deref() else {
             intake.count_row();
-            intake.bad(
-                &self.file.name,
-                number,
-                1,
-                "a listener before any header: nothing tells on which host".into(),
-            );
+            let message = "a listener before any header: nothing tells on which host";
+            intake.bad(&self.file.name, number, 1, message.into());
             return Ok(());
         };
         let what = format!("{} {}:{}", header.host, listener.address, listener.port);
-        if listener.address.is_loopback() {
-            self.tally.add("listeners on loopback alone", number, &what);
-            return Ok(());
-        }
-        if listener.container.is_some() && listener.published.is_none() {
-            self.tally.add(
-                "listeners in networks of containers, which are reached through published ports",
-                number,
-                &what,
-            );
-            return Ok(());
-        }
-        if listener.port == 0 {
-            self.tally.add("listeners without a port", number, &what);
+        if let Some(reason) = out_of_reach(listener) {
+            self.tally.add(reason, number, &what);
             return Ok(());
         }
         let (name, addresses) = (name(header), addresses(header, listener.address));
@@ -199,6 +183,19 @@ impl Documents<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Why nobody reaches this listener from another machine; None: somebody may.
+fn out_of_reach(listener: &Listener) -> Option<&'static str> {
+    if listener.address.is_loopback() {
+        Some("listeners on loopback alone")
+    } else if listener.container.is_some() && listener.published.is_none() {
+        Some("listeners in networks of containers, which are reached through published ports")
+    } else if listener.port == 0 {
+        Some("listeners without a port")
+    } else {
+        None
     }
 }
 

@@ -71,34 +71,22 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
             }
         };
         let source = || file.source(&FORMAT, number, None);
-        let mut machine = Machine::default();
-        let (mut any, mut own) = (false, false);
+        let mut entry = Entry { place, machine: Machine::default(), own: false };
+        let mut any = false;
         for name in names {
             any = true;
-            if is_own_name(name) {
-                own = true;
-                left.add(OWN_NAME, || quoted(name), source);
-            } else if !leads_somewhere(place) {
-                own = true;
-                left.add(SINK, || quoted(name), source);
-            } else if name.parse::<IpAddr>().is_ok() {
-                bad(
-                    intake,
-                    name,
-                    format!("{} is an address; expected names behind the first one", quoted(name)),
-                );
-                own = true;
-            } else if let Err(message) = machine.add(name) {
-                bad(intake, name, message);
-                own = true;
+            match entry.name(name) {
+                Ok(None) => {}
+                Ok(Some(reason)) => left.add(reason, || quoted(name), source),
+                Err(message) => bad(intake, name, message),
             }
         }
         if !any {
             bad(intake, address, format!("{} has no name behind it", quoted(address)));
             continue;
         }
-        let drafts = machine.drafts();
-        debug_assert!(own || !drafts.is_empty());
+        let drafts = entry.machine.drafts();
+        debug_assert!(entry.own || !drafts.is_empty());
         entries += (drafts.len() as u64).saturating_sub(1);
         for mut draft in drafts {
             draft.addresses = Some(crate::inventory::host::Addresses::One(place));
@@ -110,6 +98,36 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     }
     left.tell(entries, "entries", intake);
     Ok(())
+}
+
+/// One line: an address and the names that are taken for it.
+struct Entry {
+    place: IpAddr,
+    machine: Machine,
+    /// A name was left out, or was bad.
+    own: bool,
+}
+
+impl Entry {
+    /// Takes a name, or says why it is left out. The error says what is wrong with it.
+    fn name(&mut self, name: &str) -> Result<Option<&'static str>, String> {
+        let left = if is_own_name(name) {
+            Some(OWN_NAME)
+        } else if !leads_somewhere(self.place) {
+            Some(SINK)
+        } else {
+            None
+        };
+        let added = match left {
+            Some(_) => Ok(()),
+            None if name.parse::<IpAddr>().is_ok() => {
+                Err(format!("{} is an address; expected names behind the first one", quoted(name)))
+            }
+            None => self.machine.add(name),
+        };
+        self.own |= left.is_some() || added.is_err();
+        added.map(|()| left)
+    }
 }
 
 /// The address at the beginning of a line.

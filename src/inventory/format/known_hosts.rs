@@ -2,7 +2,7 @@
 //!
 //! A port is that of SSH, and becomes a tag: the rows have the ports that the user wants for hosts.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Format, Peek, TextFile};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         machine::{Machine, is_own_name},
         records::FIELD_LIMIT,
     },
-    model::discovery::Role,
+    model::{discovery::Role, service::Source},
 };
 
 pub(super) const FORMAT: Format =
@@ -68,53 +68,20 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
             intake.bad(&file.name, number, 1, message.to_owned());
             continue;
         };
-        let source = || file.source(&FORMAT, number, None);
+        let at = At { file, number };
         if marker == Some("@revoked") {
             hosts += 1;
-            left.add(REVOKED, String::new, source);
+            left.add(REVOKED, String::new, || at.source());
             continue;
         }
-        let mut machines: Vec<(u16, Machine)> = Vec::new();
-        let mut by_port: HashMap<u16, usize> = HashMap::new();
-        for host in list.split(',').filter(|host| !host.is_empty()) {
-            hosts += 1;
-            let (host, port) = match host_and_port(host) {
-                _ if host.starts_with("|1|") => {
-                    left.add(HASHED, String::new, source);
-                    continue;
-                }
-                _ if host.starts_with('!') || host.contains(['*', '?']) => {
-                    left.add(PATTERN, || quoted(host), source);
-                    continue;
-                }
-                Ok((host, _)) if is_own_name(host) => {
-                    left.add(OWN_NAME, || quoted(host), source);
-                    continue;
-                }
-                Ok(found) => found,
-                Err(message) => {
-                    intake.count_row();
-                    intake.bad(&file.name, number, 1, message);
-                    continue;
-                }
-            };
-            let at = *by_port.entry(port).or_insert(machines.len());
-            if at == machines.len() {
-                machines.push((port, Machine::default()));
-            }
-            let added = machines.get_mut(at).map_or(Ok(()), |(_, machine)| machine.add(host));
-            if let Err(message) = added {
-                intake.count_row();
-                intake.bad(&file.name, number, 1, message);
-            }
-        }
-        for (port, machine) in machines {
+        hosts += list.split(',').filter(|host| !host.is_empty()).count() as u64;
+        for (port, machine) in machines(list, at, &mut left, intake) {
             for mut draft in machine.drafts() {
                 if port != SSH {
                     draft.tag(format!("ssh-port={port}"));
                 }
                 intake.count_row();
-                if let Err(refusal) = intake.take(draft.row(source())) {
+                if let Err(refusal) = intake.take(draft.row(at.source())) {
                     refusal.settle(intake, &file.name, |_| (number, 1))?;
                 }
             }
@@ -122,6 +89,52 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     }
     left.tell(hosts, "hosts", intake);
     Ok(())
+}
+
+/// A line of the file.
+#[derive(Clone, Copy)]
+struct At<'f, 't> {
+    file: &'f TextFile<'t>,
+    number: u32,
+}
+
+impl At<'_, '_> {
+    fn source(self) -> Source {
+        self.file.source(&FORMAT, self.number, None)
+    }
+}
+
+/// The machines of one line's list, one for each port of SSH.
+fn machines(
+    list: &str,
+    at: At<'_, '_>,
+    left: &mut LeftOut,
+    intake: &mut Intake<'_>,
+) -> BTreeMap<u16, Machine> {
+    let mut machines = BTreeMap::<u16, Machine>::new();
+    for host in list.split(',').filter(|host| !host.is_empty()) {
+        let added = match host_and_port(host) {
+            _ if host.starts_with("|1|") => {
+                left.add(HASHED, String::new, || at.source());
+                continue;
+            }
+            _ if host.starts_with('!') || host.contains(['*', '?']) => {
+                left.add(PATTERN, || quoted(host), || at.source());
+                continue;
+            }
+            Ok((host, _)) if is_own_name(host) => {
+                left.add(OWN_NAME, || quoted(host), || at.source());
+                continue;
+            }
+            Ok((host, port)) => machines.entry(port).or_default().add(host),
+            Err(message) => Err(message),
+        };
+        if let Err(message) = added {
+            intake.count_row();
+            intake.bad(&at.file.name, at.number, 1, message);
+        }
+    }
+    machines
 }
 
 /// `host` or `[host]:port`.

@@ -19,7 +19,7 @@ use crate::{
         declare::Draft,
         host::{Addresses, parse_addresses},
         intake::Intake,
-        tally::Tally,
+        left_out::Tally,
         tree::{self, Node},
     },
     model::{discovery::Role, loading::NoticeKind, secret::Secret, service::Source},
@@ -58,7 +58,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 /// What one file gives while it is read.
 struct Dump<'f, 't> {
     file: &'f TextFile<'t>,
-    tally: Tally,
+    tally: Tally<'f, 't>,
     /// By namespace and name.
     secrets: BTreeMap<(String, String), TlsSecret>,
     /// `name:port` of every row.
@@ -101,7 +101,7 @@ impl<'f, 't> Dump<'f, 't> {
     fn new(file: &'f TextFile<'t>) -> Self {
         Self {
             file,
-            tally: Tally::default(),
+            tally: Tally::new(file, &FORMAT),
             secrets: BTreeMap::new(),
             rows: BTreeSet::new(),
             others: BTreeMap::new(),
@@ -222,7 +222,7 @@ impl<'f, 't> Dump<'f, 't> {
             let message = format!("objects of kinds that are not read: {}", all.join(", "));
             intake.notice(NoticeKind::LeftOut, message, here(1));
         }
-        self.tally.tell(self.file, &FORMAT, intake);
+        self.tally.tell(intake);
     }
 
     fn take_secret(&mut self, path: &str, secret: TlsSecret, intake: &mut Intake<'_>) {

@@ -20,7 +20,7 @@ use crate::{
         declare::Draft,
         host::{Addresses, parse_addresses},
         intake::Intake,
-        tally::Tally,
+        left_out::Tally,
         tree::{self, Node},
     },
     model::{discovery::Role, loading::NoticeKind, secret::Secret},
@@ -50,7 +50,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     }
     let mut state = State {
         file,
-        tally: Tally::default(),
+        tally: Tally::new(file, &FORMAT),
         certificates: BTreeMap::new(),
         others: BTreeMap::new(),
         untagged: BTreeSet::new(),
@@ -78,7 +78,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 /// What one file gives while it is read.
 struct State<'f, 't> {
     file: &'f TextFile<'t>,
-    tally: Tally,
+    tally: Tally<'f, 't>,
     /// Certificates by their ARN.
     certificates: BTreeMap<String, Certificate>,
     /// Resources that are not read, by type.
@@ -202,7 +202,7 @@ impl State<'_, '_> {
             let message = format!("resources of types that are not read: {}{more}", all.join(", "));
             intake.notice(NoticeKind::LeftOut, message, Some(self.file.source(&FORMAT, 1, None)));
         }
-        self.tally.tell(self.file, &FORMAT, intake);
+        self.tally.tell(intake);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     inventory::{
         Error,
         intake::Intake,
-        tally::Tally,
+        left_out::Tally,
         tree::{self, Node},
     },
     model::{discovery::Role, loading::NoticeKind, secret::Secret},
@@ -49,8 +49,13 @@ fn detect(peek: &Peek<'_>) -> bool {
 }
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
-    let mut report =
-        Report { file, seen: HashMap::new(), tally: Tally::default(), findings: 0, live: Vec::new() };
+    let mut report = Report {
+        file,
+        seen: HashMap::new(),
+        tally: Tally::new(file, &FORMAT),
+        findings: 0,
+        live: Vec::new(),
+    };
     if file.text.trim_ascii_start().starts_with(b"[") {
         let all = tree::json_without(file.text, UNREAD).map_err(|fault| file.broken(fault))?;
         for finding in all.items() {
@@ -77,7 +82,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 struct Report<'f, 't> {
     file: &'f TextFile<'t>,
     seen: HashMap<String, u32>,
-    tally: Tally,
+    tally: Tally<'f, 't>,
     findings: u64,
     /// Ids of those that still work.
     live: Vec<String>,
@@ -121,7 +126,7 @@ impl Report<'_, '_> {
             }
         };
         intake.notice(NoticeKind::LeftOut, message, Some(self.file.source(&FORMAT, 1, None)));
-        self.tally.tell(self.file, &FORMAT, intake);
+        self.tally.tell(intake);
     }
 }
 

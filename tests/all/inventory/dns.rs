@@ -158,6 +158,29 @@ fn a_domain_is_an_inventory() {
 }
 
 #[test]
+fn a_diff_finds_a_declared_name_where_dns_leads() {
+    let work = Work::new();
+    let records = "@ IN NS ns\nns IN A 127.0.0.1\nwww IN A 192.0.2.2\n";
+    let server = need!(named(&work, "server", &[("example.test", records)]));
+    work.write("declared.csv", "name,port,owner\nwww.example.test,443,team-web\n");
+    let seen = |ip: &str| {
+        format!(
+            "{{\"ip\":\"{ip}\",\"timestamp\":\"1764550000\",\"port\":443,\"proto\":\"tcp\",\"rec_type\":\"status\",             \"data\":{{\"status\":\"open\",\"reason\":\"syn-ack\",\"ttl\":64}}}}\n"
+        )
+    };
+    work.write("scan.ndjson", seen("192.0.2.2") + &seen("192.0.2.3"));
+    let diff = ["inventory", "diff", "declared.csv", "scan.ndjson", "--json"];
+    let counts = |document: &serde_json::Value| {
+        (document["counts"]["agree"].clone(), document["counts"]["undeclared"].clone())
+    };
+    assert_eq!(counts(&work.ok(&diff).json()), (0.into(), 2.into()), "nobody is asked without --dns");
+    let at = server.at();
+    let document = work.ok(&[&diff[..], &["--dns", "--resolver", &at]].concat()).json();
+    assert_eq!(counts(&document), (1.into(), 1.into()), "{document:#}");
+    assert_eq!(document["undeclared"][0]["address"], "192.0.2.3");
+}
+
+#[test]
 fn a_sweep_finds_what_leaks_though_its_name_server_died() {
     let node = need!(peers::node_vulnerable());
     let work = Work::new();

@@ -5,7 +5,13 @@ use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{HANG, Work, peers, peers::need, run_with_limit};
+use crate::support::{
+    HANG, Work,
+    listen::{Listener, Manner},
+    peers,
+    peers::need,
+    run_with_limit,
+};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -19,7 +25,9 @@ fn what_a_list_prints_is_an_inventory_again() {
     let kept = |rows: Vec<Value>| -> Vec<Value> {
         let mut rows = rows;
         for row in &mut rows {
-            row.as_object_mut().unwrap().retain(|key, _| key != "sources" && key != "secrets");
+            row.as_object_mut()
+                .unwrap()
+                .retain(|key, _| !["sources", "secrets", "derived"].contains(&key.as_str()));
         }
         rows
     };
@@ -209,4 +217,24 @@ fn the_hook_lets_good_inventories_pass_and_stops_bad_ones() {
     let said = format!("{}{}", bad.out(), bad.err());
     assert!(said.contains("inventory/more.yaml:2:23: "), "{said}");
     assert_eq!(run(git, &["log", "--oneline"]).out().lines().count(), 1);
+}
+
+#[test]
+fn what_was_excluded_stays_alone_when_it_is_verified() {
+    let work = Work::new();
+    let listener = Listener::start(Manner::PlainHttp);
+    work.write(
+        "all.yaml",
+        format!(
+            "services:\n- {{name: web, address: 127.66.11.1, port: {0}}}\n- {{name: printer, address: 127.66.11.2, port: {0}}}\n\
+             scope: {{exclude: [127.66.11.2]}}\n",
+            listener.port
+        ),
+    );
+    let touched = || -> Vec<String> { listener.connections().iter().map(ToString::to_string).collect() };
+    work.ok(&["sweep", "all.yaml"]);
+    work.run(&["verify", "--gate", "closed"]);
+    work.run(&["watch", "--once"]);
+    assert!(touched().contains(&"127.66.11.1".to_owned()), "{:?}", touched());
+    assert!(!touched().contains(&"127.66.11.2".to_owned()), "{:?}", touched());
 }
