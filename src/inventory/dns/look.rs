@@ -43,9 +43,11 @@ pub async fn look(
     let asked: Vec<Arc<Resolver>> = if resolvers.is_empty() {
         vec![Arc::new(Resolver::new("the system's resolver", &[])?)]
     } else {
-        let distinct: BTreeSet<&SocketAddr> = resolvers.iter().collect();
-        let new = |at: &&SocketAddr| Resolver::new(&at.to_string(), &[**at]).map(Arc::new);
-        distinct.iter().map(new).collect::<Result<_, _>>()?
+        // As they were typed, each once: the first is the one that somebody compares with.
+        let mut seen = BTreeSet::new();
+        let distinct = resolvers.iter().filter(|at| seen.insert(**at));
+        let new = |at: &SocketAddr| Resolver::new(&at.to_string(), &[*at]).map(Arc::new);
+        distinct.map(new).collect::<Result<_, _>>()?
     };
     let mut looked = Looked {
         resolvers: asked.iter().map(|resolver| Arc::clone(&resolver.name)).collect(),

@@ -104,8 +104,8 @@ fn names_resolvers_and_zones_are_checked_at_real_name_servers() {
     };
     let one = need!(zones("192.0.2.11", named, "one"));
     let two = need!(zones("192.0.2.12", named, "two"));
-    let list = "name,address,port\nwww.hung.test,,443\nwww.hung.test,,8443\napp.hung.test,,443\n\
-                shop.inside.test,192.0.2.31,443\nempty.inside.test,,443\nsite.near.test,,443\n";
+    let list = "name,address,port,owner\nwww.hung.test,,443,web\nwww.hung.test,,8443,web\napp.hung.test,,443,web\n\
+                shop.inside.test,192.0.2.31,443,web\nempty.inside.test,,443,web\nsite.near.test,,443,web\n";
     work.write("services.csv", list);
     let check = ["inventory", "check", "services.csv"];
     assert!(!work.ok(&check).out().contains("DNS"), "nobody is asked without --dns");
