@@ -67,20 +67,20 @@ pub fn fill(services: &mut [Service], policy: &Policy) {
 }
 
 /// Answers the three questions, service by service: a million answers need not be held at once.
-pub struct Classifier<'a> {
+pub struct Classifier<'a, 't> {
     policy: &'a Policy,
-    kind: &'a dyn Fn(&Service) -> &'a ServiceType,
+    kind: &'a (dyn Fn(&Service) -> &'t ServiceType + Sync),
     seen: &'a BTreeMap<RowId, Seen>,
     listed: BTreeMap<&'a RowId, BTreeSet<String>>,
 }
 
-impl<'a> Classifier<'a> {
+impl<'a, 't> Classifier<'a, 't> {
     /// `kind` tells a service's type, `code` a secret's; services are to come as the inventory declares them, before
     /// [`fill`].
     pub fn new(
         secrets: &'a [Secret],
         policy: &'a Policy,
-        kind: &'a dyn Fn(&Service) -> &'a ServiceType,
+        kind: &'a (dyn Fn(&Service) -> &'t ServiceType + Sync),
         code: &dyn Fn(&Secret) -> String,
         seen: &'a BTreeMap<RowId, Seen>,
     ) -> Self {

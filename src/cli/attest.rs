@@ -178,7 +178,7 @@ impl AttestArgs {
             limit: Duration::from_secs(self.max_seconds),
             show_output: self.show_output,
         };
-        let stopped = super::sweep::stop_signal()?;
+        let stopped = super::stop::stop_signal()?;
         let stop = || *stopped.borrow();
         let choice = globals.choice()?;
         let done = claims::negative_test(&globals.incident, word, &question, &choice, &Clock::System, &stop)?;

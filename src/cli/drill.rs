@@ -23,7 +23,7 @@ pub(crate) struct DrillArgs {
 
 impl DrillArgs {
     pub(super) fn run(&self, _globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
-        let stop = super::sweep::stop_signal()?;
+        let stop = super::stop::stop_signal()?;
         rehearsal::run(&self.folder, &mut console.out, console.width, console.color_out, stop)
     }
 }

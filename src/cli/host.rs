@@ -222,7 +222,7 @@ impl CollectArgs {
         // Made with the first document: what is there from before is not lost to a run that gives none.
         let mut output: Option<BufWriter<File>> = None;
         let jsonl = self.output.is_none() && (self.jsonl || !std::io::stdout().is_terminal());
-        let mut stop = super::sweep::stop_signal()?;
+        let mut stop = super::stop::stop_signal()?;
         let stopped = stop.clone();
         let mut counts = (0_usize, 0_usize);
         let each = |asked: hosts::Asked| {

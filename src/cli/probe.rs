@@ -6,8 +6,7 @@ use clap::Args;
 
 use super::{
     Console, Globals,
-    inventory::{WrapChoice, parse_wrap, wrap_help},
-    sweep::{parse_duration, read},
+    values::{WrapChoice, parse_duration, parse_wrap, read, wrap_help},
 };
 use crate::{
     clock::Clock,

@@ -8,13 +8,14 @@ use std::{
 };
 
 use clap::Args;
-use tokio::sync::watch;
 
 use super::{
     Console, Globals,
     inventory::{Files, How},
     probe::TrustArgs,
     progress::Shown,
+    stop::stop_signal,
+    values::{parse_duration, parse_resolver, read},
 };
 use crate::{
     clock::Clock,
@@ -140,32 +141,6 @@ impl LimitArgs {
         settings.fragile.clone_from(&config.fragile);
         Ok(settings)
     }
-}
-
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a time; write 3s, 1.5s or 500ms");
-    let (number, unit) = if let Some(n) = text.strip_suffix("ms") {
-        (n, 0.001)
-    } else if let Some(n) = text.strip_suffix('s') {
-        (n, 1.0)
-    } else {
-        (text, 1.0)
-    };
-    let seconds = number.trim().parse::<f64>().map_err(|_| wrong())? * unit;
-    if !(0.001..=3600.0).contains(&seconds) {
-        return Err(format!("`{text}` is out of range; from 1ms to 3600s"));
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
-/// An address with a port, or the port of DNS.
-pub(super) fn parse_resolver(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-    let with_port = bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
-    let found = with_port.or_else(|_| text.parse::<SocketAddr>());
-    found.ok().filter(|at| at.port() != 0).ok_or_else(|| {
-        format!("`{text}` is no address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353")
-    })
 }
 
 impl SweepArgs {
@@ -405,46 +380,6 @@ fn run_with_progress(session: Session, jsonl: bool, console: &mut Console) -> Re
     outcome
 }
 
-/// Turns true at the first Ctrl-C or SIGTERM; the second ends the process without tidying up.
-pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
-    let (sender, receiver) = watch::channel(false);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::Internal(format!("signals cannot be received: {e}")))?;
-    std::thread::spawn(move || {
-        runtime.block_on(async move {
-            interrupted().await;
-            let _ = sender.send(true); // nobody listens any more: the command is ending anyway
-            interrupted().await;
-            end_at_once();
-        });
-    });
-    Ok(receiver)
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await; // no signals at all: then nothing ever stops it
-        }
-    }
-}
-
-#[expect(clippy::exit, reason = "the user asked twice; what is committed is safe at any moment")]
-fn end_at_once() {
-    std::process::exit(i32::from(Exit::Interrupted.code()));
-}
-
-pub(super) fn read(path: &std::path::Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|e| Error::Input(format!("cannot read {}: {e}", path.display())))
-}
-
 /// Replaces every file among the exclusions by its lines; comments and blank lines fall away.
 fn expand_excludes<'a>(given: impl Iterator<Item = &'a String>) -> Result<Vec<String>, Error> {
     let mut all = Vec::new();
@@ -459,46 +394,4 @@ fn expand_excludes<'a>(given: impl Iterator<Item = &'a String>) -> Result<Vec<St
         }
     }
     Ok(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resolver_is_an_address() {
-        let table = [
-            ("192.0.2.53", Some("192.0.2.53:53")),
-            ("127.0.0.1:5353", Some("127.0.0.1:5353")),
-            ("2001:db8::53", Some("[2001:db8::53]:53")),
-            ("[2001:db8::53]", Some("[2001:db8::53]:53")),
-            ("[2001:db8::53]:5353", Some("[2001:db8::53]:5353")),
-            ("127.0.0.1:0", None),
-            ("dns.example.test", None),
-            ("", None),
-        ];
-        for (input, expected) in table {
-            let got = parse_resolver(input).ok().map(|at| at.to_string());
-            assert_eq!(got.as_deref(), expected, "input: {input:?}");
-        }
-    }
-
-    #[test]
-    fn times_are_read_with_their_units() {
-        let table = [
-            ("3s", Some(3000)),
-            ("500ms", Some(500)),
-            ("1.5s", Some(1500)),
-            ("2", Some(2000)),
-            ("0s", None),
-            ("-1s", None),
-            ("1e9s", None),
-            ("NaN", None),
-            ("soon", None),
-        ];
-        for (input, expected) in table {
-            let got = parse_duration(input).ok().map(|d| d.as_millis());
-            assert_eq!(got, expected, "input: {input:?}");
-        }
-    }
 }

@@ -109,7 +109,7 @@ impl VerifyArgs {
             command_line: &line,
         };
         let progress = Shown::new(console.quiet || self.json, console.animate);
-        let stop = super::sweep::stop_signal()?;
+        let stop = super::stop::stop_signal()?;
         let verified = verify::verify(&globals.incident, &question, &Clock::System, &mut || Sinks {
             jsonl: None,
             progress: &progress,

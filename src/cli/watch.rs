@@ -107,7 +107,7 @@ impl WatchArgs {
         };
         // Off a terminal nothing is said while nothing changes.
         let progress = Shown::new(console.quiet || !console.animate, console.animate);
-        let stop = super::sweep::stop_signal()?;
+        let stop = super::stop::stop_signal()?;
         let mut sinks = || Sinks { jsonl: None, progress: &progress, stop: stop.clone() };
         let console = &std::cell::RefCell::new(console);
         let mut told = Told { console };

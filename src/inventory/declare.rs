@@ -12,32 +12,9 @@ use super::{
 };
 use crate::model::{
     UnknownWord, expect,
-    service::{Declared, Exposure, Source, TlsStack},
+    service::{COLUMNS, Declared, Exposure, Source, TlsStack},
     wrap::{Transport, Wrap},
 };
-
-/// The columns of the contract (DESIGN: native inventory CSV).
-pub(super) const COLUMNS: &[&str] = &[
-    "id",
-    "name",
-    "address",
-    "port",
-    "transport",
-    "wrap",
-    "sni",
-    "owner",
-    "team",
-    "env",
-    "site",
-    "exposure",
-    "service_type",
-    "tls_stack",
-    "issues_tokens",
-    "zone",
-    "fragile",
-    "expect",
-    "tags",
-];
 
 /// The longest id, in bytes. It is printed in every table.
 const ID_LIMIT: usize = 128;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{format::TextFile, host::quoted, intake::Intake, left_out::LeftOut};
-use crate::model::service::Source;
+use crate::model::{glob, service::Source};
 
 /// How deep files include files.
 const MOST_DEEP: usize = 8;
@@ -149,7 +149,7 @@ impl Includes {
             let mut next = Vec::new();
             for path in &paths {
                 let names = names(&folder.join(path));
-                next.extend(names.iter().filter(|name| glob(&text, name)).map(|name| path.join(name)));
+                next.extend(names.iter().filter(|name| fits(&text, name)).map(|name| path.join(name)));
                 next.truncate(MOST_NAMES);
             }
             paths = next;
@@ -190,79 +190,8 @@ fn read(path: &Path) -> Result<Vec<u8>, &'static str> {
     Ok(text)
 }
 
-/// Whether a name matches a shell pattern of `*`, `?`, `[a-z]` and `[!a-z]`. A leading dot is matched by a dot alone.
-fn glob(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    if name.first() == Some(&'.') && pattern.first() != Some(&'.') {
-        return false;
-    }
-    let (mut p, mut n, mut back) = (0, 0, None);
-    while n < name.len() {
-        let step = match (pattern.get(p), name.get(n)) {
-            (Some('*'), _) => {
-                back = Some((p + 1, n));
-                p += 1;
-                continue;
-            }
-            (Some('?'), Some(_)) => Some(1),
-            (Some('['), Some(c)) => class(pattern.get(p..).unwrap_or_default(), *c),
-            (Some(a), Some(b)) if a == b => Some(1),
-            _ => None,
-        };
-        match (step, back) {
-            (Some(taken), _) => (p, n) = (p + taken, n + 1),
-            (None, Some((after, from))) => {
-                (p, n) = (after, from + 1);
-                back = Some((after, from + 1));
-            }
-            (None, None) => return false,
-        }
-    }
-    pattern.get(p..).unwrap_or_default().iter().all(|c| *c == '*')
-}
-
-/// The length of the bracket expression at the beginning, where it takes the character. One without an end is a `[`.
-fn class(pattern: &[char], c: char) -> Option<usize> {
-    let negated = matches!(pattern.get(1), Some('!' | '^'));
-    let begin = if negated { 2 } else { 1 };
-    let end = pattern.iter().skip(begin + 1).position(|&c| c == ']').map(|at| at + begin + 1);
-    let Some(end) = end else { return (c == '[').then_some(1) };
-    let mut set = pattern.get(begin..end).unwrap_or_default();
-    let mut within = false;
-    while let [first, rest @ ..] = set {
-        (within, set) = match rest {
-            ['-', last, rest @ ..] => (within || (*first..=*last).contains(&c), rest),
-            _ => (within || *first == c, rest),
-        };
-    }
-    (within != negated).then_some(end + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_are_those_of_a_shell() {
-        let table = [
-            ("*", "a.conf", true),
-            ("*", ".hidden", false),
-            (".*", ".hidden", true),
-            ("*.conf", "a.conf", true),
-            ("*.conf", "a.conf.bak", false),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("[a-c]x", "bx", true),
-            ("[!a-c]x", "bx", false),
-            ("[!a-c]x", "dx", true),
-            ("[]]", "]", true),
-            ("[", "[", true),
-            ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
-            ("**", "x", true),
-            ("", "", true),
-        ];
-        for (pattern, name, expected) in table {
-            assert_eq!(glob(pattern, name), expected, "{pattern} {name}");
-        }
-    }
+/// Whether a name of a folder fits a pattern, by characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let chars = |text: &str| text.chars().collect::<Vec<_>>();
+    glob::matches_file(&chars(pattern), &chars(name))
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Error,
-    declare::{COLUMNS, Draft, checked_id},
+    declare::{Draft, checked_id},
     format::{Format, TextFile},
     host::{Addresses, parse_addresses, parse_ports, quoted},
     intake::{Intake, Part, Row},
@@ -20,7 +20,7 @@ use super::{
     table::{self, key},
     tree::{Node, Value},
 };
-use crate::model::{ids::RowId, loading::NoticeKind, wrap::Wrap};
+use crate::model::{ids::RowId, loading::NoticeKind, service::COLUMNS, wrap::Wrap};
 
 #[cfg(test)]
 mod tests;

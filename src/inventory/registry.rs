@@ -9,7 +9,10 @@ use super::{
     intake::Intake,
     tree::{Node, Value},
 };
-use crate::model::{loading::NoticeKind, service::Source};
+use crate::model::{
+    loading::NoticeKind,
+    service::{COLUMNS, Source},
+};
 
 /// The longest text that is a place, in bytes.
 const LONGEST: usize = 512;
@@ -17,24 +20,9 @@ const LONGEST: usize = 512;
 /// The longest native field that is taken from a registry, in bytes.
 const FIELD: usize = 256;
 
-/// The native columns that a registry's field of the same name fills. Names, addresses and ports have their own
-/// places in each registry, and its ids are ids of instances.
-const NATIVE: &[&str] = &[
-    "transport",
-    "wrap",
-    "sni",
-    "owner",
-    "team",
-    "env",
-    "site",
-    "exposure",
-    "service_type",
-    "tls_stack",
-    "issues_tokens",
-    "zone",
-    "fragile",
-    "expect",
-];
+/// The columns that a registry's field of the same name does not fill: names, addresses and ports have their own places
+/// in each registry, its ids are ids of instances, and its tags are read as such.
+const ITS_OWN: [&str; 5] = ["id", "name", "address", "port", "tags"];
 
 /// Where a service is.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +86,8 @@ pub(super) fn field(draft: &mut Draft, key: &str, value: &str) -> bool {
     let value = value.trim();
     let column = super::table::key(key);
     let harmless = value.len() <= FIELD && !value.chars().any(char::is_control) && !looks_secret("", value);
-    let native = NATIVE.contains(&column.as_str()) && harmless && draft.set(&column, value).is_ok();
+    let known = COLUMNS.contains(&&*column) && !ITS_OWN.contains(&&*column);
+    let native = known && harmless && draft.set(&column, value).is_ok();
     value.is_empty() || native || draft.tag_pair(key, value)
 }
 

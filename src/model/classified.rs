@@ -1,6 +1,8 @@
 //! The three questions of a response, answered for one service: who can reach it, how it comes by its
 //! TLS code, what it holds that has to be made anew. Each answer has its reason. Plain data.
 
+use std::collections::BTreeMap;
+
 use super::{
     service::{Exposure, TlsStack},
     vocabulary,
@@ -62,5 +64,53 @@ impl Classified {
         usize::from(self.exposure.value == Exposure::Unknown)
             + usize::from(self.stack.value == TlsStack::Unknown)
             + usize::from(self.issues_tokens.value.is_none())
+    }
+}
+
+/// How many services have an answer, by what it rests on and says.
+pub type Tally = BTreeMap<(Basis, &'static str), usize>;
+
+/// The three questions as counts; a million services are counted in parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Who can reach them.
+    pub exposure: Tally,
+    /// How they come by their TLS code.
+    pub stack: Tally,
+    /// Whether they issue tokens.
+    pub issues_tokens: Tally,
+}
+
+impl Counts {
+    /// Counts one service.
+    pub fn add(&mut self, one: &Classified) {
+        let mut count = |tally: fn(&mut Self) -> &mut Tally, key| *tally(self).entry(key).or_default() += 1;
+        count(|c| &mut c.exposure, (one.exposure.basis, one.exposure.value.as_str()));
+        count(|c| &mut c.stack, (one.stack.basis, one.stack.value.as_str()));
+        count(|c| &mut c.issues_tokens, (one.issues_tokens.basis, yes_or_no(one.issues_tokens.value)));
+    }
+
+    /// Together with what was counted elsewhere.
+    pub fn with(mut self, other: Self) -> Self {
+        let pairs = [
+            (&mut self.exposure, other.exposure),
+            (&mut self.stack, other.stack),
+            (&mut self.issues_tokens, other.issues_tokens),
+        ];
+        for (tally, more) in pairs {
+            for (key, n) in more {
+                *tally.entry(key).or_default() += n;
+            }
+        }
+        self
+    }
+}
+
+/// An answer to a question of yes or no as a word.
+pub const fn yes_or_no(value: Option<bool>) -> &'static str {
+    match value {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
     }
 }

@@ -18,6 +18,7 @@ pub mod expect;
 pub mod facet;
 pub mod finding;
 pub mod fragile;
+pub mod glob;
 pub mod guard;
 pub mod host;
 pub mod ids;

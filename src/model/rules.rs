@@ -7,7 +7,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::service::{Exposure, Service};
+use super::{
+    glob,
+    service::{Exposure, Service},
+};
 
 /// One rule. One condition that fits is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,27 +72,8 @@ impl Rule {
 
 /// Whether a text fits a glob, in any case. `*` stands for any text, `?` for one character.
 pub fn matches(glob: &str, text: &str) -> bool {
-    let (glob, text): (Vec<char>, Vec<char>) =
-        (glob.to_lowercase().chars().collect(), text.to_lowercase().chars().collect());
-    let (mut g, mut t, mut star) = (0, 0, None);
-    // One star is remembered at a time, so the work is at most the product of the lengths.
-    while t < text.len() {
-        match glob.get(g) {
-            Some('*') => {
-                star = Some((g, t));
-                g += 1;
-            }
-            Some(&c) if c == '?' || text.get(t) == Some(&c) => (g, t) = (g + 1, t + 1),
-            _ => match &mut star {
-                Some((at, from)) => {
-                    *from += 1;
-                    (g, t) = (*at + 1, *from);
-                }
-                None => return false,
-            },
-        }
-    }
-    glob.iter().skip(g).all(|c| *c == '*')
+    let lower = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
+    glob::matches(&lower(glob), &lower(text))
 }
 
 #[cfg(test)]

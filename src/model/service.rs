@@ -10,6 +10,29 @@ use super::{
     wrap::{Transport, Wrap},
 };
 
+/// The columns of a native inventory, in order (contract: native inventory CSV).
+pub const COLUMNS: &[&str] = &[
+    "id",
+    "name",
+    "address",
+    "port",
+    "transport",
+    "wrap",
+    "sni",
+    "owner",
+    "team",
+    "env",
+    "site",
+    "exposure",
+    "service_type",
+    "tls_stack",
+    "issues_tokens",
+    "zone",
+    "fragile",
+    "expect",
+    "tags",
+];
+
 vocabulary! {
     /// Who can reach a service.
     Exposure, "exposure" {

@@ -3,12 +3,20 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use rayon::prelude::*;
+
 use crate::{
     classify::{Classifier, Seen},
     clock::Clock,
     error::Error,
     model::{
-        classified::Classified, ids::RowId, loading::Loaded, policy::Policy, secret::Secret, service::Service,
+        classified::{Classified, Counts},
+        ids::RowId,
+        kinds::ServiceType,
+        loading::Loaded,
+        policy::Policy,
+        secret::Secret,
+        service::Service,
     },
     pipeline::judged::{self, Choice, Judged},
     remediate::Types,
@@ -41,14 +49,23 @@ fn types(policy: &Policy) -> Result<std::borrow::Cow<'static, Types>, Error> {
 
 pub use crate::classify::fill;
 
-/// Lends the answers for what was loaded, one after another.
-pub fn of_loaded<T>(
-    loaded: &Loaded,
-    policy: &Policy,
-    f: impl FnOnce(&mut dyn Iterator<Item = Classified>) -> T,
-) -> Result<T, Error> {
+/// The answers for what was loaded, in its order.
+pub fn of_loaded(loaded: &Loaded, policy: &Policy) -> Result<Vec<Classified>, Error> {
     let types = types(policy)?;
-    Ok(answers(&loaded.services, &loaded.secrets, policy, &types, &BTreeMap::new(), f))
+    Ok(answers(&loaded.services, &loaded.secrets, policy, &types, &BTreeMap::new()))
+}
+
+/// How many services have which answers. No answer is held: there may be a million.
+pub fn counts(loaded: &Loaded, policy: &Policy) -> Result<Counts, Error> {
+    let types = types(policy)?;
+    let (code, kind) = words(&types);
+    let seen = BTreeMap::new();
+    let classifier = Classifier::new(&loaded.secrets, policy, &kind, &code, &seen);
+    let count = |mut counts: Counts, service| {
+        counts.add(&classifier.answer(service));
+        counts
+    };
+    Ok(loaded.services.par_iter().fold(Counts::default, count).reduce(Counts::default, Counts::with))
 }
 
 /// Answers for the services of an incident, with what its hosts say.
@@ -61,23 +78,28 @@ pub fn of_incident(incident: &Path, choice: &Choice) -> Result<Answered, Error> 
     }
     evidence.secrets.retain(|secret| !secret.implied);
     let (mut services, secrets) = (evidence.services, evidence.secrets);
-    let classified = answers(&services, &secrets, &assessment.policy, &types, &seen, |all| all.collect());
+    let classified = answers(&services, &secrets, &assessment.policy, &types, &seen);
     fill(&mut services, &assessment.policy);
     Ok(Answered { services, secrets, classified })
 }
 
-fn answers<T>(
+fn answers(
     services: &[Service],
     secrets: &[Secret],
     policy: &Policy,
     types: &Types,
     seen: &BTreeMap<RowId, Seen>,
-    f: impl FnOnce(&mut dyn Iterator<Item = Classified>) -> T,
-) -> T {
-    let code = |secret: &Secret| types.secret_type(&secret.kind).code.clone();
-    let kind = |service: &Service| types.of_service(service);
+) -> Vec<Classified> {
+    let (code, kind) = words(types);
     let classifier = Classifier::new(secrets, policy, &kind, &code, seen);
-    f(&mut services.iter().map(|service| classifier.answer(service)))
+    services.iter().map(|service| classifier.answer(service)).collect()
+}
+
+/// What a secret's type is called, and of which kind a service is, by the tables in force.
+fn words<'t>(
+    types: &'t Types,
+) -> (impl Fn(&Secret) -> String + Sync, impl Fn(&Service) -> &'t ServiceType + Sync) {
+    (|secret| types.secret_type(&secret.kind).code.clone(), |service| types.of_service(service))
 }
 
 /// What hosts say of each service.

@@ -2,7 +2,6 @@
 //! first, and the `derived` part of a JSON line. It decides nothing.
 
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
     io::{self, Write},
 };
@@ -14,7 +13,7 @@ use super::{
     table::{Column, Table},
 };
 use crate::model::{
-    classified::{Answer, Basis, Classified},
+    classified::{Answer, Basis, Classified, Counts, yes_or_no},
     service::Service,
     vocabulary,
 };
@@ -48,12 +47,7 @@ fn told(question: Question, classified: &Classified) -> Told<'_> {
         Question::Exposure => of(&classified.exposure, classified.exposure.value.to_string()),
         Question::Stack => of(&classified.stack, classified.stack.value.to_string()),
         Question::Tokens => {
-            let value = match classified.issues_tokens.value {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "unknown",
-            };
-            of(&classified.issues_tokens, value.to_owned())
+            of(&classified.issues_tokens, yes_or_no(classified.issues_tokens.value).to_owned())
         }
         Question::Owner => match &classified.owner {
             Some(owner) => of(owner, owner.value.clone()),
@@ -64,40 +58,36 @@ fn told(question: Question, classified: &Classified) -> Told<'_> {
     }
 }
 
-/// Unknown first, then guesses, then what is known; within each by value.
-fn rank(told: &Told<'_>) -> (u8, String) {
-    let rank = match told.basis {
+/// Unknown first, then guesses, then what is known.
+const fn rank(basis: Basis) -> u8 {
+    match basis {
         Basis::Nothing => 0,
         Basis::Guessed => 1,
         Basis::Said | Basis::Seen => 2,
-    };
-    (rank, told.value.clone())
+    }
 }
 
 /// The three questions as counts, a line each, the unknown first; guesses are marked.
-pub fn summary(classified: &mut dyn Iterator<Item = Classified>) -> String {
-    let questions = [
-        ("who can reach it", Question::Exposure),
-        ("how it gets its TLS code", Question::Stack),
-        ("issues tokens to others", Question::Tokens),
+pub fn summary(counts: &Counts) -> String {
+    let titles = [
+        ("who can reach it", &counts.exposure),
+        ("how it gets its TLS code", &counts.stack),
+        ("issues tokens to others", &counts.issues_tokens),
     ];
-    let mut counts: [BTreeMap<(u8, String), usize>; 3] = Default::default();
-    for one in classified {
-        for ((_, question), counts) in questions.iter().zip(&mut counts) {
-            *counts.entry(rank(&told(*question, &one))).or_default() += 1;
-        }
-    }
-    if counts.iter().all(BTreeMap::is_empty) {
+    if counts.exposure.is_empty() {
         return String::new();
     }
     let mut text =
         "\nThe three questions, unknown first (~ is a guess; `inventory list --by` shows each):\n".to_owned();
-    for ((title, _), counts) in questions.iter().zip(counts) {
-        let counts: Vec<String> = counts
-            .into_iter()
-            .map(|((rank, value), n)| format!("{n} {value}{}", if rank == 1 { "~" } else { "" }))
-            .collect();
-        let _ = writeln!(text, "  {title:<26}{}", counts.join(", ")); // into a string, cannot fail
+    for (title, counts) in titles {
+        let mut counts: Vec<_> = counts.iter().map(|((basis, value), n)| (rank(*basis), *value, n)).collect();
+        counts.sort_unstable();
+        let counts = counts.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter_map(|same| {
+            let (rank, value, _) = same.first()?;
+            let n: usize = same.iter().map(|(.., n)| **n).sum();
+            Some(format!("{n} {value}{}", if *rank == 1 { "~" } else { "" }))
+        });
+        let _ = writeln!(text, "  {title:<26}{}", counts.collect::<Vec<_>>().join(", ")); // into a string, cannot fail
     }
     text.push_str("  An unknown exposure is treated as public, an unknown stack as OpenSSL; guesses change no due date.\n");
     text
@@ -129,7 +119,10 @@ pub fn list(
     }
     columns.push(Column::text("WHY", 200));
     let mut all: Vec<(&Service, &Classified)> = services.iter().zip(classified).collect();
-    all.sort_by_cached_key(|(_, c)| rank(&told(question, c)));
+    all.sort_by_cached_key(|(_, c)| {
+        let told = told(question, c);
+        (rank(told.basis), told.value)
+    });
     let mut table = Table::new(0, &columns);
     for (service, classified) in all {
         let told = told(question, classified);
@@ -205,7 +198,13 @@ mod tests {
             classified(Exposure::Unknown, Basis::Nothing),
             classified(Exposure::Public, Basis::Seen),
         ];
-        insta::assert_snapshot!(summary(&mut all.into_iter()), @r"
+        let count = |part: &[Classified]| {
+            let mut counts = Counts::default();
+            part.iter().for_each(|one| counts.add(one));
+            counts
+        };
+        let (first, rest) = all.split_at(1);
+        insta::assert_snapshot!(summary(&count(first).with(count(rest))), @r"
 
         The three questions, unknown first (~ is a guess; `inventory list --by` shows each):
           who can reach it          1 unknown, 1 internal~, 2 public

@@ -1,8 +1,12 @@
 //! Views of a comparison of what is declared with what was found: text for people, JSON, and native inventory rows of
 //! what no one declared. It compares nothing.
 
+mod adopt;
+mod json;
 #[cfg(test)]
 mod tests;
+
+pub use self::{adopt::adopt, json::json};
 
 use std::{
     fmt::Write as _,
@@ -11,47 +15,17 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Value, json};
-
 use super::{
-    csv::{Cell, Dialect, Sheet},
-    json,
     style::{Ink, Screen},
     table::{Column, Table},
 };
 use crate::model::{
-    difference::{Difference, Endpoint, Kind, Near, Retired, Stray, Tie, Undeclared, Why},
+    difference::{Difference, Endpoint, Near, Retired, Stray, Tie, Undeclared, Why},
     discovery::{PortState, TlsSeen},
     service::{Service, Source},
     text::printable,
-    wrap::{Transport, Wrap},
+    wrap::Transport,
 };
-
-/// The columns of a native inventory, in order (DESIGN: native inventory CSV).
-const COLUMNS: &[&str] = &[
-    "id",
-    "name",
-    "address",
-    "port",
-    "transport",
-    "wrap",
-    "sni",
-    "owner",
-    "team",
-    "env",
-    "site",
-    "exposure",
-    "service_type",
-    "tls_stack",
-    "issues_tokens",
-    "zone",
-    "fragile",
-    "expect",
-    "tags",
-];
-
-/// The most names of a kind that become tags of a row.
-const MOST_TAGS: usize = 8;
 
 /// The most names that a line for people lists.
 const MOST_NAMES: usize = 4;
@@ -366,161 +340,4 @@ fn rest(difference: &Difference) -> Vec<String> {
         lines.insert(0, String::new());
     }
     lines
-}
-
-/// The comparison as one JSON document, `allclear.diff/1`.
-pub fn json(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
-    let c = &difference.counts;
-    let list = |kind: Kind| difference.count(kind);
-    let document = json!({
-        "schema": "allclear.diff/1",
-        "counts": {
-            "declared": c.declared, "discovered": c.discovered, "agree": c.agree, "probable": c.probable,
-            "undeclared": list(Kind::Undeclared), "retired": list(Kind::Retired), "gone": list(Kind::Gone),
-            "names": list(Kind::Names), "not_looked_at": c.not_looked_at, "no_address": c.no_address,
-            "filtered": c.filtered, "closed_in_networks": c.closed_in_networks,
-            "retired_closed": c.retired_closed, "retired_shared": c.retired_shared,
-            "without_tls": c.without_tls, "names_elsewhere": c.names_elsewhere,
-        },
-        "undeclared": difference.undeclared.iter().map(undeclared_json).collect::<Vec<_>>(),
-        "probable": difference.probable.iter().map(|p| {
-            let mut item = endpoint_json(&p.found);
-            item["probably"] = service_json(&p.service);
-            item
-        }).collect::<Vec<_>>(),
-        "retired": difference.retired.iter().map(|r| {
-            let mut item = service_json(&r.service);
-            item["says"] = json!(r.says);
-            item["open"] = r.found.iter().map(endpoint_json).collect();
-            item
-        }).collect::<Vec<_>>(),
-        "gone": difference.gone.iter().map(|g| {
-            let mut item = service_json(&g.service);
-            item["why"] = why_json(&g.why);
-            item
-        }).collect::<Vec<_>>(),
-        "names": difference.names.iter().map(stray_json).collect::<Vec<_>>(),
-        "not_looked_at": c.not_looked_at,
-        "filtered": c.filtered,
-    });
-    json::write(&document, out)?;
-    writeln!(out)
-}
-
-fn endpoint_json(found: &Endpoint) -> Value {
-    json!({
-        "address": found.address, "port": found.port, "transport": found.transport, "wrap": found.wrap,
-        "tls": found.tls, "service": found.service, "names": found.names,
-        "certificate_names": found.certificate_names, "at": found.at, "sources": found.sources,
-    })
-}
-
-fn undeclared_json(one: &Undeclared) -> Value {
-    let mut item = endpoint_json(&one.found);
-    item["near"] = rows(one.near.as_ref());
-    item["near_by"] = json!(one.near.as_ref().map(|near| near.tie));
-    item["near_owners"] = json!(one.near.as_ref().map(Near::owners).unwrap_or_default());
-    item
-}
-
-fn rows(near: Option<&Near>) -> Value {
-    near.into_iter().flat_map(|near| &near.services).map(|service| json!(service.row_id)).collect()
-}
-
-fn service_json(service: &Service) -> Value {
-    json!({
-        "row_id": service.row_id, "name": service.name, "address": service.addresses.first(), "port": service.port,
-        "transport": service.transport, "owner": service.owner(), "sources": &*service.sources,
-    })
-}
-
-fn why_json(why: &Why) -> Value {
-    match why {
-        Why::Closed { addresses, scans } => json!({
-            "kind": "closed", "addresses": addresses,
-            "scans": scans.iter().map(|(file, at)| json!({"file": file, "started_at": at})).collect::<Vec<_>>(),
-        }),
-        Why::NotInZone { origin, source, port } => {
-            json!({"kind": "not-in-zone", "zone": origin, "source": source, "port": port})
-        }
-    }
-}
-
-fn stray_json(stray: &Stray) -> Value {
-    json!({
-        "name": stray.name, "addresses": stray.addresses, "near": rows(stray.near.as_ref()),
-        "near_owners": stray.near.as_ref().map(Near::owners).unwrap_or_default(),
-        "open": stray.open.iter().map(|(t, p)| json!({"transport": t, "port": p})).collect::<Vec<_>>(),
-        "sources": stray.sources,
-    })
-}
-
-/// What no one declared as rows of a native inventory, to be reviewed; returns their number. With `sure`, only where
-/// TLS was seen.
-pub fn adopt(difference: &Difference, sure: bool, out: &mut dyn Write) -> io::Result<u64> {
-    let mut sheet = Sheet::new(out, Dialect::default(), COLUMNS)?;
-    for one in difference.undeclared.iter().filter(|u| !sure || u.found.tls == TlsSeen::Yes) {
-        let found = &one.found;
-        let name = found.given.as_deref().filter(|name| is_host_name(name)).unwrap_or_default();
-        let tags = tags(one, name);
-        sheet.row(COLUMNS.iter().map(|column| match *column {
-            "name" => Cell::text(name),
-            "address" => Cell::tool(found.address),
-            "port" => Cell::tool(found.port),
-            "transport" => Cell::tool(found.transport),
-            "wrap" => Cell::maybe(wrap(found)),
-            "tags" => Cell::text(tags.as_str()),
-            _ => Cell::text(""),
-        }))?;
-    }
-    sheet.finish()
-}
-
-/// The wrap as an inventory takes it: one that its transport carries.
-fn wrap(found: &Endpoint) -> Option<Wrap> {
-    match found.transport {
-        Transport::Tcp => found.wrap.filter(|wrap| wrap.transport() == Transport::Tcp),
-        // Without a wrap the port would decide, and no port implies one that UDP carries.
-        Transport::Udp => Some(found.wrap.filter(|w| w.transport() == Transport::Udp).unwrap_or(Wrap::Dtls)),
-    }
-}
-
-/// Whether an inventory takes it as a name: RFC 1123, with the underscores that DNS has; no address.
-fn is_host_name(name: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let last = name.rsplit('.').next().unwrap_or_default();
-    name.len() <= 253
-        && name.split('.').all(label)
-        && last.bytes().any(|b| b.is_ascii_alphabetic())
-        && !last.to_ascii_lowercase().starts_with("0x")
-}
-
-fn tags(one: &Undeclared, name: &str) -> String {
-    let found = &one.found;
-    let mut tags = vec!["undeclared".to_owned()];
-    let mut seen: Vec<&str> = found.sources.iter().map(|source| &*source.format).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    tags.push(format!("seen={}", seen.join(",")));
-    if found.tls == TlsSeen::Maybe {
-        tags.push("tls=maybe".to_owned());
-    }
-    if let Some([owner]) = one.near.as_ref().map(Near::owners).as_deref() {
-        tags.push(format!("near={owner}"));
-    }
-    let ptr = found.names.iter().filter(|ptr| &***ptr != name);
-    tags.extend(ptr.take(MOST_TAGS).map(|ptr| format!("ptr={ptr}")));
-    tags.extend(found.certificate_names.iter().take(MOST_TAGS).map(|n| format!("certificate={n}")));
-    tags.extend(found.sources.iter().take(MOST_TAGS).map(|s| format!("from={}:{}", s.file, s.line)));
-    let safe = tags.iter().map(|tag| {
-        let one_line: String =
-            tag.chars().take(200).map(|c| if c == ';' || c.is_control() { ' ' } else { c }).collect();
-        one_line.trim().to_owned()
-    });
-    safe.collect::<Vec<_>>().join(";")
 }

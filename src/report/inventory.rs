@@ -57,7 +57,9 @@ pub fn list_jsonl(
     put("wrap", Some(json!(service.wrap)));
     put("sni", service.sni.as_ref().map(|v| json!(v)));
     put("owner", service.owner().map(|v| json!(v)));
+    put("team", declared.team.as_ref().map(|v| json!(v)));
     put("env", declared.env.as_ref().map(|v| json!(v)));
+    put("site", declared.site.as_ref().map(|v| json!(v)));
     put("exposure", Some(service.exposure()).filter(|v| *v != Exposure::Unknown).map(|v| json!(v)));
     put("service_type", declared.service_type.as_ref().map(|v| json!(v)));
     put("tls_stack", Some(service.tls_stack()).filter(|v| *v != TlsStack::Unknown).map(|v| json!(v)));

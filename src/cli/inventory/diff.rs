@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{
     super::{Console, Globals},
-    Files, How, report_faults,
+    files::{Files, How, Resolvers, ask_dns, policy, report_faults},
 };
 use crate::{
     clock::Clock,
@@ -33,7 +33,7 @@ pub(super) struct Sides {
     #[arg(long)]
     dns: bool,
     #[command(flatten)]
-    resolvers: super::show::Resolvers,
+    resolvers: Resolvers,
 }
 
 #[derive(Debug, Args)]
@@ -65,11 +65,11 @@ pub(super) struct AdoptArgs {
 
 impl Sides {
     fn compare(&self, globals: &Globals, console: &mut Console) -> Result<Difference, Error> {
-        let policy = super::show::policy(&self.files, globals)?;
+        let policy = policy(&self.files, globals)?;
         let resolvers = &self.resolvers.resolver;
         let mut loaded = self.files.load(&How { partial: true, resolvers, ..How::under(&policy) })?;
         let resolved = if self.dns {
-            super::show::ask_dns(&mut loaded, resolvers, console)?
+            ask_dns(&mut loaded, resolvers, console)?
         } else {
             std::collections::BTreeMap::new()
         };

@@ -1,27 +1,17 @@
 //! `allclear inventory list` and `allclear inventory check`. The first contacts nothing but live sources that are named;
 //! the second name servers too, with `--dns`.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
-};
-
 use clap::Args;
 
 use super::{
     super::{Console, Globals},
-    Files, How, report_faults,
+    files::{Files, How, Resolvers, ask_dns, policy, report_faults},
 };
 use crate::{
     error::{Error, Exit},
-    model::{loading::Loaded, policy::Policy},
-    pipeline::{classify, names},
+    pipeline::classify,
     report::{self, classified::Question},
 };
-
-/// Between two drawings of a progress line.
-const REDRAW: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
@@ -50,21 +40,6 @@ pub(super) struct CheckArgs {
     dns: bool,
     #[command(flatten)]
     resolvers: Resolvers,
-}
-
-/// Who is asked about names.
-#[derive(Debug, Args)]
-pub(super) struct Resolvers {
-    /// A resolver to ask for dns: sources, and with `check --dns`, where several are compared; repeatable [default: the
-    /// system's]
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = super::super::sweep::parse_resolver)]
-    pub(super) resolver: Vec<SocketAddr>,
-}
-
-/// The rules beside the inventory, or the built-in ones.
-pub(super) fn policy(files: &Files, globals: &Globals) -> Result<Policy, Error> {
-    let folders: Vec<_> = files.folder().into_iter().collect();
-    Ok(globals.config(&folders)?.config.policy)
 }
 
 impl ListArgs {
@@ -96,7 +71,8 @@ impl ListArgs {
         let mut loaded =
             self.files.load(&How { resolvers: &self.resolvers.resolver, ..How::under(&policy) })?;
         report_faults(&loaded, console);
-        let classified = classify::of_loaded(&loaded, &policy, |all| all.collect())?;
+        let asked = self.jsonl || self.by.is_some();
+        let classified = if asked { classify::of_loaded(&loaded, &policy)? } else { Vec::new() };
         classify::fill(&mut loaded.services, &policy);
         Ok(classify::Answered { services: loaded.services, secrets: loaded.secrets, classified })
     }
@@ -125,7 +101,7 @@ impl CheckArgs {
         if self.annotate {
             report::inventory::annotations(&loaded, &mut console.out).map_err(Error::stdout)?;
         }
-        let questions = classify::of_loaded(&loaded, &policy, report::classified::summary)?;
+        let questions = report::classified::summary(&classify::counts(&loaded, &policy)?);
         classify::fill(&mut loaded.services, &policy);
         report::inventory::check_text(&loaded, &questions, &mut console.out).map_err(Error::stdout)?;
         Ok(if loaded.faults() > 0 { Exit::BadInput } else { Exit::Done })
@@ -146,26 +122,4 @@ fn annotate_error(error: &Error, console: &mut Console) -> std::io::Result<()> {
         other => report::inventory::annotation(true, None, &other.to_string(), out)?,
     }
     out.flush()
-}
-
-/// Asks DNS, with a line on a terminal that says how far it has come.
-pub(super) fn ask_dns(
-    loaded: &mut Loaded,
-    resolvers: &[SocketAddr],
-    console: &mut Console,
-) -> Result<BTreeMap<String, Vec<IpAddr>>, Error> {
-    let animate = console.animate && !console.quiet;
-    let mut shown = Instant::now();
-    let mut progress = |done: usize, all: usize| {
-        if animate && shown.elapsed() >= REDRAW {
-            shown = Instant::now();
-            let _ = write!(console.err, "\rDNS: {done} of {all} names"); // only for the eye
-            let _ = console.err.flush();
-        }
-    };
-    let asked = names::check(loaded, resolvers, &mut progress);
-    if animate {
-        let _ = write!(console.err, "\r\x1b[K");
-    }
-    asked
 }

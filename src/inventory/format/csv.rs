@@ -6,7 +6,7 @@ use super::{Format, Peek, TextFile};
 use crate::{
     inventory::{
         Error,
-        declare::{COLUMNS, add_tag, checked_id, checked_sni, declare, hosts, word},
+        declare::{add_tag, checked_id, checked_sni, declare, hosts, word},
         host::{parse_addresses, parse_ports, quoted},
         intake::{Intake, Part, Row},
         records::{Next, Records},
@@ -15,7 +15,7 @@ use crate::{
     },
     model::{
         discovery::Role,
-        service::{Declared, Source},
+        service::{COLUMNS, Declared, Source},
         wrap::Wrap,
     },
 };

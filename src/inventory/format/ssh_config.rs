@@ -4,7 +4,6 @@
 //! that of SSH and becomes a tag. `Match` asks things that only the client knows, and is left out.
 
 mod config;
-mod pattern;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,13 @@
 //! What people and programs read of a comparison.
 
+use serde_json::{Value, json};
+
 use super::*;
 use crate::model::{
     difference::{Counts, Gone, Probable},
     ids::RowId,
     service::Declared,
+    wrap::Wrap,
 };
 
 fn source(format: &str, line: u32) -> Source {

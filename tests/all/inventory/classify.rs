@@ -38,7 +38,10 @@ fn each_question_lists_the_unknown_first_and_says_why() {
     );
     let tokens = by(&work, "tokens");
     let ldap = tokens.iter().find(|line| line.contains("ldap.example.test:636")).unwrap();
-    assert!(ldap.starts_with("unknown") && ldap.contains("B1 C9 E1"), "what such a service holds: {tokens:?}");
+    assert!(
+        ldap.starts_with("unknown") && ldap.contains("B1 C9 E1"),
+        "what such a service holds: {tokens:?}"
+    );
     let owner = by(&work, "owner");
     assert_eq!(owner.iter().filter(|line| line.starts_with("unknown")).count(), 4, "{owner:?}");
     assert!(owner[4].starts_with("web "), "{owner:?}");

@@ -9,9 +9,12 @@ use std::{
 };
 
 use super::super::PART;
-use crate::host::{
-    cover::Cover,
-    root::{Root, path_text},
+use crate::{
+    host::{
+        cover::Cover,
+        root::{Root, path_text},
+    },
+    model::glob::matches_file,
 };
 
 /// Paths that one pattern leads to at most.
@@ -57,7 +60,9 @@ pub(in super::super) fn expand(root: &Root, cover: &Cover, pattern: &Path) -> Ve
                 continue;
             }
             let names = list(root, cover, &folder).into_iter();
-            next.extend(names.filter(|n| matches(part.as_bytes(), n.as_bytes())).map(|n| folder.join(n)));
+            next.extend(
+                names.filter(|n| matches_file(part.as_bytes(), n.as_bytes())).map(|n| folder.join(n)),
+            );
         }
         next.truncate(RESULTS);
         reached = next;
@@ -99,77 +104,4 @@ pub(in super::super) fn list(root: &Root, cover: &Cover, folder: &Path) -> Vec<O
             Vec::new()
         }
     }
-}
-
-/// Whether a name fits a pattern of one component. As in a shell, a name that begins with a dot only fits
-/// where the pattern does, too.
-pub(in super::super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    if name.first() == Some(&b'.') && pattern.first() != Some(&b'.') {
-        return false;
-    }
-    let (mut p, mut n) = (pattern, name);
-    // Where to go on after the last `*` when what follows it does not fit.
-    let mut retry: Option<(&[u8], &[u8])> = None;
-    loop {
-        let fits = match p.split_first() {
-            None if n.is_empty() => return true,
-            Some((b'*', rest)) => {
-                retry = Some((rest, n));
-                p = rest;
-                continue;
-            }
-            Some((&first, rest)) => n.split_first().and_then(|(&byte, names)| {
-                let after = one(first, rest, byte)?;
-                Some((after, names))
-            }),
-            None => None,
-        };
-        if let Some((after, names)) = fits {
-            (p, n) = (after, names);
-            continue;
-        }
-        let Some((after, names)) = retry else { return false };
-        let Some((_, names)) = names.split_first() else { return false };
-        retry = Some((after, names));
-        (p, n) = (after, names);
-    }
-}
-
-/// The pattern behind its first part, where that part fits one byte.
-fn one(first: u8, rest: &[u8], byte: u8) -> Option<&[u8]> {
-    match first {
-        b'?' => Some(rest),
-        b'[' => {
-            let (set, after) = class(rest)?;
-            let (not, set) = match set.split_first() {
-                Some((b'!' | b'^', set)) => (true, set),
-                _ => (false, set),
-            };
-            (in_class(set, byte) != not).then_some(after)
-        }
-        _ => (first == byte).then_some(rest),
-    }
-}
-
-fn class(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    // A bracket that comes first belongs to the set.
-    let end = rest.iter().skip(1).position(|b| *b == b']')?.checked_add(1)?;
-    Some((rest.get(..end)?, rest.get(end.checked_add(1)?..)?))
-}
-
-fn in_class(mut set: &[u8], byte: u8) -> bool {
-    while let Some((&first, rest)) = set.split_first() {
-        if let [b'-', last, rest @ ..] = rest {
-            if (first..=*last).contains(&byte) {
-                return true;
-            }
-            set = rest;
-        } else {
-            if first == byte {
-                return true;
-            }
-            set = rest;
-        }
-    }
-    false
 }

@@ -136,26 +136,6 @@ fn the_table_is_whole() {
 }
 
 #[test]
-fn patterns_fit_as_in_a_shell() {
-    let table = [
-        ("*.conf", "a.conf", true),
-        ("*.conf", ".conf", false),
-        ("*", ".hidden", false),
-        (".*", ".hidden", true),
-        ("a*b*c", "aXbYbZc", true),
-        ("a*b*c", "aXbYbZ", false),
-        ("[a-c]?.pem", "bx.pem", true),
-        ("[!a-c]?.pem", "bx.pem", false),
-        ("[]x]", "]", true),
-        ("[", "[", false),
-        ("", "", true),
-    ];
-    for (pattern, name, fits) in table {
-        assert_eq!(glob::matches(pattern.as_bytes(), name.as_bytes()), fits, "{pattern} {name}");
-    }
-}
-
-#[test]
 fn nested_variables_end() {
     let known = |name: &str| Some(if name == "a" { "$a$a" } else { "x" });
     assert_eq!(lines::expand("$a", &known), None);

@@ -3,12 +3,9 @@
 //! Annotations hold whole copies of objects and more; of them only those that begin with `allclear.` are read.
 
 use super::{Dump, Object};
-use crate::inventory::{
-    declare::{COLUMNS, Draft},
-    host::quoted,
-    intake::Intake,
-    table::key,
-    tree::Node,
+use crate::{
+    inventory::{declare::Draft, host::quoted, intake::Intake, table::key, tree::Node},
+    model::service::COLUMNS,
 };
 
 /// What every row of an object begins with. A word of ours that cannot be read is a bad record; the row is kept.

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::pattern::matches;
-use crate::{inventory::left_out::LeftOut, model::service::Source};
+use crate::{
+    inventory::left_out::LeftOut,
+    model::{glob, service::Source},
+};
 
 /// The most blocks with wildcards. Each is held against each host.
 pub(super) const MOST_WILD: usize = 256;
@@ -94,7 +96,8 @@ impl Config {
     fn holds(&self, condition: usize, alias: &str) -> bool {
         let mut at = Some(condition);
         while let Some(condition) = at.and_then(|at| self.conditions.get(at)) {
-            let any = |patterns: &[String]| patterns.iter().any(|p| matches(p.as_bytes(), alias.as_bytes()));
+            let any =
+                |patterns: &[String]| patterns.iter().any(|p| glob::matches(p.as_bytes(), alias.as_bytes()));
             let named = || condition.names.iter().any(|name| name == alias);
             if !condition.possible
                 || any(&condition.negated)
