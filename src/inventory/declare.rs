@@ -109,7 +109,9 @@ pub(super) fn looks_secret(name: &str, value: &str) -> bool {
         && !value.contains(['.', '/', ':', ' ', '-', '_'])
         && value.bytes().any(|b| b.is_ascii_digit())
         && value.bytes().any(|b| b.is_ascii_alphabetic());
+    // `pgpass`, `ldap_pass`: a tag too few for `bypass`.
     table::is_forbidden(&name)
+        || name.ends_with("pass")
         || ["secret", "token", "vault", "private", "auth", "cred", "_key", "key_", "cert"]
             .iter()
             .any(|part| name.contains(part))

@@ -25,6 +25,9 @@ pub(super) const MOST_ADDRESSES: u64 = 1 << 24;
 /// The most addresses without a scope (DESIGN: command line).
 pub(super) const MOST_WITHOUT_SCOPE: u64 = 1 << 20;
 
+/// For how many rows room is made at once: a file of empty lines is no reason for more.
+const MOST_EXPECTED: usize = 1 << 20;
+
 /// One data row as a format read it.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
@@ -128,6 +131,13 @@ impl<'o> Intake<'o> {
             before: (0, 0, 0),
             scoped: false,
         }
+    }
+
+    /// Makes room for a file with a row on most of its lines: growing step by step moves everything that is there.
+    pub(super) fn expect_lines(&mut self, text: &[u8]) {
+        let rows = memchr::memchr_iter(b'\n', text).count().min(MOST_EXPECTED);
+        self.index.reserve(rows);
+        self.loaded.services.reserve(rows);
     }
 
     /// Counts a data row, good or bad.

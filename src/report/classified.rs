@@ -200,7 +200,9 @@ mod tests {
         ];
         let count = |part: &[Classified]| {
             let mut counts = Counts::default();
-            part.iter().for_each(|one| counts.add(one));
+            for one in part {
+                counts.add(one);
+            }
             counts
         };
         let (first, rest) = all.split_at(1);

@@ -332,3 +332,16 @@ fn folders_beside_the_file_are_read() {
     assert!(said.contains("1 vaulted files and 1 vaulted values"), "{said}");
     assert!(said.contains("1 entries of group_vars"), "{said}");
 }
+
+#[test]
+fn a_control_character_makes_a_line_of_an_ini_bad_and_nothing_else() {
+    let loaded = text("ansible-ini", "[web]\na.test\nb.test tls_p\0orts=8443\nc.test\ttls_ports=9443\n");
+    assert_eq!(lines(&loaded), ["a.test  443 tls - -", "c.test  9443 tls - -"]);
+    assert_eq!((loaded.bad.len(), loaded.bad[0].line), (1, 3));
+}
+
+#[test]
+fn what_may_be_a_password_becomes_no_tag() {
+    let loaded = text("ansible-ini", "a.test pgpass=one db_passwd=two ldap_pass=three rack=7\n");
+    assert_eq!(tags(&loaded, "a.test"), "rack=7");
+}

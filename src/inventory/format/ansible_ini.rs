@@ -102,6 +102,9 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
             _ if line.len() > FIELD_LIMIT => {
                 reader.bad(place, format!("a line of {} bytes; at most {FIELD_LIMIT} are read", line.len()));
             }
+            Ok(line) if line.contains(|c: char| c.is_control() && c != '\t') => {
+                reader.bad(place, "a control character in this line, which no inventory has".to_owned());
+            }
             Ok(line) => reader.line(line, place)?,
             Err(_) => reader.bad(place, "this is not UTF-8; save the file as UTF-8".to_owned()),
         }

@@ -59,6 +59,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         let place = records.place(0);
         return Err(file.refused(place.line, place.column, no_host_column(&header)));
     }
+    intake.expect_lines(file.text);
     let mut services = Services::new(file, &header);
     loop {
         match records.advance() {

@@ -25,6 +25,7 @@ type Fault = (usize, String);
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     let (format, declared): (Arc<str>, Arc<Declared>) = (FORMAT.name.into(), Arc::default());
+    intake.expect_lines(file.text);
     for (number, line) in (1_u32..).zip(file.text.split(|&b| b == b'\n')) {
         let indent = line.len() - line.trim_ascii_start().len();
         let entry = without_comment(line).trim_ascii();
@@ -76,6 +77,29 @@ fn without_comment(line: &[u8]) -> &[u8] {
     end.and_then(|end| line.get(..end)).unwrap_or(line)
 }
 
+/// What no host, port or network has in it.
+const NO_PART: &str = ",;=\"'`(){}<>|@&\\";
+
+/// Why a line is no host. A list is what every unknown file is taken for, so no more of a line is shown than its
+/// beginning: what follows may be a password.
+fn no_host(text: &str, at: usize, c: char) -> String {
+    let what = if c.is_whitespace() {
+        "white space".to_owned()
+    } else if c == ',' {
+        "a comma".to_owned()
+    } else {
+        quoted(&c.to_string())
+    };
+    let hint = if c == ',' { ", or a CSV with a header" } else { "" };
+    let begin = begins(text.get(..at).unwrap_or_default());
+    format!("{what} in the line that begins with {begin}; expected one host on each line{hint}")
+}
+
+/// The beginning of a line as a message shows it.
+fn begins(text: &str) -> String {
+    quoted(text.split_inclusive(':').next().unwrap_or_default())
+}
+
 enum Entry {
     Name(String),
     Addresses(Addresses),
@@ -94,28 +118,53 @@ fn entry_of(entry: &[u8]) -> Result<(Entry, Vec<u16>), Fault> {
             ));
         }
     };
-    if let Some(at) = text.find(char::is_whitespace) {
-        return Err((at, format!("white space in {}; expected one host on each line", quoted(text))));
-    }
-    if let Some(at) = text.find(',') {
-        return Err((
-            at,
-            format!("a comma in {}; expected one host on each line, or a CSV with a header", quoted(text)),
-        ));
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_whitespace() || NO_PART.contains(*c)) {
+        return Err((at, no_host(text, at, c)));
     }
     if text.contains('/') && !text.contains("://") {
         return parse_addresses(text).map(|net| (Entry::Addresses(net), Vec::new())).map_err(|why| (0, why));
     }
     let (host, port) = split_port(text);
     let ports = match port {
-        // A URL splits at its colon; it is the host that is wrong with it.
-        Some(port) if !port.starts_with("//") => vec![parse_port(port).map_err(|why| (host.len() + 1, why))?],
+        Some(port) if !port.starts_with("//") => {
+            let own_words = port.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+            let unquoted =
+                |_| format!("what stands behind {} is not a port; expected 1 to 65535", begins(host));
+            let port = parse_port(port).map_err(|why| if own_words { why } else { unquoted(why) });
+            vec![port.map_err(|why| (host.len() + 1, why))?]
+        }
         _ => Vec::new(),
     };
-    let host = if port.is_some_and(|port| port.starts_with("//")) { text } else { host };
+    if port.is_some_and(|port| port.starts_with("//")) {
+        return Err((0, format!("{} begins a URL; write the host alone", begins(host))));
+    }
     let entry = match parse_host(host).map_err(|why| (0, why))? {
         Host::Name(name) => Entry::Name(name),
         Host::Address(address) => Entry::Addresses(Addresses::One(address)),
     };
     Ok((entry, ports))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_line_that_is_no_host_nothing_is_shown_that_may_be_a_password() {
+        let table = [
+            ("password: hunter2", 9, "white space in the line that begins with `password:`"),
+            ("root_pw=hunter2", 7, "`=` in the line that begins with `root_pw`"),
+            ("admin:hunter2", 6, "what stands behind `admin` is not a port"),
+            ("https://ana:hunter2@git.example.test/x", 19, "`@` in the line that begins with `https:`"),
+            ("https://git.example.test/hunter2", 0, "`https` begins a URL; write the host alone"),
+            ("{\"key\": \"hunter2\"}", 0, "`{` in the line that begins with ``"),
+            ("web,443,hunter2", 3, "a comma in the line that begins with `web`"),
+            ("web:443-445", 4, "`443-445` is not a port; ranges are not read"),
+        ];
+        for (line, at, message) in table {
+            let Err((found, told)) = entry_of(line.as_bytes()) else { panic!("{line} was taken") };
+            assert!(told.starts_with(message) && !told.contains("hunter2"), "{line}: {told}");
+            assert_eq!(found, at, "{line}");
+        }
+    }
 }
