@@ -194,6 +194,35 @@ fn load_50_000_hosts_of_ansible(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
+#[divan::bench(sample_count = 3)]
+fn load_1_000_000_rows_of_csv(bencher: divan::Bencher<'_, '_>) {
+    let input = [Input::text("services.csv", csv(1_000_000))];
+    bencher.bench_local(|| {
+        inventory::load(black_box(&input), &[], &Options::default()).map(|l| l.services.len())
+    });
+}
+
+/// An asset list: most rows are one service; some are a network, some name a service again and add to it.
+fn csv(rows: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("name,address,port,owner,env,service_type,tags\n");
+    for n in 0..rows {
+        let (host, team) = (n - n % 20 / 19, n % 97);
+        let (a, b, c) = (host >> 16 & 255, host >> 8 & 255, host & 255);
+        // Into a string, cannot fail.
+        let _ = match n % 100 {
+            50 => writeln!(text, ",10.{}.{b}.{}/31,443;8443,team-{team},prod,,net", a + 64, c & 254),
+            _ => writeln!(
+                text,
+                "host{host}.example.test,10.{a}.{b}.{c},443,team-{},prod,nginx,rack={}",
+                host % 97,
+                n % 40
+            ),
+        };
+    }
+    text
+}
+
 /// What `ansible-inventory --list` prints for hosts in 500 groups of 10 sites.
 fn ansible_list(hosts: usize) -> String {
     use std::fmt::Write as _;

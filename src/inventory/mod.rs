@@ -29,6 +29,7 @@ pub mod resolve;
 mod scanned;
 pub mod scope;
 mod secrets;
+mod slip;
 mod table;
 mod tree;
 mod wraps;

@@ -17,6 +17,7 @@ use super::{
     intake::{Intake, Part, Row},
     records::{FIELD_LIMIT, Place},
     secrets,
+    slip::{self, hint},
     table::{self, key},
     tree::{Node, Value},
 };
@@ -66,15 +67,28 @@ pub(super) struct Records<'f> {
     /// Lists and maps passed over: how many, and the first one's key and line.
     passed: u64,
     first: Option<(String, u32)>,
+    /// Keys that became tags and are nearly a column, each with its first line.
+    slips: BTreeMap<String, u32>,
 }
 
 impl<'f> Records<'f> {
     pub(super) const fn new(file: &'f TextFile<'f>, format: &'static Format, listing: bool) -> Self {
-        Self { file, format, listing, ignored: BTreeSet::new(), passed: 0, first: None }
+        Self {
+            file,
+            format,
+            listing,
+            ignored: BTreeSet::new(),
+            passed: 0,
+            first: None,
+            slips: BTreeMap::new(),
+        }
     }
 
-    /// Tells what was passed over.
+    /// Tells what was passed over, and what may be a slip.
     pub(super) fn finish(self, intake: &mut Intake<'_>) {
+        for (name, line) in &self.slips {
+            slip::tell(name, self.file.source(self.format, *line, None), intake);
+        }
         let Some((name, line)) = self.first else { return };
         let message = format!(
             "{} below keys that are no columns, the first below {}, cannot be tags and are not kept",
@@ -205,6 +219,9 @@ impl<'f> Records<'f> {
                     self.no_tag(field, line)?;
                 }
                 _ => {
+                    if slip::column(field.name).is_some() {
+                        self.slips.entry(field.name.to_owned()).or_insert(field.at.line);
+                    }
                     for (_, text) in words(field, false)? {
                         draft.tag(format!("{}={text}", field.name));
                     }
@@ -420,37 +437,4 @@ fn derived(draft: &Draft) -> Option<RowId> {
         (None, _) => return None,
     };
     Some(RowId::derived(&host, port, transport, wrap, draft.sni.as_deref().unwrap_or_default()))
-}
-
-/// `; did you mean ...`, where one of the known words is near.
-pub(super) fn hint(word: &str, known: &[&str]) -> String {
-    let word = key(word);
-    let near = known.iter().map(|&k| (distance(&word, k), k)).min_by_key(|(d, _)| *d);
-    match near {
-        Some((d, known)) if d <= 1 + usize::from(word.len() > 4) => format!("; did you mean `{known}`?"),
-        _ => String::new(),
-    }
-}
-
-/// How many letters have to be put in, left out, changed or swapped with their neighbour to make one word the other.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut rows: [Vec<usize>; 3] = [Vec::new(), (0..=b.len()).collect(), Vec::new()];
-    for (i, ca) in a.iter().enumerate() {
-        let [before, last, _] = &rows;
-        let mut row = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let at = |row: &Vec<usize>, j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let mut best =
-                (at(last, j + 1) + 1).min(at(&row, j) + 1).min(at(last, j) + usize::from(ca != cb));
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
-            if swapped {
-                best = best.min(at(before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        let [_, last, _] = rows;
-        rows = [last, row, Vec::new()];
-    }
-    rows[1].last().copied().unwrap_or_default()
 }

@@ -47,14 +47,18 @@ pub(super) struct Records<'t> {
     multi_line: bool,
     read_again: usize,
     record: ByteRecord,
+    /// What stands between fields.
+    delimiter: u8,
 }
 
 impl<'t> Records<'t> {
-    /// The records of a text without byte order mark.
+    /// The records of a text without byte order mark. Its first line tells what stands between fields.
     pub(super) fn new(text: &'t [u8]) -> Self {
+        let delimiter = delimiter(text);
         Self {
             text,
-            reader: reader(text),
+            reader: reader(text, delimiter),
+            delimiter,
             base: 0,
             end: 0,
             line: 1,
@@ -101,7 +105,7 @@ impl<'t> Records<'t> {
 
     /// Where a field of the present record begins; past the last field, where the record ends.
     pub(super) fn place(&self, field: usize) -> Place {
-        let mut scan = Scan::new(self.raw(), self.start_line);
+        let mut scan = Scan::new(self.raw(), self.start_line, self.delimiter);
         for _ in 0..field {
             let _ = scan.quoted_field();
             if !scan.skip_rest() {
@@ -125,7 +129,7 @@ impl<'t> Records<'t> {
         self.base = self.start + length + 1;
         self.end = self.base;
         self.line = self.start_line.saturating_add(1);
-        self.reader = reader(self.text.get(self.base..).unwrap_or_default());
+        self.reader = reader(self.text.get(self.base..).unwrap_or_default(), self.delimiter);
         true
     }
 
@@ -152,7 +156,7 @@ impl<'t> Records<'t> {
     /// Looks at the quotes of the present record: one that is never closed, or text behind a closing
     /// one, tells that a quote was forgotten. Sets reading back to the next line.
     fn stray_quote(&mut self) -> Option<Next> {
-        let mut scan = Scan::new(self.raw(), self.start_line);
+        let mut scan = Scan::new(self.raw(), self.start_line, self.delimiter);
         let (place, why) = loop {
             let place = scan.place();
             match scan.quoted_field() {
@@ -172,8 +176,25 @@ impl<'t> Records<'t> {
     }
 }
 
-fn reader(text: &[u8]) -> Reader<&[u8]> {
-    ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text)
+fn reader(text: &[u8], delimiter: u8) -> Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text)
+}
+
+/// What stands between the names of the header: commas, or the semicolons and tabs that spreadsheets write in some
+/// languages. A cell with `443;8443` says nothing: the header alone is looked at.
+fn delimiter(text: &[u8]) -> u8 {
+    let header = text.trim_ascii_start().split(|&b| b == b'\n').next().unwrap_or_default();
+    let header = header.get(..FIELD_LIMIT).unwrap_or(header);
+    let mut in_quotes = false;
+    let mut counts = [(0_usize, b'\t'), (0, b';'), (0, b',')];
+    for &byte in header {
+        in_quotes ^= byte == b'"';
+        if let Some((count, _)) = counts.iter_mut().find(|(_, d)| *d == byte && !in_quotes) {
+            *count += 1;
+        }
+    }
+    // Of equals the last one: the comma.
+    counts.into_iter().max_by_key(|(count, _)| *count).map_or(b',', |(_, delimiter)| delimiter)
 }
 
 fn newlines(bytes: &[u8]) -> u32 {
@@ -193,11 +214,17 @@ struct Scan<'t> {
     at: usize,
     line: u32,
     line_start: usize,
+    delimiter: u8,
 }
 
 impl<'t> Scan<'t> {
-    fn new(raw: &'t [u8], line: u32) -> Self {
-        Self { raw, at: 0, line, line_start: 0 }
+    fn new(raw: &'t [u8], line: u32, delimiter: u8) -> Self {
+        Self { raw, at: 0, line, line_start: 0, delimiter }
+    }
+
+    /// Whether a field ends here.
+    fn at_end(&self) -> bool {
+        self.peek().is_none_or(|byte| byte == self.delimiter || matches!(byte, b'\r' | b'\n'))
     }
 
     fn place(&self) -> Place {
@@ -221,17 +248,17 @@ impl<'t> Scan<'t> {
 
     /// Goes over what is left of a field, and its separator; false at the record's end.
     fn skip_rest(&mut self) -> bool {
-        while !matches!(self.peek(), None | Some(b',' | b'\r' | b'\n')) {
+        while !self.at_end() {
             self.step();
         }
-        self.peek() == Some(b',') && self.step().is_some()
+        self.peek() == Some(self.delimiter) && self.step().is_some()
     }
 
     /// Goes to the end of a field and says how its quotes fit. A field that does not begin with a
     /// quote has none that count.
     fn quoted_field(&mut self) -> Quotes {
         if self.peek() != Some(b'"') {
-            while !matches!(self.peek(), None | Some(b',' | b'\r' | b'\n')) {
+            while !self.at_end() {
                 self.step();
             }
             return Quotes::Fit;
@@ -247,10 +274,7 @@ impl<'t> Scan<'t> {
                 Some(_) => {}
             }
         }
-        match self.peek() {
-            None | Some(b',' | b'\r' | b'\n') => Quotes::Fit,
-            Some(_) => Quotes::TextBehind,
-        }
+        if self.at_end() { Quotes::Fit } else { Quotes::TextBehind }
     }
 }
 
@@ -287,6 +311,22 @@ mod tests {
             ("a,\"say \"\"hi\"\"\"\n", &["1:a|say \"hi\""]),
             ("", &[]),
             ("\n\n", &[]),
+        ];
+        for (input, expected) in table {
+            assert_eq!(read(input), *expected, "input: {input:?}");
+        }
+    }
+
+    #[test]
+    fn the_header_tells_what_stands_between_fields() {
+        let table: &[(&str, &[&str])] = &[
+            ("a;b\nc;d\n", &["1:a|b", "2:c|d"]),
+            ("a\tb\nc\td,e;f\n", &["1:a|b", "2:c|d,e;f"]),
+            ("a;\"b, c\"\nd;\"443;8443\"\n", &["1:a|b, c", "2:d|443;8443"]),
+            ("\na;b, c;d\n1,2;3;4\n", &["2:a|b, c|d", "3:1,2|3|4"]),
+            ("a,b;c\n1;2,3\n", &["1:a|b;c", "2:1;2|3"]),
+            ("name\nx;y\n", &["1:name", "2:x;y"]),
+            ("h;i\na;\"b\nc;d\n", &["1:h|i", "!2:3", "3:c|d"]),
         ];
         for (input, expected) in table {
             assert_eq!(read(input), *expected, "input: {input:?}");

@@ -220,7 +220,6 @@ fn whole_files_are_refused_with_a_place() {
         ("machine,port\nweb01,443\n", "t.csv:1:1: the header has neither `name` nor `address`"),
         ("name,DB-Password\nweb01,hunter2\n", "t.csv:1:6: a column named `db_password`"),
         ("name,api key\nweb01,hunter2\n", "t.csv:1:6: a column named `api_key`"),
-        ("name;port\nweb01;443\n", "separated by commas"),
         ("name,port,Name\nweb01,443,x\n", "t.csv:1:11: column 3 is named `Name` like column 1"),
         (
             "name,Private Key\nweb01,x\n",

@@ -81,6 +81,8 @@ vocabulary! {
         SecretWithoutService = "secret-without-service",
         /// A column of the secrets file that has no place here and was not kept.
         IgnoredColumn = "ignored-column",
+        /// A name that became a tag and is nearly a column.
+        LikelySlip = "likely-slip",
         /// The declared wrap is not the one that the port usually has.
         UnusualWrap = "unusual-wrap",
         /// The same service under two row ids.

@@ -276,6 +276,7 @@ const NOTICES: &[(&str, &[NoticeKind])] = &[
     ("What users must still get cannot be read", &[NoticeKind::BadExpectation]),
     ("Names that do not exist", &[NoticeKind::NoSuchName]),
     ("Secrets that name no service", &[NoticeKind::SecretWithoutService]),
+    ("Columns that may be misspelt", &[NoticeKind::LikelySlip]),
     ("Wraps that their port does not usually have", &[NoticeKind::UnusualWrap]),
     ("Columns that are not kept", &[NoticeKind::IgnoredColumn]),
     ("Held besides services, or left out", &[NoticeKind::LeftOut]),

@@ -219,8 +219,9 @@ pub(crate) fn report_faults(loaded: &Loaded, console: &mut Console) {
     }
     if !loaded.bad.is_empty() {
         let (bad, good) = (loaded.bad.len(), loaded.services.len());
+        let services = if good == 1 { "service" } else { "services" };
         let were = if bad == 1 { "bad row was" } else { "bad rows were" };
-        console.warn(&format!("{bad} {were} left out; the other rows gave {good} services"));
+        console.warn(&format!("{bad} {were} left out; the other rows gave {good} {services}"));
     }
     for disagreement in &loaded.disagreements {
         console.note(&disagreement.to_string());

@@ -188,7 +188,7 @@ pub(super) fn finish_whole(
     intake: &mut Intake<'_>,
 ) -> Result<(), Error> {
     if vaulted > 0 {
-        let message = format!("{vaulted} vaulted values are not read");
+        let message = format!("vaulted values are not read: {vaulted}");
         intake.notice(NoticeKind::LeftOut, message, Some(file.source(format, 1, None)));
     }
     rows::give(model, file, format, intake)

@@ -183,10 +183,10 @@ impl Reader<'_, '_> {
         let mut say =
             |message: String| self.intake.notice(NoticeKind::LeftOut, message, Some(source.clone()));
         if self.vaults + self.vaulted > 0 {
-            say(format!(
-                "{} vaulted files and {} vaulted values of group_vars and host_vars are not read",
-                self.vaults, self.vaulted
-            ));
+            let parts =
+                [("files", self.vaults), ("values", self.vaulted)].into_iter().filter(|(_, n)| *n > 0);
+            let parts: Vec<String> = parts.map(|(what, n)| format!("{what}: {n}")).collect();
+            say(format!("vaults of group_vars and host_vars are not read: {}", parts.join(", ")));
         }
         if self.outside > 0 {
             say(format!(

@@ -10,7 +10,7 @@ use crate::{
         host::{parse_addresses, parse_ports, quoted},
         intake::{Intake, Part, Row},
         records::{Next, Records},
-        secrets,
+        secrets, slip,
         table::{self, Header, fields, key},
     },
     model::{
@@ -59,6 +59,11 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
         let place = records.place(0);
         return Err(file.refused(place.line, place.column, no_host_column(&header)));
     }
+    let at = records.first_line();
+    for (name, _) in header.names.iter().zip(&header.keys).filter(|(_, key)| !COLUMNS.contains(&key.as_str()))
+    {
+        slip::tell(name, file.source(&FORMAT, at, None), intake);
+    }
     intake.expect_lines(file.text);
     let mut services = Services::new(file, &header);
     loop {
@@ -78,12 +83,7 @@ fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
 
 fn no_host_column(header: &Header) -> String {
     let found = quoted(&header.names.join(", "));
-    let separator = |c: char| {
-        header.names.iter().any(|n| n.split(c).any(|p| matches!(key(p).as_str(), "name" | "address")))
-    };
-    let hint =
-        if separator(';') || separator('\t') { "; the columns are to be separated by commas" } else { "" };
-    format!("the header has neither `name` nor `address`, and one of them is needed; found {found}{hint}")
+    format!("the header has neither `name` nor `address`, and one of them is needed; found {found}")
 }
 
 /// Reads the records of a services CSV.

@@ -9,8 +9,9 @@ use crate::{
         Error,
         host::quoted,
         intake::Intake,
-        native::{Layer, Records, hint, refuse_values},
+        native::{Layer, Records, refuse_values},
         scope,
+        slip::hint,
         tree::{self, Entry, Node, Value},
     },
     model::discovery::Role,
@@ -113,7 +114,7 @@ fn known_keys(file: &TextFile<'_>, entries: &[Entry<'_>], known: &[&str]) -> Res
         } else if known.contains(&entry.key.as_ref()) || (known == TOP && entry.key.starts_with("x-")) {
             continue;
         } else {
-            format!("{name} is no key here{}; expected {}", hint(&entry.key, known), known.join(", "))
+            format!("{name} is no key here; expected {}{}", known.join(", "), hint(&entry.key, known))
         };
         return Err(file.refused(entry.at.line, entry.at.column, message));
     }
