@@ -208,10 +208,10 @@ fn csv(rows: usize) -> String {
     let mut text = String::from("name,address,port,owner,env,service_type,tags\n");
     for n in 0..rows {
         let (host, team) = (n - n % 20 / 19, n % 97);
-        let (a, b, c) = (host >> 16 & 255, host >> 8 & 255, host & 255);
+        let (a, b, c) = (host / 65_536 % 256, host / 256 % 256, host % 256);
         // Into a string, cannot fail.
         let _ = match n % 100 {
-            50 => writeln!(text, ",10.{}.{b}.{}/31,443;8443,team-{team},prod,,net", a + 64, c & 254),
+            50 => writeln!(text, ",10.{}.{b}.{}/31,443;8443,team-{team},prod,,net", a + 64, c / 2 * 2),
             _ => writeln!(
                 text,
                 "host{host}.example.test,10.{a}.{b}.{c},443,team-{},prod,nginx,rack={}",
