@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
     sync::Arc,
 };
@@ -117,6 +117,8 @@ pub(super) struct Intake<'o> {
     before: (u64, u64, usize),
     /// Whether a file brought a scope, which allows what would be too much without.
     scoped: bool,
+    /// Words for kinds of services that have several ports: how many rows without any, and the first one.
+    by_type: BTreeMap<String, (u64, Source)>,
 }
 
 impl<'o> Intake<'o> {
@@ -130,6 +132,7 @@ impl<'o> Intake<'o> {
             secrets: HashMap::new(),
             before: (0, 0, 0),
             scoped: false,
+            by_type: BTreeMap::new(),
         }
     }
 
@@ -279,7 +282,7 @@ impl<'o> Intake<'o> {
         Ok(())
     }
 
-    fn ports(&self, row: &Row<'_>) -> Vec<u16> {
+    fn ports(&mut self, row: &Row<'_>) -> Vec<u16> {
         match (row.ports.is_empty(), self.options.default_ports.is_empty()) {
             (false, _) => row.ports.clone(),
             (true, false) => {
@@ -295,8 +298,17 @@ impl<'o> Intake<'o> {
                     .service_type
                     .as_deref()
                     .map(|word| word.to_lowercase().replace([' ', '_'], "-"));
-                let usual = word.and_then(|word| self.options.type_ports.get(&word));
-                usual.filter(|ports| !ports.is_empty()).cloned().unwrap_or_else(|| vec![443])
+                let usual = word.and_then(|word| Some((self.options.type_ports.get(&word)?, word)));
+                let Some(((first, others), word)) =
+                    usual.and_then(|(ports, w)| Some((ports.split_first()?, w)))
+                else {
+                    return vec![443];
+                };
+                if !others.is_empty() {
+                    let told = self.by_type.entry(word).or_insert_with(|| (0, row.source.clone()));
+                    told.0 += 1;
+                }
+                vec![*first]
             }
         }
     }
@@ -389,8 +401,23 @@ impl<'o> Intake<'o> {
         }
     }
 
+    /// Tells of which kinds of services rows without a port got the usual one alone.
+    fn tell_ports(&mut self) {
+        for (word, (count, source)) in std::mem::take(&mut self.by_type) {
+            let ports = self.options.type_ports.get(&word).map(Vec::as_slice).unwrap_or_default();
+            let Some((first, others)) = ports.split_first() else { continue };
+            let others = others.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "rows of service_type {word} without a port: {count}; they are taken at {first} alone, and such services often \
+                 answer at {others} as well: write the ports where they do"
+            );
+            self.notice(NoticeKind::DefaultPort, message, Some(source));
+        }
+    }
+
     /// Puts what later rows said into the services. The index maps row ids to places among them.
     pub(super) fn finish(mut self) -> (Loaded, HashMap<RowId, usize>) {
+        self.tell_ports();
         let mut merger = merge::Merger::default();
         for (at, service) in self.loaded.services.iter_mut().enumerate() {
             let Some(extra) = self.extras.remove(&at) else {

@@ -45,8 +45,8 @@ pub struct Options {
     pub allow_huge: bool,
     /// The wrap of rows that declare none (`--wrap`); absent: the port decides.
     pub wrap: Option<Wrap>,
-    /// Ports of kinds of services, by every word for them; for rows with a `service_type` and no port, where
-    /// `default_ports` says nothing.
+    /// Ports of kinds of services, by every word for them, the usual one first; that one is taken for rows with a
+    /// `service_type` and no port, where `default_ports` says nothing.
     pub type_ports: BTreeMap<String, Vec<u16>>,
     /// The inputs need not hold a service: a check of a file of secrets alone, or of a scan.
     pub partial: bool,

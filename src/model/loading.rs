@@ -83,6 +83,8 @@ vocabulary! {
         IgnoredColumn = "ignored-column",
         /// A name that became a tag and is nearly a column.
         LikelySlip = "likely-slip",
+        /// Rows without a port got the usual one of their kind, which has others.
+        DefaultPort = "default-port",
         /// The declared wrap is not the one that the port usually has.
         UnusualWrap = "unusual-wrap",
         /// The same service under two row ids.

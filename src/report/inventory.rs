@@ -277,6 +277,7 @@ const NOTICES: &[(&str, &[NoticeKind])] = &[
     ("Names that do not exist", &[NoticeKind::NoSuchName]),
     ("Secrets that name no service", &[NoticeKind::SecretWithoutService]),
     ("Columns that may be misspelt", &[NoticeKind::LikelySlip]),
+    ("Ports that nobody wrote", &[NoticeKind::DefaultPort]),
     ("Wraps that their port does not usually have", &[NoticeKind::UnusualWrap]),
     ("Columns that are not kept", &[NoticeKind::IgnoredColumn]),
     ("Held besides services, or left out", &[NoticeKind::LeftOut]),

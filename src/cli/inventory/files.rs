@@ -40,7 +40,7 @@ pub(crate) struct Files {
     /// Format of the inventories, where it should not be told by content.
     #[arg(long, value_name = "NAME", help = format_help())]
     pub(crate) format: Option<String>,
-    /// Ports for hosts and networks that name none [default: those of their service_type, else 443]
+    /// Ports for hosts and networks that name none [default: the usual one of their service_type, else 443]
     #[arg(long, value_delimiter = ',', value_name = "PORT,...")]
     pub(crate) ports: Vec<std::num::NonZeroU16>,
     /// How TLS is reached where a row does not say.
