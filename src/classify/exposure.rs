@@ -24,6 +24,10 @@ const WORDS: &[(Exposure, &[&str])] = &[
 /// Names of tags `name=value` whose value is such a word.
 const KEYS: &[&str] = &["exposure", "zone", "network", "tier", "visibility"];
 
+/// Those of them, and the words, that say it and hint at nothing else: `tier=backend` is about the place in a design.
+const PLAIN_KEYS: &[&str] = &["exposure", "visibility"];
+const PLAIN: &[&str] = &["public", "internet-facing", "dmz", "partner", "extranet", "internal", "intranet"];
+
 /// The best answer there is.
 pub(super) fn of(service: &Service, policy: &Policy, open_to: Option<&(String, OpenTo)>) -> Answer<Exposure> {
     if service.exposure() != Exposure::Unknown {
@@ -31,6 +35,7 @@ pub(super) fn of(service: &Service, policy: &Policy, open_to: Option<&(String, O
     }
     said(service, policy)
         .or_else(|| by_filter(service, open_to?))
+        .or_else(|| by_hint(service))
         .or_else(|| by_address(service))
         .unwrap_or_else(|| Answer::new(Exposure::Unknown, Basis::Nothing, "nobody said; treated as public"))
 }
@@ -39,33 +44,45 @@ pub(super) fn of(service: &Service, policy: &Policy, open_to: Option<&(String, O
 pub(super) fn said(service: &Service, policy: &Policy) -> Option<Answer<Exposure>> {
     let by_rule = policy.rule.iter().find_map(|rule| {
         let exposure = rule.exposure?;
-        Some(Answer::new(exposure, Basis::Said, format!("rule: {}", rule.fits(service)?)))
+        Some(Answer::new(exposure, Basis::Said, format!("rule: {}", rule.fits_whole(service)?)))
     });
     let zone = service.declared.zone.as_deref();
     by_rule
         .or_else(|| Some(Answer::new(word(zone?)?, Basis::Said, format!("zone {}", zone?))))
-        .or_else(|| by_tag(service))
+        .or_else(|| by_tag(service, Basis::Said))
 }
 
-/// By tags, where they agree.
-fn by_tag(service: &Service) -> Option<Answer<Exposure>> {
+/// By tags that only hint at it, and not against the look of an address.
+fn by_hint(service: &Service) -> Option<Answer<Exposure>> {
+    let hint = by_tag(service, Basis::Guessed)?;
+    let reached = service.addresses.iter().any(|a| is_public(*a));
+    (hint.value == Exposure::Public || !reached).then_some(hint)
+}
+
+/// By tags, where they agree: those that say it, or those that hint at it as well.
+fn by_tag(service: &Service, basis: Basis) -> Option<Answer<Exposure>> {
     let mut found: Option<Answer<Exposure>> = None;
     for tag in &service.declared.tags {
+        let (keys, words) = if basis == Basis::Said { (PLAIN_KEYS, Some(PLAIN)) } else { (KEYS, None) };
         let value = match tag.split_once('=') {
-            Some((key, value)) => KEYS.contains(&key.to_lowercase().as_str()).then_some(value),
-            None => Some(tag.as_str()),
+            Some((key, value)) => keys.contains(&key.to_lowercase().as_str()).then_some(value),
+            None => Some(tag.as_str()).filter(|tag| words.is_none_or(|w| w.contains(&plain(tag).as_str()))),
         };
         let Some(exposure) = value.and_then(word) else { continue };
         match &found {
             Some(first) if first.value != exposure => return None,
-            _ => found = Some(Answer::new(exposure, Basis::Said, format!("tag {tag}"))),
+            _ => found = Some(Answer::new(exposure, basis, format!("tag {tag}"))),
         }
     }
     found
 }
 
+fn plain(text: &str) -> String {
+    text.trim().to_lowercase().replace([' ', '_'], "-")
+}
+
 fn word(text: &str) -> Option<Exposure> {
-    let text = text.trim().to_lowercase().replace([' ', '_'], "-");
+    let text = plain(text);
     WORDS.iter().find(|(_, words)| words.contains(&text.as_str())).map(|(exposure, _)| *exposure)
 }
 

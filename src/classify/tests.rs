@@ -81,11 +81,18 @@ fn exposure_has_its_reason() {
         (service(Some("a"), &[], Declared::default()), "unknown", "nothing", "nobody said"),
         (service(Some("a"), &["172.16.0.1"], zoned("DMZ")), "public", "said", "zone DMZ"),
         (service(Some("a"), &["192.0.2.1"], tagged(&["intranet"])), "internal", "said", "tag intranet"),
+        // A place in a design is a hint, and none against a public address.
         (
-            service(Some("a"), &["192.0.2.1"], tagged(&["network=extranet"])),
+            service(Some("a"), &[], tagged(&["network=extranet"])),
             "partner",
-            "said",
+            "guessed",
             "tag network=extranet",
+        ),
+        (
+            service(Some("a"), &["192.0.2.1"], tagged(&["tier=backend"])),
+            "public",
+            "guessed",
+            "192.0.2.1 is a public address",
         ),
         (service(Some("a"), &[], tagged(&["public", "internal"])), "unknown", "nothing", "nobody said"),
         (service(Some("a"), &[], tagged(&["note=public"])), "unknown", "nothing", "nobody said"),

@@ -275,7 +275,7 @@ impl CollectArgs {
         if let Some(file) = &self.inventory {
             let services = if let Some(file) = file {
                 let options = source::Options::default();
-                let inputs = super::inventory::gathered(std::slice::from_ref(file), &[])?;
+                let (inputs, _) = super::inventory::gathered(std::slice::from_ref(file), &[], None)?;
                 let loaded = source::load(&inputs, &[], &options)?;
                 super::inventory::report_faults(&loaded, console);
                 loaded.services

@@ -163,7 +163,12 @@ impl SweepArgs {
         }
         let resolvers = self.limits.resolver.as_slice();
         let loaded = if given {
-            Some(self.files.load(&How { scoped, resolvers, ..How::under(&settings.policy) })?)
+            Some(self.files.load(&How {
+                scoped,
+                resolvers,
+                known: Some(&globals.incident),
+                ..How::under(&settings.policy)
+            })?)
         } else {
             None
         };
@@ -175,7 +180,7 @@ impl SweepArgs {
             // Before anything is stored: a sweep with a broken scope must not begin.
             for entry in plan::scope(&loaded.services, &settings)?.unmatched() {
                 console.warn(&format!(
-                    "--scope or --exclude: `{}` fits no service of the inventory",
+                    "--scope or --exclude: {} fits no service of the inventory",
                     printable(entry)
                 ));
             }
@@ -385,7 +390,8 @@ fn expand_excludes<'a>(given: impl Iterator<Item = &'a String>) -> Result<Vec<St
     let mut all = Vec::new();
     for entry in given {
         let path = std::path::Path::new(entry);
-        if path.is_file() {
+        let is_address = entry.parse::<IpAddr>().is_ok() || entry.parse::<ipnet::IpNet>().is_ok();
+        if !is_address && path.is_file() {
             let text = read(path)?;
             let lines = text.lines().map(|l| l.split('#').next().unwrap_or("").trim());
             all.extend(lines.filter(|l| !l.is_empty()).map(str::to_owned));

@@ -6,6 +6,7 @@
 use std::{str::FromStr, sync::Arc};
 
 use super::{
+    credential::is_credential,
     host::{Addresses, Host, parse_addresses, parse_host, parse_name, parse_ports, quoted},
     intake::Row,
     table::{self, key},
@@ -65,7 +66,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Adds a tag, once.
+    /// Adds a tag, once, and without a value that looks like a credential.
     pub(super) fn tag(&mut self, tag: impl Into<String>) {
         add_tag(&mut self.declared, tag.into());
     }
@@ -100,11 +101,25 @@ impl Draft {
 
 /// Whether a variable may hold a secret: by its name, or by the look of its value. Better one tag too few.
 pub(super) fn looks_secret(name: &str, value: &str) -> bool {
+    const PARTS: &[&str] = &[
+        "secret",
+        "token",
+        "vault",
+        "private",
+        "auth",
+        "cred",
+        "_key",
+        "key_",
+        "cert",
+        "community",
+        "login",
+        "dsn",
+        "webhook",
+        "connection",
+        "connstr",
+        "conn_str",
+    ];
     let name = key(name);
-    let credential_in_url = value.split_once("://").is_some_and(|(_, rest)| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        authority.contains('@')
-    });
     let random = value.len() >= 20
         && !value.contains(['.', '/', ':', ' ', '-', '_'])
         && value.bytes().any(|b| b.is_ascii_digit())
@@ -112,17 +127,16 @@ pub(super) fn looks_secret(name: &str, value: &str) -> bool {
     // `pgpass`, `ldap_pass`: a tag too few for `bypass`.
     table::is_forbidden(&name)
         || name.ends_with("pass")
-        || ["secret", "token", "vault", "private", "auth", "cred", "_key", "key_", "cert"]
-            .iter()
-            .any(|part| name.contains(part))
-        || value.starts_with("$ANSIBLE_VAULT")
-        || value.contains("-----BEGIN")
-        || credential_in_url
+        || PARTS.iter().any(|part| name.contains(part))
+        || is_credential(value)
         || random
 }
 
 /// Sets one field of what is declared. `Ok(false)`: it is none.
 pub(super) fn declare(to: &mut Declared, column: &str, text: &str) -> Result<bool, String> {
+    if COLUMNS.contains(&column) && !matches!(column, "expect" | "tags") && is_credential(text) {
+        return Err(format!("{column} looks like a credential, which has no place here"));
+    }
     let own = || Some(text.to_owned());
     match column {
         "owner" => to.owner = own(),
@@ -149,11 +163,26 @@ pub(super) fn declare(to: &mut Declared, column: &str, text: &str) -> Result<boo
     Ok(true)
 }
 
-/// Adds a tag, once.
+/// What stands in a tag for a value that looks like a credential.
+const WITHHELD: &str = "withheld";
+
+/// The most tags of a row: each is compared with all before it.
+const MOST_TAGS: usize = 500;
+
+/// Adds a tag, once, and without a value that looks like a credential.
 pub(super) fn add_tag(to: &mut Declared, tag: String) {
-    if !tag.is_empty() && !to.tags.contains(&tag) {
-        to.tags.push(tag);
+    let tag = match tag.split_once('=') {
+        Some((name, value)) if table::is_forbidden(&key(name)) || is_credential(value) => {
+            format!("{name}={WITHHELD}")
+        }
+        None if is_credential(&tag) => WITHHELD.to_owned(),
+        _ => tag,
+    };
+    if tag.is_empty() || to.tags.len() > MOST_TAGS || to.tags.contains(&tag) {
+        return;
     }
+    let last = to.tags.len() == MOST_TAGS;
+    to.tags.push(if last { "more-tags=not-kept".to_owned() } else { tag });
 }
 
 /// A name and addresses together; a name that is an address becomes one.

@@ -203,7 +203,10 @@ impl Compared<'_> {
                 continue;
             }
             let by_name = |name: &Arc<str>| self.declared.nowhere(name, found.transport, found.port);
-            if let Some(at) = found.names.iter().find_map(by_name) {
+            // A name that an address gives itself (PTR) is its owner's word and proves nothing: the name has to be the
+            // one that was scanned, or one of its certificate.
+            let certified = found.names.iter().filter(|name| found.certificate_names.contains(name));
+            if let Some(at) = found.given.iter().chain(certified).find_map(by_name) {
                 self.probable.insert(at);
                 self.seen.push((at, number));
                 if let Some(service) = self.sides.declared.get(at).filter(|_| !self.is_retired(at)) {

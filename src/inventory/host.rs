@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::credential::{is_credential, is_random, password_in_address};
 use crate::model::text::printable;
 
 /// A host: a name in lower case without a trailing dot, or an address.
@@ -52,6 +53,17 @@ impl Addresses {
 
 /// Hostile text in a message: printable, and cut at 80 characters.
 pub(super) fn quoted(text: &str) -> String {
+    // What looks like the value of a secret is nowhere repeated.
+    let hidden = match password_in_address(text) {
+        Some((from, to)) => {
+            format!("{}...{}", text.get(..from).unwrap_or_default(), text.get(to..).unwrap_or_default())
+        }
+        None => text.to_owned(),
+    };
+    if is_credential(&hidden) || is_random(&hidden) {
+        return "`...` (not shown: it looks like a secret)".to_owned();
+    }
+    let text = hidden.as_str();
     let cut: String = text.chars().take(80).collect();
     let more = if cut.len() < text.len() { "..." } else { "" };
     format!("`{}{more}`", printable(&cut))
@@ -100,6 +112,13 @@ pub(super) fn parse_name(text: &str) -> Result<String, String> {
         if label.starts_with('-') || label.ends_with('-') {
             return bad("a part between dots neither begins nor ends with `-`");
         }
+    }
+    // `192.0.2.11-14`: nobody's name, and no network that is read.
+    if name.contains('-')
+        && name.split('.').count() == 4
+        && name.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+    {
+        return bad("ranges of addresses are not read; write a CIDR such as 192.0.2.8/29, or each address");
     }
     // Some resolvers take `127.1` and `0x7f000001` for addresses; nobody means a name by these.
     if name.rsplit('.').next().is_some_and(looks_numeric) {

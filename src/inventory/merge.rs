@@ -95,7 +95,7 @@ impl Merger {
             if stands.0 == word.0 {
                 continue;
             }
-            let (kept, other) = if overrules(field, declared) {
+            let (kept, other) = if overrules(field, &stands.0, &word.0) {
                 (word.clone(), std::mem::replace(stands, word))
             } else {
                 (stands.clone(), word)
@@ -117,10 +117,15 @@ impl Merger {
     }
 }
 
-/// The first word stands, with one exception: who says that a device is fragile is believed, since
-/// the other way round a device may hang.
-fn overrules(field: &str, later: &Declared) -> bool {
-    field == "fragile" && later.fragile == Some(true)
+/// The first word stands, with two exceptions: who says that a device is fragile is believed, since
+/// the other way round a device may hang; and so is who says that more people can reach a service.
+fn overrules(field: &str, standing: &str, later: &str) -> bool {
+    let width = |word: &str| ["internal", "partner", "public"].iter().position(|known| *known == word);
+    match field {
+        "fragile" => later == "yes",
+        "exposure" => width(later) > width(standing),
+        _ => false,
+    }
 }
 
 fn united(first: &Declared, later: &[Later]) -> Arc<Declared> {
@@ -128,7 +133,12 @@ fn united(first: &Declared, later: &[Later]) -> Arc<Declared> {
     let mut tags: HashSet<&str> = first.tags.iter().map(String::as_str).collect();
     for (declared, _) in later {
         for &(field, show, copy) in FIELDS {
-            if show(&result).is_none() || overrules(field, declared) {
+            let takes = match (show(&result), show(declared)) {
+                (None, _) => true,
+                (Some(standing), Some(later)) => overrules(field, &standing, &later),
+                (Some(_), None) => false,
+            };
+            if takes {
                 copy(&mut result, declared);
             }
         }

@@ -7,6 +7,7 @@
 //! It does not probe, store or print; standard input is read by the caller.
 
 mod ansible;
+mod credential;
 mod declare;
 pub mod diff;
 pub mod dns;

@@ -155,7 +155,10 @@ impl Collected {
     /// One word of the command line: a rule, or a file of rules. A file that exists is meant as one.
     fn exclude(&mut self, text: &str, bad: &mut Vec<BadRow>) -> Result<(), Error> {
         let path = Path::new(text);
-        if path.is_file() {
+        // What can only be an address is one, whatever a file is called.
+        let plain = text.trim();
+        let is_address = plain.parse::<IpAddr>().is_ok() || plain.parse::<IpNet>().is_ok();
+        if !is_address && path.is_file() {
             return self.read(&Input::Path(path.to_owned()), bad);
         }
         let is_network = text.parse::<IpNet>().is_ok();

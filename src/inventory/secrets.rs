@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     Error,
+    credential::is_credential,
     format::TextFile,
     host::{Host, parse_host, parse_port, quoted, split_port},
     intake::Intake,
@@ -125,6 +126,12 @@ pub(super) fn secret<'a>(
     source: Source,
 ) -> Result<Secret, (&'static str, String)> {
     let own = |key: &str| Some(get(key).to_owned()).filter(|text| !text.is_empty());
+    if let Some(column) = COLUMNS.iter().copied().find(|column| is_credential(get(column))) {
+        let message = format!(
+            "{column} looks like a credential; names and places of secrets belong here, values do not"
+        );
+        return Err((column, message));
+    }
     let id = own("secret_id")
         .ok_or(("secret_id", "secret_id is empty; expected a name for the secret".to_owned()))?;
     let kind = own("type")

@@ -49,7 +49,12 @@ const FORBIDDEN_PARTS: &[&str] = &[
 /// Whether a column's name, as [`key`] writes it, says that it holds values of secrets.
 pub(super) fn is_forbidden(key: &str) -> bool {
     let plain: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
-    FORBIDDEN.contains(&key) || FORBIDDEN_PARTS.iter().any(|part| plain.contains(part)) || plain == "pass"
+    FORBIDDEN.contains(&key)
+        || FORBIDDEN_PARTS.iter().any(|part| plain.contains(part))
+        || plain == "pass"
+        || plain == "pw"
+        || key.ends_with("_pw")
+        || key.ends_with("_pass")
 }
 
 /// Why a file with such a column is not read. `what`: `column` or `key`.

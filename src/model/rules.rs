@@ -24,7 +24,7 @@ pub struct Rule {
     pub exposure: Option<Exposure>,
     /// Globs of names, such as `*.mail.example.test`; `*` stands for any text, dots included.
     pub names: Vec<String>,
-    /// Networks that hold one of its declared addresses.
+    /// Networks that hold one of its declared addresses; for an exposure, all of them.
     pub networks: Vec<IpNet>,
     /// Tags, such as `lb` or `role=web`, in any case; a glob is allowed.
     pub tags: Vec<String>,
@@ -51,6 +51,14 @@ impl Rule {
         }
         let zone = service.declared.zone.as_deref()?;
         self.zones.iter().find(|z| z.eq_ignore_ascii_case(zone)).map(|zone| format!("zone {zone}"))
+    }
+
+    /// The same, where a network has to hold all of its declared addresses: one address elsewhere may be the one that
+    /// everybody reaches.
+    pub fn fits_whole(&self, service: &Service) -> Option<String> {
+        let outside = |net: &IpNet| service.addresses.iter().any(|address| !net.contains(address));
+        let networks = self.networks.iter().filter(|net| !outside(net)).copied().collect();
+        Self { networks, ..self.clone() }.fits(service)
     }
 
     /// What is wrong with it, if anything: a rule that gives nothing, or fits nothing, was meant otherwise.

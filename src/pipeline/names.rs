@@ -19,6 +19,11 @@ pub fn check(
     let looked = runtime.block_on(dns::look(&loaded.services, resolvers, progress));
     runtime.shutdown_background(); // questions that nobody waits for any more
     let looked = looked.map_err(Error::Input)?;
+    if looked.is_silent() {
+        return Err(Error::Input(
+            "no name server answered for any name, so nothing of DNS was checked".to_owned(),
+        ));
+    }
     loaded.notices.extend(looked.notices());
     Ok(looked.addresses())
 }

@@ -1,6 +1,8 @@
 //! Where a sweep's services come from: inventories, the incident file itself, or the sweep that was
 //! cut off. Whatever the source, the services stand in the incident file before the first probe.
 
+use std::path::Path;
+
 use crate::{
     clock::Clock,
     error::Error,
@@ -28,6 +30,17 @@ pub fn gather(inputs: Vec<Input>, access: &live::Access) -> Result<Vec<Input>, E
         }
         Ok(gathered)
     })
+}
+
+/// The services that an incident file has from a source: what is known of it while it does not answer. Empty where there
+/// is no such file.
+pub fn known_from(incident: &Path, source: &str) -> Result<Vec<Service>, Error> {
+    if !incident.exists() {
+        return Ok(Vec::new());
+    }
+    let mut services = Reader::open(incident)?.services()?;
+    services.retain(|service| service.sources.iter().any(|from| &*from.file == source));
+    Ok(services)
 }
 
 /// Loads inventories and secrets: services, bad rows, disagreements, notices. Contacts nothing.

@@ -16,11 +16,16 @@ use super::super::{
 };
 use crate::{
     error::Error,
-    model::{loading::Loaded, policy::Policy, wrap::Wrap},
+    model::{
+        loading::{Loaded, Notice, NoticeKind},
+        policy::Policy,
+        wrap::Wrap,
+    },
     pipeline::{
         classify, names,
-        source::{self, Input, Options, live::Access},
+        source::{self, Input, Options},
     },
+    report,
 };
 
 /// Between two drawings of a progress line.
@@ -71,12 +76,14 @@ pub(crate) struct How<'h> {
     pub(crate) resolvers: &'h [SocketAddr],
     /// The rules in force: kinds of services have their ports.
     pub(crate) policy: &'h Policy,
+    /// The incident file whose services stand in for a live source that does not answer.
+    pub(crate) known: Option<&'h Path>,
 }
 
 impl<'h> How<'h> {
     /// Whole, by the system's resolvers.
     pub(crate) const fn under(policy: &'h Policy) -> Self {
-        Self { scoped: false, partial: false, resolvers: &[], policy }
+        Self { scoped: false, partial: false, resolvers: &[], policy, known: None }
     }
 }
 
@@ -93,10 +100,14 @@ impl Files {
             partial: how.partial,
         };
         if let Some(path) = self.secrets.iter().find(|path| is_live(path)) {
-            let name = path.display();
-            return Err(Error::Usage(format!("--secrets {name}: a live source holds services; name a file")));
+            // The argument is not repeated: it may hold a password.
+            let _ = path;
+            return Err(Error::Usage("--secrets: a live source holds services; name a file".to_owned()));
         }
-        source::load(&gathered(&self.inventories, how.resolvers)?, &inputs(&self.secrets)?, &options)
+        let (inputs_given, notices) = gathered(&self.inventories, how.resolvers, how.known)?;
+        let mut loaded = source::load(&inputs_given, &inputs(&self.secrets)?, &options)?;
+        loaded.notices.extend(notices);
+        Ok(loaded)
     }
 
     /// Whether anything but files is named.
@@ -128,17 +139,42 @@ pub(crate) fn is_live(path: &Path) -> bool {
     path.to_str().is_some_and(|text| source::live::parse(text).is_some())
 }
 
-/// The inputs that are named, with what live sources gave in their place.
-pub(crate) fn gathered(paths: &[PathBuf], resolvers: &[SocketAddr]) -> Result<Vec<Input>, Error> {
-    let mut all = Vec::with_capacity(paths.len());
+/// The inputs that are named, with what live sources gave in their place. Where one does not answer, what the incident
+/// file knows of it stands in, with a notice.
+pub(crate) fn gathered(
+    paths: &[PathBuf],
+    resolvers: &[SocketAddr],
+    known: Option<&Path>,
+) -> Result<(Vec<Input>, Vec<Notice>), Error> {
+    let (mut all, mut notices) = (Vec::with_capacity(paths.len()), Vec::new());
     for input in inputs(paths)? {
-        let access = match &input {
-            Input::Live(live) => access::of(live.kind, resolvers)?,
-            _ => Access::default(),
+        let Input::Live(live) = &input else {
+            all.push(input);
+            continue;
         };
-        all.extend(source::gather(vec![input], &access)?);
+        let (name, access) = (live.to_string(), access::of(live.kind, resolvers)?);
+        let error = match source::gather(vec![input], &access) {
+            Ok(given) => {
+                all.extend(given);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let services =
+            known.map_or_else(|| Ok(Vec::new()), |incident| source::known_from(incident, &name))?;
+        if services.is_empty() {
+            return Err(error);
+        }
+        let none = BTreeMap::new();
+        let lines = services.iter().map(|service| report::inventory::list_jsonl(service, None, &none) + "\n");
+        notices.push(Notice {
+            kind: NoticeKind::LeftOut,
+            message: format!("{error}; its {} services of earlier sweeps are taken instead", services.len()),
+            source: None,
+        });
+        all.push(Input::Text { name, text: lines.collect::<String>().into_bytes(), format: Some("jsonl") });
     }
-    Ok(all)
+    Ok((all, notices))
 }
 
 /// Whether somebody typed what is to be looked at, and no file.

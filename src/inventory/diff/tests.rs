@@ -138,6 +138,16 @@ fn a_name_without_a_known_address_is_found_by_name_and_port() {
         open("192.0.2.1", 8443, TlsSeen::Yes, &["web1.example.test"]),
         open("192.0.2.2", 443, TlsSeen::Yes, &["old.example.test"]),
     ];
+    let given = [("192.0.2.1", 443, "web1"), ("192.0.2.1", 8443, "web1"), ("192.0.2.2", 443, "old")];
+    for (address, port, name) in given {
+        let name = format!("{name}.example.test").into();
+        sides.given.insert((ip(address), crate::model::wrap::Transport::Tcp, port), name);
+    }
+    // What an address calls itself proves nothing.
+    sides.discovered.push(open("192.0.2.66", 443, TlsSeen::Yes, &["web2.example.test"]));
+    let difference = compare(&sides);
+    assert_eq!(places(&difference.undeclared).pop().as_deref(), Some("192.0.2.66:443"));
+    sides.discovered.pop();
     let difference = compare(&sides);
     assert_eq!(rows(difference.probable.iter().map(|p| &p.service)), ["web1.example.test:443"]);
     assert_eq!(places(&difference.undeclared), ["192.0.2.1:8443"]);

@@ -100,6 +100,12 @@ impl Looked {
         all
     }
 
+    /// Whether names were asked about and not one was answered by anybody: then nothing was checked.
+    pub fn is_silent(&self) -> bool {
+        let answered = |said: &Said| said.v4.is_ok() || said.v6.is_ok() || said.exists.is_some();
+        !self.names.is_empty() && !self.names.values().any(|(_, said)| said.iter().any(answered))
+    }
+
     /// What somebody should know or correct, in the order of names, zones last.
     pub fn notices(&self) -> Vec<Notice> {
         let mut notices = compare::notices(self);

@@ -20,7 +20,7 @@ use crate::{
         host::{Addresses, parse_addresses},
         intake::Intake,
         left_out::Tally,
-        tree::{self, Node},
+        tree::{self, Node, Value},
     },
     model::{discovery::Role, loading::NoticeKind, secret::Secret, service::Source},
 };
@@ -129,6 +129,13 @@ impl<'f, 't> Dump<'f, 't> {
             return Ok(());
         }
         if node.entries().is_empty() {
+            if !matches!(node.value, Value::Seq(_)) {
+                self.bad(
+                    node,
+                    "this is no object of Kubernetes; expected a map with `kind`".to_owned(),
+                    intake,
+                );
+            }
             return Ok(());
         }
         let text = |key: &str| node.at(&["metadata", key]).and_then(Node::text).map(str::to_owned);
@@ -141,6 +148,10 @@ impl<'f, 't> Dump<'f, 't> {
         match (kind, group) {
             ("Ingress", "networking.k8s.io" | "extensions") => ingress::ingress(self, &object, intake),
             // Others have a `Service` of their own (Knative), and a `Gateway` (Istio).
+            ("Service", "") | ("Ingress", _) if node.get("spec").is_none() => {
+                self.bad(node, format!("this {kind} has no `spec`"), intake);
+                Ok(())
+            }
             ("Service", "") => service::service(self, &object, intake),
             ("Gateway", "gateway.networking.k8s.io") => ingress::gateway(self, &object, intake),
             ("Certificate", "cert-manager.io") => {

@@ -25,6 +25,13 @@ type Fault = (usize, String);
 
 fn read(file: &TextFile<'_>, intake: &mut Intake<'_>) -> Result<(), Error> {
     let (format, declared): (Arc<str>, Arc<Declared>) = (FORMAT.name.into(), Arc::default());
+    for mark in [&b"-----BEGIN "[..], b"$ANSIBLE_VAULT"] {
+        if let Some(at) = memchr::memmem::find(file.text, mark) {
+            let line = memchr::memchr_iter(b'\n', file.text.get(..at).unwrap_or_default()).count() + 1;
+            let message = "this is a key, a certificate or a vault, and no inventory; nothing of it is read";
+            return Err(file.refused(u32::try_from(line).unwrap_or(u32::MAX), 1, message.to_owned()));
+        }
+    }
     intake.expect_lines(file.text);
     for (number, line) in (1_u32..).zip(file.text.split(|&b| b == b'\n')) {
         let indent = line.len() - line.trim_ascii_start().len();

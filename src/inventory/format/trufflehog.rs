@@ -135,7 +135,7 @@ fn secret(file: &TextFile<'_>, finding: &Node<'_>, line: u32) -> Option<Secret> 
     // Data has one entry, by the kind of source.
     let place = finding.at(&["SourceMetadata", "Data"]).and_then(|data| data.entries().first());
     let text = |key: &str| place.and_then(|p| p.node.get(key)).and_then(Node::scalar).unwrap_or_default();
-    let (path, at, commit) = (text("file"), text("line"), text("commit"));
+    let (path, at, commit) = (without_user(&text("file")), text("line"), text("commit"));
     let holders = ["repository", "bucket", "image", "container", "workspace", "channel_name"];
     let holder = holders.iter().map(|key| text(key)).find(|held| !held.is_empty()).unwrap_or_default();
     let holder = without_user(&holder);

@@ -104,7 +104,10 @@ pub fn parse(text: &str) -> Option<Result<Live, String>> {
         return Some(super::host::parse_name(name).map(live));
     }
     SCHEMES.iter().find_map(|&(scheme, kind, tls, port)| {
-        let rest = text.strip_prefix(scheme)?;
+        let (begin, rest) = text.split_at_checked(scheme.len())?;
+        if !begin.eq_ignore_ascii_case(scheme) {
+            return None;
+        }
         Some(at(rest, port).map(|(user, host, port, path)| Live { kind, tls, host, port, user, path }))
     })
 }
@@ -122,8 +125,13 @@ fn at(rest: &str, usual: u16) -> Result<(Option<String>, String, u16, String), S
             "an address holds a user at most, never a password: that comes from the environment".to_owned()
         );
     }
+    if path.contains(['?', '#', '@']) {
+        return Err("an address has a path and neither a query nor a user behind it".to_owned());
+    }
     let (host, port) = split_port(place);
-    let port = port.map_or(Ok(usual), parse_port)?;
+    // What stands there may be half a password.
+    let no_port = |_| "behind its host stands no port; expected 1 to 65535".to_owned();
+    let port = port.map_or(Ok(usual), |port| parse_port(port).map_err(no_port))?;
     let host = match parse_host(host)? {
         Host::Name(name) => name,
         Host::Address(address) => address.to_string(),

@@ -141,7 +141,16 @@ fn merge<'t>(entries: &mut Vec<Entry<'t>>, at: Place, node: Node<'t>) {
             entries.splice(0..0, from);
         }
         // The first of a list wins over the later ones.
-        Value::Seq(all) => all.into_iter().for_each(|one| merge(entries, at, one)),
+        Value::Seq(all) => {
+            let mut front = Vec::new();
+            for one in all.into_iter().rev() {
+                match one.value {
+                    Value::Map(from) => front.extend(from),
+                    value => merge(entries, at, Node { place: one.place, value }),
+                }
+            }
+            entries.splice(0..0, front);
+        }
         other => entries.push(Entry {
             at,
             key: Cow::Borrowed("<<"),

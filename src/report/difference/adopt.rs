@@ -37,7 +37,10 @@ pub fn adopt(difference: &Difference, sure: bool, out: &mut dyn Write) -> io::Re
 /// The wrap as an inventory takes it: one that its transport carries.
 fn wrap(found: &Endpoint) -> Option<Wrap> {
     match found.transport {
-        Transport::Tcp => found.wrap.filter(|wrap| wrap.transport() == Transport::Tcp),
+        // STUN and TURN run over both.
+        Transport::Tcp => {
+            found.wrap.filter(|w| w.transport() == Transport::Tcp || matches!(w, Wrap::Stun | Wrap::Turn))
+        }
         // Without a wrap the port would decide, and no port implies one that UDP carries.
         Transport::Udp => Some(found.wrap.filter(|w| w.transport() == Transport::Udp).unwrap_or(Wrap::Dtls)),
     }

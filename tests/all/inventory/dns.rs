@@ -147,6 +147,16 @@ fn a_domain_is_an_inventory() {
     let at = server.at();
     let rows = work.ok(&["inventory", "list", "dns:example.test", "--resolver", &at, "--jsonl"]).rows();
     let has = |name: &str, port: u64| rows.iter().any(|r| r["name"] == name && r["port"] == port);
+    // The name server dies: what the incident knows of the domain is swept.
+    work.ok(&["sweep", "dns:example.test", "--resolver", &at, "--dry-run"]);
+    work.ok(&["sweep", "dns:example.test", "--resolver", &at, "--exclude", "192.0.2.0/24"]);
+    drop(server);
+    let again =
+        work.ok(&["sweep", "dns:example.test", "--resolver", &at, "--dry-run", "--exclude", "192.0.2.0/24"]);
+    assert!(again.err().contains("of earlier sweeps are taken instead"), "{}", again.err());
+    assert!(again.out().contains("imap.example.test"), "{}", again.out());
+    work.run(&["sweep", "dns:example.test", "--resolver", &at, "--dry-run", "--incident", "none.db"])
+        .expect_code(5);
     for (name, port) in [
         ("example.test", 443),
         ("www.example.test", 443),

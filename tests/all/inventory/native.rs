@@ -238,3 +238,80 @@ fn what_was_excluded_stays_alone_when_it_is_verified() {
     assert!(touched().contains(&"127.66.11.1".to_owned()), "{:?}", touched());
     assert!(!touched().contains(&"127.66.11.2".to_owned()), "{:?}", touched());
 }
+
+#[test]
+fn no_file_takes_the_place_of_an_excluded_address() {
+    let work = Work::new();
+    work.write("all.yaml", "scope: {exclude: [127.66.12.1, 127.66.13.0/24]}\nhosts: [{address: 127.66.12.1}, {address: 127.66.13.7}]\n");
+    work.write("127.66.12.1", "127.99.0.1\n");
+    std::fs::create_dir(work.path("127.66.13.0")).unwrap();
+    work.write("127.66.13.0/24", "127.99.0.2\n");
+    let by_file = work.ok(&["sweep", "all.yaml", "--dry-run"]).out();
+    assert_eq!(by_file.matches("skip (excluded)").count(), 2, "{by_file}");
+    work.write("hosts.txt", "127.66.12.1\n");
+    let typed = work.ok(&["sweep", "hosts.txt", "--dry-run", "--exclude", "127.66.12.1"]).out();
+    assert!(typed.starts_with("skip (excluded)"), "{typed}");
+}
+
+#[test]
+fn credentials_that_stand_in_inventories_are_kept_nowhere() {
+    let work = Work::new();
+    let mark = "hunter2hunter2";
+    let files = [
+        (
+            "a.ini",
+            format!(
+                "box1 ansible_host=127.66.14.1 tls_ports=9 db_pw={mark} gl=glpat-{mark} snmp_community={mark} login=admin:{mark} opts='-Dx.password={mark}'\n"
+            ),
+        ),
+        (
+            "b.csv",
+            format!(
+                "name,address,port,notes,connection\nweb,127.66.14.2,9,password={mark},https://u:{mark}@db/x\n"
+            ),
+        ),
+        (
+            "c.yaml",
+            format!(
+                "services:\n- {{name: y, address: 127.66.14.3, port: 9, note: 'sk_live_{mark}x', tags: ['token={mark}']}}\n"
+            ),
+        ),
+        ("d.csv", format!("secret_id,type,services,location\ns,D1,web,ghp_{mark}\nt,D1,web,vault:web/t\n")),
+    ];
+    let mut arguments = vec!["sweep"];
+    for (name, text) in &files {
+        work.write(name, text);
+        arguments.push(name);
+    }
+    let swept = work.ok(&arguments);
+    let mut texts = vec![swept.out() + &swept.err()];
+    for (name, _) in &files {
+        for first in [&["inventory", "list", "--jsonl"][..], &["inventory", "check", "--annotate"]] {
+            let ended = work.run(&[first, &[*name]].concat());
+            texts.push(ended.out() + &ended.err());
+        }
+    }
+    texts.push(String::from_utf8_lossy(&std::fs::read(work.path("incident.db")).unwrap()).into_owned());
+    for text in &texts {
+        assert!(!text.contains(mark), "{text}");
+    }
+    assert!(texts[0].contains("location looks like a credential"), "{}", texts[0]);
+    assert!(texts.iter().any(|text| text.contains("notes=withheld")), "{texts:?}");
+}
+
+#[test]
+fn a_private_key_is_refused_as_an_inventory_and_not_repeated() {
+    let work = Work::new();
+    let key = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    work.write(
+        "key.pem",
+        format!("# web01\n-----BEGIN PRIVATE KEY-----\n{key}\nq8dwa70gzfd0\n-----END PRIVATE KEY-----\n"),
+    );
+    work.write("vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n3136623763\n");
+    for name in ["key.pem", "vault.yml"] {
+        let ended = work.run(&["inventory", "check", name]).expect_code(5);
+        let said = ended.out() + &ended.err();
+        assert!(said.contains("is no inventory") || said.contains("no inventory;"), "{said}");
+        assert!(!said.contains(key) && !said.contains("q8dwa") && !said.contains("3136"), "{said}");
+    }
+}

@@ -118,7 +118,10 @@ fn inside(dump: &mut Dump<'_, '_>, object: &Object<'_, '_>, intake: &mut Intake<
         return Ok(());
     }
     let mut base = meta::draft(dump, object, intake);
-    base.declared.exposure.get_or_insert(Exposure::Internal);
+    // A node port is open on every node.
+    if object.node.at(&["spec", "type"]).and_then(Node::text) != Some("NodePort") {
+        base.declared.exposure.get_or_insert(Exposure::Internal);
+    }
     if let Err(message) = base.host(&format!("{}.{}.svc.cluster.local", object.name, object.namespace)) {
         dump.bad(object.node, message, intake);
         return Ok(());
