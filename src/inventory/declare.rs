@@ -6,7 +6,7 @@
 use std::{str::FromStr, sync::Arc};
 
 use super::{
-    credential::is_credential,
+    credential::{is_credential, password_in_address},
     host::{Addresses, Host, parse_addresses, parse_host, parse_name, parse_ports, quoted},
     intake::Row,
     table::{self, key},
@@ -129,6 +129,7 @@ pub(super) fn looks_secret(name: &str, value: &str) -> bool {
         || name.ends_with("pass")
         || PARTS.iter().any(|part| name.contains(part))
         || is_credential(value)
+        || password_in_address(value).is_some()
         || random
 }
 
@@ -172,7 +173,11 @@ const MOST_TAGS: usize = 500;
 /// Adds a tag, once, and without a value that looks like a credential.
 pub(super) fn add_tag(to: &mut Declared, tag: String) {
     let tag = match tag.split_once('=') {
-        Some((name, value)) if table::is_forbidden(&key(name)) || is_credential(value) => {
+        Some((name, value))
+            if table::is_forbidden(&key(name))
+                || is_credential(value)
+                || password_in_address(value).is_some() =>
+        {
             format!("{name}={WITHHELD}")
         }
         None if is_credential(&tag) => WITHHELD.to_owned(),
