@@ -32,7 +32,7 @@ use crate::{
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Inventories and how they are read; shared with `sweep`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Files {
     /// Inventories: files of any format that --format names; `-` reads standard input; etcd://HOST:PORT/PREFIX,
     /// consul://HOST:PORT, dns:NAME ask what runs there (etcds, consuls: over TLS)

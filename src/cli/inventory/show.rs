@@ -92,6 +92,7 @@ impl CheckArgs {
                 if self.annotate {
                     annotate_error(&error, console).map_err(Error::stdout)?;
                 }
+                self.tell_others(&error, &how, console)?;
                 return Err(error);
             }
         };
@@ -105,6 +106,26 @@ impl CheckArgs {
         classify::fill(&mut loaded.services, &policy);
         report::inventory::check_text(&loaded, &questions, &mut console.out).map_err(Error::stdout)?;
         Ok(if loaded.faults() > 0 { Exit::BadInput } else { Exit::Done })
+    }
+}
+
+impl CheckArgs {
+    /// What is wrong with the other files, where one is refused: who corrects them wants to know it all at once.
+    fn tell_others(&self, told: &Error, how: &How<'_>, console: &mut Console) -> Result<(), Error> {
+        let told = told.to_string();
+        let files = self.files.inventories.iter().filter(|path| path.is_file());
+        for path in files.filter(|_| self.files.inventories.len() > 1) {
+            let alone = Files { inventories: vec![path.clone()], secrets: Vec::new(), ..self.files.clone() };
+            let Err(error) = alone.load(how) else { continue };
+            if error.to_string() == told {
+                continue;
+            }
+            if self.annotate {
+                annotate_error(&error, console).map_err(Error::stdout)?;
+            }
+            console.warn(&error.to_string());
+        }
+        Ok(())
     }
 }
 

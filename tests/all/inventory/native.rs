@@ -315,3 +315,18 @@ fn a_private_key_is_refused_as_an_inventory_and_not_repeated() {
         assert!(!said.contains(key) && !said.contains("q8dwa") && !said.contains("3136"), "{said}");
     }
 }
+
+#[test]
+fn a_check_of_several_files_tells_what_is_wrong_with_each() {
+    let work = Work::new();
+    work.write("a.yaml", "allclear: 1\nservices:\n- name: a\n   port: 443\n");
+    work.write("b.csv", "machine,port\nweb,443\n");
+    work.write("c.csv", "name,port\nweb,443\n");
+    let ended = work.run(&["inventory", "check", "--annotate", "a.yaml", "b.csv", "c.csv"]).expect_code(5);
+    for text in [ended.out(), ended.err()] {
+        for part in ["a.yaml", "this is not YAML", "b.csv", "the header has neither"] {
+            assert_eq!(text.matches(part).count(), 1, "{part}: {text}");
+        }
+        assert!(!text.contains("c.csv"), "{text}");
+    }
+}
