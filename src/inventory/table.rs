@@ -1,7 +1,7 @@
 //! CSV as a table: which column is where, the columns that make a file be refused whole, and the
 //! fields of a row. It knows nothing of what the columns mean.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use csv::ByteRecord;
 
@@ -92,6 +92,7 @@ impl Header {
             Next::Record => {}
         }
         let mut header = Self { names: Vec::new(), keys: Vec::new() };
+        let mut places: HashMap<String, usize> = HashMap::new();
         for (column, field) in records.record().iter().enumerate() {
             let Ok(name) = std::str::from_utf8(field) else {
                 return refused(
@@ -104,7 +105,8 @@ impl Header {
             if is_forbidden(&key) {
                 return refused(records, column, refusal("column", &key));
             }
-            if let Some(first) = header.keys.iter().position(|k| !key.is_empty() && *k == key) {
+            let before = if key.is_empty() { None } else { places.insert(key.clone(), column) };
+            if let Some(first) = before {
                 let message = format!(
                     "column {} is named {} like column {}",
                     column + 1,

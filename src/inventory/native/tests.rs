@@ -48,3 +48,13 @@ fn a_misspelt_column_is_told_once_and_stays_a_tag() {
         assert_eq!(loaded.faults(), 0);
     }
 }
+
+#[test]
+fn a_row_of_very_many_columns_is_read_in_bounded_time() {
+    let names: String = (0..60_000).map(|n| format!(",c{n}")).collect();
+    let text = format!("name{names}\nweb{}\n", ",1".repeat(60_000));
+    let input = Input::Text { name: "t".into(), text: text.into(), format: None };
+    let loaded = load(&[input], &[], &Options::default()).unwrap();
+    let tags = &loaded.services[0].declared.tags;
+    assert_eq!((tags.len(), tags.last().map(String::as_str)), (501, Some("more-tags=not-kept")));
+}
