@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::declared;
 use crate::model::{
+    address::is_private,
     classified::{Answer, Basis},
     host::{OpenTo, Reach},
     policy::Policy,
@@ -117,17 +118,6 @@ fn by_address(service: &Service) -> Option<Answer<Exposure>> {
             "{private} is a private address; a balancer or NAT may still lead to it, so it stays due as public"
         ),
     ))
-}
-
-/// RFC 1918, RFC 4193, loopback, link-local, and RFC 6598.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_loopback() || v4.is_link_local() || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
 }
 
 /// An address that the Internet routes. Those of documentation count, so that examples read as they are meant.

@@ -21,7 +21,9 @@ use crate::{
     clock::Clock,
     config::{self, Found},
     error::{Error, Exit},
-    model::{facet::State, loading::Loaded, policy::Presume, text::printable},
+    model::{
+        address::is_address_or_network, facet::State, loading::Loaded, policy::Presume, text::printable,
+    },
     pipeline::{
         checks,
         judged::{self, Choice},
@@ -390,8 +392,7 @@ fn expand_excludes<'a>(given: impl Iterator<Item = &'a String>) -> Result<Vec<St
     let mut all = Vec::new();
     for entry in given {
         let path = std::path::Path::new(entry);
-        let is_address = entry.parse::<IpAddr>().is_ok() || entry.parse::<ipnet::IpNet>().is_ok();
-        if !is_address && path.is_file() {
+        if !is_address_or_network(entry) && path.is_file() {
             let text = read(path)?;
             let lines = text.lines().map(|l| l.split('#').next().unwrap_or("").trim());
             all.extend(lines.filter(|l| !l.is_empty()).map(str::to_owned));

@@ -132,6 +132,11 @@ fn looks_numeric(label: &str) -> bool {
     label.bytes().all(|b| b.is_ascii_digit()) || hex.is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
+/// One address, bare or as a network with one member.
+pub(super) fn one_address(text: &str) -> Option<Addresses> {
+    parse_addresses(text).ok().filter(|addresses| addresses.count() == 1)
+}
+
 /// An address, or a network in CIDR form with no host bits.
 pub(super) fn parse_addresses(text: &str) -> Result<Addresses, String> {
     if let Some(address) = parse_bare_address(text) {

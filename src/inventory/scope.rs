@@ -4,15 +4,13 @@
 //! It decides about addresses and names alone. Whether a device is fragile is told by
 //! [`is_fragile`], and what follows from that is the caller's.
 
-use std::{collections::BTreeSet, net::IpAddr, path::Path, sync::Arc};
-
-use ipnet::IpNet;
+use std::{collections::BTreeSet, ffi::OsStr, net::IpAddr, path::Path, sync::Arc};
 
 use super::{
     Error, Input,
     host::{Addresses, Host, parse_addresses, parse_host, parse_name, quoted},
 };
-use crate::model::{loading::BadRow, observation::Skip, service::Service};
+use crate::model::{address::is_address_or_network, loading::BadRow, observation::Skip, service::Service};
 
 /// The rules of one sweep.
 #[derive(Clone, Debug, Default)]
@@ -155,17 +153,13 @@ impl Collected {
     /// One word of the command line: a rule, or a file of rules. A file that exists is meant as one.
     fn exclude(&mut self, text: &str, bad: &mut Vec<BadRow>) -> Result<(), Error> {
         let path = Path::new(text);
-        // What can only be an address is one, whatever a file is called.
-        let plain = text.trim();
-        let is_address = plain.parse::<IpAddr>().is_ok() || plain.parse::<IpNet>().is_ok();
-        if !is_address && path.is_file() {
-            return self.read(&Input::Path(path.to_owned()), bad);
-        }
-        let is_network = text.parse::<IpNet>().is_ok();
         // A file that is missing must not pass for the name of a host.
-        let looks_like_file =
-            path.extension().is_some_and(|e| FILE_ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known)));
-        if !is_network && (looks_like_file || text.contains(std::path::MAIN_SEPARATOR)) {
+        let looks_like_file = || {
+            let known = |e: &OsStr| FILE_ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known));
+            path.extension().is_some_and(known) || text.contains(std::path::MAIN_SEPARATOR)
+        };
+        // What can only be an address is one, whatever a file is called.
+        if !is_address_or_network(text.trim()) && (path.is_file() || looks_like_file()) {
             return self.read(&Input::Path(path.to_owned()), bad);
         }
         if let Err(message) = self.add(text.trim()) {

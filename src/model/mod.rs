@@ -4,6 +4,7 @@
 //! use everything in `model`; `model` uses nothing but itself.
 
 pub mod account;
+pub mod address;
 pub mod assessment;
 pub mod check;
 pub mod checklist;

@@ -17,6 +17,7 @@ use super::super::{
 use crate::{
     error::Error,
     model::{
+        address::is_address_or_network,
         loading::{Loaded, Notice, NoticeKind},
         policy::Policy,
         wrap::Wrap,
@@ -180,7 +181,7 @@ pub(crate) fn gathered(
 /// Whether somebody typed what is to be looked at, and no file.
 fn is_target(text: &str) -> bool {
     let host_and_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    host_and_port || text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok()
+    host_and_port || is_address_or_network(text)
 }
 
 /// The files as they are named; `-` is read here, live sources are not asked yet.

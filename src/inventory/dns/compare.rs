@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{Declared, Looked, Said, few};
-use crate::model::loading::{Notice, NoticeKind};
+use crate::model::{
+    address::is_private,
+    loading::{Notice, NoticeKind},
+};
 
 /// A choice of one address family from an answer.
 type Choose = fn(&Said) -> &super::Family;
@@ -163,15 +166,4 @@ fn unanswered(looked: &Looked) -> Vec<Notice> {
         source: None,
     };
     by_reason.into_iter().map(notice).collect()
-}
-
-/// Whether an address is for inside use: RFC 1918, RFC 6598, RFC 4193, loopback and link-local ones.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_loopback() || v4.is_link_local() || (a == 100 && b & 0xc0 == 64)
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
 }

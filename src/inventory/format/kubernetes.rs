@@ -17,7 +17,7 @@ use crate::{
     inventory::{
         Error,
         declare::Draft,
-        host::{Addresses, parse_addresses},
+        host::{Addresses, one_address},
         intake::Intake,
         left_out::Tally,
         tree::{self, Node, Value},
@@ -279,9 +279,4 @@ fn balancer(object: &Object<'_, '_>) -> (Vec<Addresses>, Vec<String>) {
     let text = |key: &'static str| points.iter().filter_map(move |point| point.get(key)?.text());
     let addresses = text("ip").filter_map(one_address).collect();
     (addresses, text("hostname").map(str::to_owned).collect())
-}
-
-/// One address; a network here is none.
-fn one_address(text: &str) -> Option<Addresses> {
-    parse_addresses(text).ok().filter(|addresses| addresses.count() == 1)
 }

@@ -18,7 +18,7 @@ use crate::{
     inventory::{
         Error,
         declare::Draft,
-        host::{Addresses, parse_addresses},
+        host::{Addresses, one_address},
         intake::Intake,
         left_out::Tally,
         tree::{self, Node},
@@ -204,11 +204,6 @@ impl State<'_, '_> {
         }
         self.tally.tell(intake);
     }
-}
-
-/// One address; a network or a reference to another resource is none.
-fn one_address(text: &str) -> Option<Addresses> {
-    parse_addresses(text).ok().filter(|addresses| addresses.count() == 1)
 }
 
 /// The texts of a list.
