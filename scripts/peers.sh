@@ -61,6 +61,7 @@ DEBIAN=(
   "etcd etcd-server"
   "etcdctl etcd-client"
   "kubectl kubernetes-client"
+  "chromium chromium"
 )
 # What packages ask about when they are installed, and the answer that makes them do least.
 ANSWERS=(

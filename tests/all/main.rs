@@ -17,6 +17,7 @@
 
 mod assess;
 mod checklist;
+mod chromium;
 mod cli;
 mod daemons;
 mod daemons_more;

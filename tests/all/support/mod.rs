@@ -3,6 +3,7 @@
 
 pub mod ca;
 pub mod certs;
+pub mod chromium;
 pub mod daemons;
 pub mod listen;
 pub mod peers;

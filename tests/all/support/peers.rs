@@ -161,6 +161,11 @@ pub fn named_compilezone() -> Option<PathBuf> {
     find("named-compilezone", "bind9/bin/named-compilezone", "named-compilezone")
 }
 
+/// A browser without a screen, for [`super::chromium`].
+pub fn chromium() -> Option<PathBuf> {
+    find("Chromium", "chromium/bin/chromium", "chromium")
+}
+
 /// A server on loopback. It is started again when it dies, until it is dropped.
 #[derive(Debug)]
 pub struct Server {
