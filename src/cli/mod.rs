@@ -41,6 +41,7 @@ mod inventory;
 mod plan;
 mod probe;
 mod progress;
+mod report;
 mod status;
 mod stop;
 mod sweep;
@@ -59,6 +60,7 @@ Examples:
   allclear status                           one screen: how bad, how much unknown, what next
   allclear plan                             the order for everyone, in waves; what each key reaches
   allclear checklist --owner team-web       what one owner has to do, in order
+  allclear report -o report.html            the dashboard: one page for everybody
   allclear verify --service web01:443       sweep again, exit 0 when the gate holds
   allclear host collect                     which OpenSSL this host has, on disk and running
   allclear assess --disclosure CVE-2026-84782   where do we run it? from stored evidence, no traffic
@@ -124,6 +126,7 @@ enum Command {
     Verify(Box<verify::VerifyArgs>),
     Plan(plan::PlanArgs),
     Checklist(checklist::ChecklistArgs),
+    Report(report::ReportArgs),
     Export(export::ExportArgs),
     Tracker(tracker::TrackerArgs),
     Attest(attest::AttestArgs),
@@ -172,6 +175,7 @@ impl Cli {
             Command::Verify(args) => args.run(g, console),
             Command::Plan(args) => args.run(g, console),
             Command::Checklist(args) => args.run(g, console),
+            Command::Report(args) => args.run(g, console),
             Command::Export(args) => args.run(g, console),
             Command::Tracker(args) => args.run(g, console),
             Command::Attest(args) => args.run(g, console),

@@ -6,12 +6,12 @@ use std::{net::IpAddr, sync::Arc};
 use super::{
     claim::Justification,
     disclosure::{Disclosure, DisclosureId},
-    facet::{Facets, Regression, State},
+    facet::{FacetKind, FacetValue, Facets, Regression, State},
     finding::Finding,
     ids::{RowId, Sha256, Spki, SweepId},
     joined::{Conflict, Graded, HostView},
     observation::Certificate,
-    policy::Policy,
+    policy::{MinimumGrades, Policy},
     revocation::Revocation,
     served::Software,
     service::TlsStack,
@@ -138,6 +138,26 @@ pub struct ServiceAssessment {
 }
 
 impl ServiceAssessment {
+    /// The grade that is enough for a facet. A person's word with a reference (E1) is for revocation where no
+    /// certificate names anybody who could be asked.
+    pub fn minimum(&self, kind: FacetKind, policy: &MinimumGrades) -> Grade {
+        let minimum = policy.of(kind);
+        let nobody = !self.old_certificates.iter().any(|old| old.certificate.is_checkable());
+        if kind == FacetKind::Revoked && nobody { minimum.min(Grade::E1) } else { minimum }
+    }
+
+    /// Whether nothing is owed on a facet. Once a service was verified its facets are, whatever their grades: the
+    /// states before that do not look at grades.
+    pub fn is_satisfied(&self, kind: FacetKind, policy: &MinimumGrades) -> bool {
+        let facet = self.facets.get(kind);
+        let accepted = match self.state {
+            State::Verified => true,
+            State::Stale => kind != FacetKind::Verified,
+            _ => false,
+        };
+        (accepted && facet.value == FacetValue::Done) || facet.satisfied(self.minimum(kind, policy))
+    }
+
     /// Whether the last sweep that looked for it contacted something, at any of its endpoints.
     pub fn was_probed(&self) -> bool {
         self.endpoints.iter().any(|e| e.current && e.verdict.is_probed(e.reason))

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod checks;
 pub mod claims;
 pub mod classify;
+pub mod dashboard;
 pub mod difference;
 pub mod edits;
 pub mod hosts;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     claims::{self, Word},
+    dashboard,
     judged::{self, Choice, Judged},
     papers::{self, Layout, Which},
     record::{Counts, Progress},
@@ -62,12 +63,22 @@ const FILES: &[&str] = &[
     "tracker-day0.csv.meta.json",
     "checklist-day0.md",
     "checklist-day0.html",
+    "report-day0.html",
+    "incident-day1.db",
+    "incident-day1.db-wal",
+    "incident-day1.db-shm",
+    "tracker-day1.csv",
+    "tracker-day1.csv.meta.json",
+    "checklist-day1.md",
+    "checklist-day1.html",
+    "report-day1.html",
     "tracker.csv",
     "tracker.csv.meta.json",
     "keys.csv",
     "keys.csv.meta.json",
     "checklist.md",
     "checklist.html",
+    "report.html",
 ];
 
 struct Silent;
@@ -192,25 +203,30 @@ impl Drill<'_> {
         judged
             .view(&judged.changes(None), |view| report::summary::write(view, &screen, out))
             .map_err(Error::stdout)?;
-        // Nothing has the incident file open here, so it can be copied as it is.
-        let copy = self.folder.join("incident-day0.db");
-        std::fs::copy(&self.incident, &copy).map_err(|source| Error::Io {
-            action: "write",
-            path: copy,
-            source,
-        })?;
-        let dialect = Dialect::default();
-        papers::export_file(
-            &judged,
-            papers::Kind::new("tracker", false, dialect)?,
-            &self.folder.join("tracker-day0.csv"),
-        )?;
-        for (file, layout) in [("checklist-day0.md", Layout::Markdown), ("checklist-day0.html", Layout::Html)]
-        {
-            let text = papers::checklist(&judged, Which::default(), layout, None)?;
-            papers::write_file(&self.folder.join(file), text.as_bytes())?;
-        }
+        self.keep(&judged, "-day0")?;
         Ok(true)
+    }
+
+    /// Leaves what a day came to: a copy of the incident file where the story goes on with it, tracker, checklists, report.
+    fn keep(&self, judged: &Judged, day: &str) -> Result<(), Error> {
+        let named = |stem: &str, ending: &str| self.folder.join(format!("{stem}{day}.{ending}"));
+        if !day.is_empty() {
+            // Nothing has the incident file open here, so it can be copied as it is.
+            let path = named("incident", "db");
+            std::fs::copy(&self.incident, &path).map_err(|source| Error::Io {
+                action: "write",
+                path,
+                source,
+            })?;
+        }
+        let tracker = papers::Kind::new("tracker", false, Dialect::default())?;
+        papers::export_file(judged, tracker, &named("tracker", "csv"))?;
+        for (ending, layout) in [("md", Layout::Markdown), ("html", Layout::Html)] {
+            let text = papers::checklist(judged, Which::default(), layout, None)?;
+            papers::write_file(&named("checklist", ending), text.as_bytes())?;
+        }
+        let page = report::dashboard::html(&dashboard::of(judged, None)?, report::dashboard::How::default());
+        papers::write_file(&named("report", "html"), page.html.as_bytes())
     }
 
     /// Day 1: what happens at three in the morning.
@@ -242,6 +258,7 @@ impl Drill<'_> {
             return Ok(false);
         };
         self.show(&judged, &["www1", "www2", "mail", "chat", "pay", "turn", "vpn"])?;
+        self.keep(&judged, "-day1")?;
         Ok(true)
     }
 
@@ -301,21 +318,9 @@ impl Drill<'_> {
             return Ok(Exit::Interrupted);
         };
         self.ending(&judged)?;
-        let dialect = Dialect::default();
-        papers::export_file(
-            &judged,
-            papers::Kind::new("tracker", false, dialect)?,
-            &self.folder.join("tracker.csv"),
-        )?;
-        papers::export_file(
-            &judged,
-            papers::Kind::new("keys", false, dialect)?,
-            &self.folder.join("keys.csv"),
-        )?;
-        for (file, layout) in [("checklist.md", Layout::Markdown), ("checklist.html", Layout::Html)] {
-            let text = papers::checklist(&judged, Which::default(), layout, None)?;
-            papers::write_file(&self.folder.join(file), text.as_bytes())?;
-        }
+        self.keep(&judged, "")?;
+        let keys = papers::Kind::new("keys", false, Dialect::default())?;
+        papers::export_file(&judged, keys, &self.folder.join("keys.csv"))?;
         self.closing_words(&judged)?;
         let open = judged.assessment.services.iter().filter(|s| !s.state.is_finished()).count();
         if open > 0 {
@@ -461,7 +466,8 @@ impl Drill<'_> {
         let rows = judged.evidence.incident.evidence_rows;
         self.say(&format!(
             "\nLeft in {folder}: incident.db ({rows} rows of evidence, chain head {head}),\n\
-             tracker.csv, keys.csv, checklist.md, checklist.html, and the same of the first day as *-day0.*\n\
+             report.html, tracker.csv, keys.csv, checklist.md, checklist.html; *-day0.* and *-day1.* are those days'\n\
+             The dashboard:  open {folder}/report-day1.html in a browser (it needs no network)\n\
              The first day:  allclear status --incident {folder}/incident-day0.db\n\
              The last:       allclear status --incident {folder}/incident.db\n\
              Your fleet:     allclear sweep hosts.txt\n"

@@ -185,32 +185,21 @@ impl<'a> Fleet<'a> {
         if line.state == LineState::Waived {
             seen.extend(service.waiver.as_ref().map(waived));
         }
-        let minimum = self.minimum(service, kind);
+        let minimum = service.minimum(kind, &self.assessment.policy.minimum_grades);
         if matches!(line.state, LineState::Seen | LineState::Claimed) && facet.value == FacetValue::Done {
             seen.push(format!("the policy wants {minimum}"));
         }
         line.evidence_seen = sentence(&seen);
     }
 
-    /// The grade that is enough. A person's word with a reference (E1) is for revocation where no certificate names
-    /// anybody who could be asked.
-    fn minimum(&self, service: &ServiceAssessment, kind: FacetKind) -> Grade {
-        let minimum = self.assessment.policy.minimum_grades.of(kind);
-        let nobody = !service.old_certificates.iter().any(|old| old.certificate.is_checkable());
-        if kind == FacetKind::Revoked && nobody { minimum.min(Grade::E1) } else { minimum }
-    }
-
     /// Where a facet's line stands. Done below the minimum grade counts as seen or as said, not as done, unless
     /// the service was verified all the same; the states before that do not look at grades.
     pub(super) fn facet_state(&self, service: &ServiceAssessment, kind: FacetKind) -> LineState {
         let facet = service.facets.get(kind);
-        let accepted = match service.state {
-            State::Verified => true,
-            State::Stale => kind != FacetKind::Verified,
-            _ => false,
-        };
         match facet.value {
-            FacetValue::Done if accepted || facet.satisfied(self.minimum(service, kind)) => LineState::Done,
+            FacetValue::Done if service.is_satisfied(kind, &self.assessment.policy.minimum_grades) => {
+                LineState::Done
+            }
             FacetValue::NotApplicable => LineState::NotApplicable,
             FacetValue::Waived => LineState::Waived,
             _ if service.state == State::Waived => LineState::Waived,

@@ -17,6 +17,7 @@ mod case;
 pub mod checklist;
 pub mod classified;
 pub mod csv;
+pub mod dashboard;
 pub mod difference;
 pub mod disclosures;
 pub mod endpoint;

@@ -1,0 +1,76 @@
+//! Every service with its facets, the worst first.
+
+use super::{
+    Pen,
+    table::{Cell, Column, Table},
+    text,
+};
+use crate::{
+    model::{
+        facet::{FacetKind, FacetValue, State},
+        time::Timestamp,
+    },
+    report::dashboard::data::{FacetCell, ServiceRow},
+};
+
+/// Rows of the table: more would be a page of many megabytes.
+const ROWS: usize = 5000;
+
+impl Pen<'_> {
+    pub(super) fn all_services(&mut self) -> std::fmt::Result {
+        self.heading("services", "All services, the worst first")?;
+        let mut columns = vec![
+            Column::text("Service"),
+            Column::choose("Owner"),
+            Column::choose("Exposure"),
+            Column::choose("State"),
+        ];
+        columns.extend(FacetKind::ALL.iter().map(|k| Column::text(k.as_str())));
+        columns.extend([Column::text("Due"), Column::number("Hours in state"), Column::text("Next")]);
+        let rows: Vec<Vec<Cell>> = self.d.services.iter().map(row).collect();
+        let caption = "A facet with its grade: E0 said, E1 with a reference, E2 seen once, E3 seen twice, E4 host and network agree";
+        let table = Table { id: "services", caption, columns: &columns, filter: true };
+        table.write(&mut self.out, ROWS, rows.into_iter())
+    }
+}
+
+fn row(s: &ServiceRow) -> Vec<Cell> {
+    let mut cells = vec![
+        text(&s.label).into(),
+        text(s.owner.as_deref().unwrap_or("nobody known")).into(),
+        s.exposure.as_str().into(),
+        Cell::of(ink(s.state), s.state.as_str()).sorted(s.state as u64),
+    ];
+    cells.extend(FacetKind::ALL.iter().map(|kind| s.facets.get(kind).map_or_else(|| "-".into(), facet)));
+    cells.push(Cell::of(
+        if s.overdue { "b" } else { "" },
+        s.due.map_or_else(|| "-".to_owned(), Timestamp::date),
+    ));
+    cells.push(s.age_hours.map_or_else(|| "-".into(), |h| Cell::number(h.max(0).unsigned_abs(), "")));
+    let next = if s.state.is_finished() { "-".to_owned() } else { text(&s.next_action) };
+    cells.push(Cell::of("x", next));
+    cells
+}
+
+const fn ink(state: State) -> &'static str {
+    match state {
+        State::Regressed | State::Contradicted | State::Exposed => "b",
+        state if state.is_finished() => "d",
+        State::Unknown => "u",
+        _ => "w",
+    }
+}
+
+fn facet(cell: &FacetCell) -> Cell {
+    let class = match cell.value {
+        FacetValue::Done if cell.satisfied => "d",
+        FacetValue::Done | FacetValue::Claimed | FacetValue::Waived => "w",
+        FacetValue::NotApplicable | FacetValue::Unknown => "n",
+        _ => "b",
+    };
+    let word = match cell.value {
+        FacetValue::NotApplicable => "not owed",
+        value => value.as_str(),
+    };
+    Cell::of(class, cell.grade.map_or_else(|| word.to_owned(), |grade| format!("{word} {grade}")))
+}

@@ -1,0 +1,170 @@
+// Sorts and filters tables that stand in the page already, and follows a sweep where the page is served live.
+// Without it everything can be read, in the order in which it matters. It writes text only, never markup, but for the
+// live page's own new version.
+(() => {
+  "use strict";
+  const order = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+  const text = (cell) => (cell ? cell.dataset.v ?? cell.textContent.trim() : "");
+  const element = (name, properties, ...children) => {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  };
+
+  function sort(table, column, button) {
+    const head = button.parentElement;
+    const down = head.ariaSort === "ascending";
+    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const body = table.tBodies[0];
+    const rows = Array.from(body.rows, (row) => [text(row.cells[column]), row]);
+    const filled = rows.filter(([value]) => value !== "" && value !== "-");
+    const numbers = filled.length > 0 && filled.every(([value]) => !Number.isNaN(Number(value)));
+    const compare = numbers ? (a, b) => a - b : order.compare;
+    const empty = rows.filter(([value]) => value === "" || value === "-");
+    filled.sort(([a], [b]) => (down ? compare(b, a) : compare(a, b)));
+    const sorted = document.createDocumentFragment();
+    for (const [, row] of filled.concat(empty)) sorted.append(row); // what is not known stands last either way
+    body.append(sorted);
+  }
+
+  const words = new WeakMap();
+  const lower = (row) => {
+    if (!words.has(row)) words.set(row, row.textContent.toLowerCase());
+    return words.get(row);
+  };
+
+  function filter(table, tools) {
+    const wanted = tools.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = tools.selects.filter((select) => select.value !== "");
+    let shown = 0;
+    for (const row of table.tBodies[0].rows) {
+      const fits =
+        wanted.every((word) => lower(row).includes(word)) &&
+        chosen.every((select) => row.cells[select.column].textContent.trim() === select.value);
+      row.hidden = !fits;
+      shown += fits;
+    }
+    tools.count.textContent = `${shown} of ${table.tBodies[0].rows.length} rows`;
+  }
+
+  function choices(table, column) {
+    const counts = new Map();
+    for (const row of table.tBodies[0].rows) {
+      const value = row.cells[column].textContent.trim();
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    return [...counts].sort(([a], [b]) => order.compare(a, b)).slice(0, 200);
+  }
+
+  function tool(table) {
+    const tools = { selects: [], count: element("output", { ariaLive: "polite" }) };
+    tools.search = element("input", { type: "search", name: `${table.id}-words` });
+    const bar = element("div", { className: "tools" });
+    bar.append(element("label", {}, "Filter (press /)", tools.search));
+    for (const head of table.tHead.rows[0].cells) {
+      if (head.dataset.choose === undefined) continue;
+      const select = element("select", { name: `${table.id}-${head.cellIndex}` }, element("option", { value: "" }, "all"));
+      select.column = head.cellIndex;
+      for (const [value, count] of choices(table, head.cellIndex)) {
+        if (value !== "") select.append(element("option", { value }, `${value} (${count})`));
+      }
+      select.addEventListener("change", () => filter(table, tools));
+      tools.selects.push(select);
+      bar.append(element("label", {}, head.textContent, select));
+    }
+    bar.append(tools.count);
+    tools.search.addEventListener("input", () => filter(table, tools));
+    tools.search.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      tools.search.value = "";
+      filter(table, tools);
+    });
+    table.closest(".scroll").before(bar);
+    filter(table, tools);
+  }
+
+  function prepare(root) {
+    for (const table of root.querySelectorAll("table.sort")) {
+      if (table.dataset.filter !== undefined) tool(table); // before the heads become buttons
+      for (const head of table.tHead.rows[0].cells) {
+        const button = element("button", { type: "button" }, head.textContent);
+        button.addEventListener("click", () => sort(table, head.cellIndex, button));
+        head.replaceChildren(button);
+      }
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest && event.target.closest("input, select, textarea");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const search = document.querySelector("#services-tools input, .tools input");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+  });
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const each of closed) each.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const each of closed) each.open = false;
+  });
+  prepare(document);
+
+  const line = document.getElementById("live");
+  if (!line) return;
+  const kept = () => [...document.querySelectorAll(".tools input, .tools select")].map((e) => [e.name, e.value]);
+  async function renew() {
+    const answer = await fetch("./", { cache: "no-store" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const open = [...document.querySelectorAll("details[open]")].map((d) => d.id);
+    const values = kept();
+    const focused = document.activeElement && document.activeElement.name;
+    document.querySelector("main").replaceWith(document.adoptNode(fresh.querySelector("main")));
+    for (const id of open) if (id && document.getElementById(id)) document.getElementById(id).open = true;
+    prepare(document.querySelector("main"));
+    for (const [name, value] of values) {
+      const field = document.getElementsByName(name)[0];
+      if (!field || value === "") continue;
+      field.value = value;
+      field.dispatchEvent(new Event(field.tagName === "SELECT" ? "change" : "input"));
+      if (name === focused) field.focus();
+    }
+  }
+  let renewing = false;
+  let again = false;
+  async function changed() {
+    if (renewing) {
+      again = true;
+      return;
+    }
+    renewing = true;
+    try {
+      await renew();
+    } catch (error) {
+      line.textContent = `The page could not be renewed (${error.message}); what stands below is older.`;
+    }
+    renewing = false;
+    if (again) {
+      again = false;
+      changed();
+    }
+  }
+  const events = new EventSource("events");
+  events.addEventListener("progress", (event) => {
+    const now = JSON.parse(event.data);
+    if (now.sweep === undefined) return;
+    line.textContent = `Live. Sweep ${now.sweep} is ${now.state}: ${now.done} endpoints looked at, ${now.total} services in it; ${now.vulnerable} vulnerable, ${now.unknown} unknown.`;
+  });
+  events.addEventListener("changed", changed);
+  events.addEventListener("end", () => {
+    events.close();
+    line.textContent = "The server has stopped; what stands below is as of then.";
+  });
+  events.addEventListener("error", () => {
+    line.textContent = "The connection is gone; what stands below is older. Trying again.";
+  });
+})();
