@@ -64,6 +64,9 @@ pub enum Error {
     /// The incident file.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+    /// A bundle, or a key for one.
+    #[error(transparent)]
+    Bundle(#[from] crate::bundle::Error),
     /// A checklist template.
     #[error(transparent)]
     Checklist(#[from] crate::report::checklist::Error),
@@ -99,13 +102,18 @@ pub enum Error {
 
 impl Error {
     /// The exit code that this error ends the process with.
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Disclosure(crate::disclosure::Error::Unknown { .. }) => Exit::Usage,
             Self::Store(crate::store::Error::Missing { .. })
             | Self::Input(_)
             | Self::Inventory(_)
             | Self::Config(_)
+            | Self::Bundle(
+                crate::bundle::Error::NotABundle { .. }
+                | crate::bundle::Error::Key { .. }
+                | crate::bundle::Error::Io { action: "read", .. },
+            )
             | Self::Checklist(_) => Exit::BadInput,
             _ => Exit::Internal,
         }

@@ -18,6 +18,7 @@
 )]
 
 pub mod assess;
+pub mod bundle;
 pub mod classify;
 pub mod cli;
 pub mod clock;

@@ -23,12 +23,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host", &["model", "clock"]),
     ("classify", &["model"]),
     ("store", &["model", "clock"]),
+    ("bundle", &["model"]),
     ("assess", &["model"]),
     ("remediate", &["model"]),
     ("report", &["model"]),
     ("tracker", &["model"]),
     ("drill", &["model", "clock", "wire"]),
-    ("error", &["config", "disclosure", "inventory", "report", "store"]),
+    ("error", &["bundle", "config", "disclosure", "inventory", "report", "store"]),
     (
         "pipeline",
         &[
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "revocation",
             "host",
             "store",
+            "bundle",
             "assess",
             "classify",
             "remediate",

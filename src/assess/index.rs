@@ -48,6 +48,28 @@ impl Moment {
     }
 }
 
+/// The order of sweeps: the order of the evidence, which is that of their numbers unless another incident file was
+/// merged. Its sweeps came in late and happened earlier.
+pub(super) struct Order(Option<HashMap<SweepId, u32>>);
+
+impl Order {
+    pub(super) fn new(evidence: &Evidence) -> Self {
+        if evidence.sweeps.is_sorted_by_key(|s| s.id) {
+            return Self(None);
+        }
+        Self(Some(evidence.sweeps.iter().map(|s| s.id).zip(1..).collect()))
+    }
+
+    /// The place of a sweep, from 1; 0 for none. A sweep that the evidence does not list is later than all.
+    pub(super) fn of(&self, sweep: SweepId) -> u32 {
+        match &self.0 {
+            None => sweep.0,
+            Some(_) if sweep.0 == 0 => 0,
+            Some(places) => places.get(&sweep).copied().unwrap_or_else(|| count(places.len()) + sweep.0),
+        }
+    }
+}
+
 /// One observation with what it was found to say.
 #[derive(Clone, Debug)]
 pub(super) struct Look<'e> {
@@ -148,7 +170,8 @@ impl<'e> Index<'e> {
     ) -> Self {
         let rows: HashMap<&'e str, u32> = numbered(evidence.services.iter().map(|s| s.row_id.as_str()));
         let secrets: HashMap<&str, u32> = numbered(evidence.secrets.iter().map(|s| s.id.as_str()));
-        let known = |sweep: SweepId| last.is_none_or(|last| sweep <= last);
+        let order = Order::new(evidence);
+        let known = |sweep: SweepId| last.is_none_or(|last| order.of(sweep) <= order.of(last));
         let mut index = Self {
             evidence,
             disclosure,
@@ -172,25 +195,29 @@ impl<'e> Index<'e> {
             unfinished: Vec::new(),
             key_numbers: Vec::new(),
         };
-        index.take_observations(&rows, hosts, known);
-        index.take_claims(&rows, &secrets, last);
+        index.take_observations(&rows, hosts, known, &order);
+        index.take_claims(&rows, &secrets, last, &order);
         index.take_secrets(&rows);
         index.rows = rows;
         if !evidence.revocations.is_empty() {
             // Of every sweep, also those after the last that counts: a check after them is not known yet.
-            let started = evidence.sweeps.iter().map(|s| (s.id.0, s.started_at));
-            let looked = evidence.observations.iter().map(|o| (o.sweep.0, o.at));
+            let started = evidence.sweeps.iter().map(|s| (order.of(s.id), s.started_at));
+            let looked = evidence.observations.iter().map(|o| (order.of(o.sweep), o.at));
             let mut begun: BTreeMap<u32, Timestamp> = BTreeMap::new();
             for (sweep, at) in started.chain(looked) {
                 begun.entry(sweep).and_modify(|first| *first = at.min(*first)).or_insert(at);
             }
-            index.revocations = Revocations::new(&evidence.revocations, &begun, last.map(|s| s.0));
+            index.revocations = Revocations::new(&evidence.revocations, &begun, last.map(|s| order.of(s)));
         }
         let swept = evidence.sweeps.iter().map(|s| s.id).filter(|id| known(*id));
         let looked = index.looks.iter().map(|l| l.seen.sweep);
-        index.last_sweep = swept.chain(looked).max();
-        index.unfinished =
-            evidence.sweeps.iter().filter(|s| s.state != SweepState::Finished).map(|s| s.id.0).collect();
+        index.last_sweep = swept.chain(looked).max_by_key(|id| order.of(*id));
+        index.unfinished = evidence
+            .sweeps
+            .iter()
+            .filter(|s| s.state != SweepState::Finished)
+            .map(|s| order.of(s.id))
+            .collect();
         index.unfinished.sort_unstable();
         index
     }
@@ -200,6 +227,7 @@ impl<'e> Index<'e> {
         rows: &HashMap<&str, u32>,
         hosts: &'e [HostLook],
         known: impl Fn(SweepId) -> bool + Sync,
+        order: &Order,
     ) {
         let rule = rule(self.disclosure);
         let mut found: Vec<(&Observation, Finding, Option<&HostLook>)> =
@@ -222,7 +250,7 @@ impl<'e> Index<'e> {
                 self.key_numbers.push(number);
             }
             let next = count(places.len());
-            let moment = Moment { sweep: seen.sweep.0, at: seen.at };
+            let moment = Moment { sweep: order.of(seen.sweep), at: seen.at };
             let end = self.ends.entry(moment.sweep).or_insert(moment);
             *end = moment.max(*end);
             self.looks.push(Look {
@@ -296,20 +324,25 @@ impl<'e> Index<'e> {
         rows: &HashMap<&str, u32>,
         secrets: &HashMap<&str, u32>,
         last: Option<SweepId>,
+        order: &Order,
     ) {
         let next_began = last.and_then(|last| {
-            let later = self.evidence.observations.iter().filter(|o| o.sweep > last);
-            later.map(|o| (o.sweep, o.at)).min().map(|(_, at)| at)
+            let later = self.evidence.observations.iter().filter(|o| order.of(o.sweep) > order.of(last));
+            later.map(|o| (order.of(o.sweep), o.at)).min().map(|(_, at)| at)
         });
         let known = |after: Option<SweepId>, at: Timestamp| {
             last.is_none_or(|last| {
-                after.is_none_or(|s| s <= last) || next_began.is_none_or(|began| at < began)
+                after.is_none_or(|s| order.of(s) <= order.of(last))
+                    || next_began.is_none_or(|began| at < began)
             })
         };
         for check in self.evidence.checks.iter().filter(|c| known(c.after_sweep, c.at)) {
             let number = secrets.get(check.secret.as_str());
             if let Some(list) = number.and_then(|n| self.checks_of.get_mut(*n as usize)) {
-                list.push((Moment { sweep: check.after_sweep.map_or(0, |s| s.0), at: check.at }, check));
+                list.push((
+                    Moment { sweep: check.after_sweep.map_or(0, |s| order.of(s)), at: check.at },
+                    check,
+                ));
             }
         }
         for list in &mut self.checks_of {
@@ -325,8 +358,10 @@ impl<'e> Index<'e> {
                     *carries = true;
                 }
             }
-            let said =
-                Said { claim, moment: Moment { sweep: claim.after_sweep.map_or(0, |s| s.0), at: claim.at } };
+            let said = Said {
+                claim,
+                moment: Moment { sweep: claim.after_sweep.map_or(0, |s| order.of(s)), at: claim.at },
+            };
             let about = match &claim.subject {
                 Subject::Service(row) => {
                     rows.get(row.as_str()).and_then(|n| self.claims.get_mut(*n as usize))

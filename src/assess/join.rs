@@ -31,6 +31,7 @@ use crate::model::{
 
 use super::{
     hosts::{BuildIds, Judge},
+    index::Order,
     leads::{Lead, Leads, Sweeps},
     verdict::Finding,
 };
@@ -77,12 +78,13 @@ pub(super) fn join(
     let judge = Judge::new(disclosure);
     let leads = Leads::new(evidence);
     let sweeps = Sweeps::new(evidence);
+    let order = Order::new(evidence);
     let looks: Vec<Vec<HostLook>> = evidence
         .hosts
         .par_iter()
         .map(|host| {
             let sweep = sweeps.begun_by(host);
-            if last.is_some_and(|last| sweep > last) {
+            if last.is_some_and(|last| order.of(sweep) > order.of(last)) {
                 return Vec::new();
             }
             let services = leads.to(host);

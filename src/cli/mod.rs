@@ -35,6 +35,7 @@ mod completions;
 mod console;
 mod disclosure;
 mod drill;
+mod evidence;
 mod export;
 mod host;
 mod inventory;
@@ -66,6 +67,7 @@ Examples:
   allclear assess --disclosure CVE-2026-84782   where do we run it? from stored evidence, no traffic
   allclear export tracker -o tracker.csv    one row a service for the spreadsheet
   allclear tracker import tracker.csv       what people changed in it; --apply records it
+  allclear evidence export -o incident.allclear   the proof as one file, for an auditor or another machine
 
 Exit codes: 0 done, 1 open findings, 2 usage, 3 coverage incomplete, 4 regression, 5 bad input,
 6 storage, calibration or internal, 130 interrupted (run again with --resume).";
@@ -132,6 +134,7 @@ enum Command {
     Attest(attest::AttestArgs),
     Waive(waive::WaiveArgs),
     Watch(Box<watch::WatchArgs>),
+    Evidence(evidence::EvidenceArgs),
     Host(host::HostArgs),
     Inventory(inventory::InventoryArgs),
     Disclosure(disclosure::DisclosureArgs),
@@ -181,6 +184,7 @@ impl Cli {
             Command::Attest(args) => args.run(g, console),
             Command::Waive(args) => args.run(g, console),
             Command::Watch(args) => args.run(g, console),
+            Command::Evidence(args) => args.run(g, console),
             Command::Host(args) => args.run(g, console),
             Command::Inventory(args) => args.run(g, console),
             Command::Disclosure(args) => args.run(g, console),
@@ -218,6 +222,7 @@ impl Globals {
         Ok(Choice {
             disclosure: self.disclosure.first().cloned(),
             policy: found.path.is_some().then_some(found.config.policy),
+            ..Choice::default()
         })
     }
 }

@@ -8,8 +8,9 @@ use super::{Console, Globals};
 use crate::{
     clock::Clock,
     error::{Error, Exit},
-    model::time::Timestamp,
+    model::{text::printable, time::Timestamp},
     pipeline::{
+        bundle::{self, Ask, PublicKey},
         dashboard,
         judged::{self},
         papers,
@@ -22,6 +23,7 @@ use crate::{
 /// Examples:
 ///   allclear report -o report.html                one self-contained page; opens in any browser, offline
 ///   allclear report --by owner -o report.html     and one page an owner with their checklist, linked
+///   allclear report --from incident.allclear      the report of a bundle, on any machine
 ///   allclear report --format md                   for a ticket or a wiki
 ///   allclear report --format json                 all of it as data (allclear.report/1)
 #[derive(Debug, Args)]
@@ -30,6 +32,12 @@ pub(crate) struct ReportArgs {
     /// How it is laid out
     #[arg(long, default_value = "html", value_name = "FORMAT")]
     format: Format,
+    /// Show the report of a bundle (`allclear evidence export`), judged from the evidence in it as of the time it was made
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["by"])]
+    from: Option<PathBuf>,
+    /// With --from: the public key that must have signed it
+    #[arg(long, value_name = "FILE", requires = "from")]
+    key: Option<PathBuf>,
     /// Only this owner's services
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
@@ -62,6 +70,9 @@ impl ReportArgs {
         if self.by.is_some() && self.format != Format::Html {
             return Err(Error::Usage("--by owner goes with --format html".to_owned()));
         }
+        if let Some(path) = &self.from {
+            return self.of_bundle(path, console);
+        }
         let now = self.at.unwrap_or_else(|| Clock::System.now());
         let judged = judged::load(&globals.incident, &globals.choice()?, now)?;
         if let (Some(By::Owner), Some(path)) = (self.by, &self.output) {
@@ -71,6 +82,23 @@ impl ReportArgs {
             return Ok(Exit::Done);
         }
         self.put(&dashboard::of(&judged, self.owner.as_deref())?, console)
+    }
+
+    fn of_bundle(&self, path: &std::path::Path, console: &mut Console) -> Result<Exit, Error> {
+        let key = self.key.as_deref().map(PublicKey::read).transpose()?;
+        let ask = Ask { key: key.as_ref(), at: self.at, owner: self.owner.as_deref(), ..Ask::default() };
+        let opened = bundle::open(path, &ask)?;
+        match (&opened.signer, &key) {
+            (None, _) => console.note("The bundle is not signed: anybody may have made it."),
+            (Some(signer), None) => {
+                console.note(&format!("The bundle is signed by {signer}; --key FILE checks whose that is."))
+            }
+            (Some(_), Some(_)) => {}
+        }
+        if let Some(why) = &opened.differs {
+            console.warn(&printable(why));
+        }
+        self.put(&opened.report, console)
     }
 
     fn put(&self, dashboard: &Dashboard, console: &mut Console) -> Result<Exit, Error> {

@@ -306,7 +306,7 @@ impl SweepArgs {
         if let (Some(policy), Some(hours)) = (&mut policy, self.limits.trust.expiry_warn) {
             policy.findings.expiry_warn_hours = hours;
         }
-        let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy };
+        let choice = Choice { disclosure: globals.disclosure.first().cloned(), policy, ..Choice::default() };
         let mut judged = judged::load(&globals.incident, &choice, Clock::System.now())?;
         if !outcome.offline {
             let round = revocations::after_sweep(&globals.incident, &judged, None, &Clock::System);

@@ -81,6 +81,17 @@ impl Catalogue {
         built_in.map_err(|(file, message)| Error::Bad { file, message })
     }
 
+    /// Puts a disclosure in the place of the one of its id, word for word: how a bundle's evidence was judged.
+    pub fn replace(&mut self, disclosure: Disclosure) {
+        let old: Vec<Place> =
+            self.disclosures.keys().filter(|(_, id)| *id == disclosure.id).cloned().collect();
+        for place in old {
+            self.disclosures.remove(&place);
+            self.names.retain(|_, at| *at != place);
+        }
+        self.insert(disclosure);
+    }
+
     /// Takes an imported disclosure in. Where one of its names is known already, it is merged into that one: its
     /// rows take the place of those of the same package of the same ecosystem, names, links, notes and sources
     /// are united, and everything else stays as it was.

@@ -26,6 +26,7 @@ pub mod ids;
 pub mod joined;
 pub mod kinds;
 pub mod loading;
+pub mod merge;
 pub mod observation;
 pub mod plan;
 pub mod policy;

@@ -59,6 +59,9 @@ pub struct Sweep {
     pub bad_rows: u64,
     /// Whether the calibration passed; absent while it has not run.
     pub calibrated: Option<bool>,
+    /// For a sweep of another incident file that was merged: that file, by the hash of its first row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Sha256>,
 }
 
 /// The incident file's own facts.

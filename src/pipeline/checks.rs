@@ -117,7 +117,9 @@ fn ask_and_store(
     let Some(last) = judged.evidence.sweeps.last() else {
         return Ok(Round::default());
     };
-    let settings = source::settings_of(last)?;
+    // Under the settings of this file's own last sweep: those of one that was merged are another machine's.
+    let own = judged.evidence.sweeps.iter().rfind(|sweep| sweep.origin.is_none());
+    let settings = source::settings_of(own.unwrap_or(last))?;
     let owed = if settings.offline { BTreeMap::new() } else { owed(judged, rows) };
     let mut round = Round { owed: owed.len(), ..Round::default() };
     if owed.is_empty() {

@@ -54,6 +54,8 @@ pub struct Choice {
     pub disclosure: Option<String>,
     /// Rules from a configuration file; absent: those of the last sweep.
     pub policy: Option<Policy>,
+    /// Disclosures that take the place of the catalogue's of the same id: those of a bundle.
+    pub disclosures: Vec<Disclosure>,
 }
 
 /// Reads the incident file. The policy in force says which kinds of services and secrets there are.
@@ -70,7 +72,10 @@ pub fn evidence(incident: &Path, choice: &Choice) -> Result<Read, Error> {
     let implied = remediate::implied_secrets(&evidence.services, &evidence.secrets, &types);
     evidence.secrets.extend(implied);
     edits.own(&mut evidence.secrets);
-    let catalogue = catalogue::of_reader(&reader)?;
+    let mut catalogue = catalogue::of_reader(&reader)?;
+    for disclosure in &choice.disclosures {
+        catalogue.replace(disclosure.clone());
+    }
     let about = catalogue::Packages::of(&catalogue);
     let gathered = hosts::gather(&reader, incident, |package| about.holds(package))?;
     evidence.hosts = gathered.documents;
@@ -152,7 +157,9 @@ fn policy(evidence: &Evidence, choice: &Choice) -> Result<Policy, Error> {
     if let Some(policy) = &choice.policy {
         return Ok(policy.clone());
     }
-    evidence.sweeps.last().map_or_else(|| Ok(Policy::default()), |sweep| Ok(settings_of(sweep)?.policy))
+    // The rules of a file that was merged are its own.
+    let own = evidence.sweeps.iter().rfind(|sweep| sweep.origin.is_none());
+    own.map_or_else(|| Ok(Policy::default()), |sweep| Ok(settings_of(sweep)?.policy))
 }
 
 impl Judged {
@@ -160,7 +167,7 @@ impl Judged {
     pub fn changes(&self, since: Option<SweepId>) -> Vec<Change> {
         let sweeps = &self.evidence.sweeps;
         let last_before = match since {
-            Some(since) => sweeps.iter().rev().map(|s| s.id).find(|id| *id < since),
+            Some(since) => sweeps.iter().take_while(|s| s.id != since).last().map(|s| s.id),
             None => sweeps.iter().rev().nth(1).map(|s| s.id),
         };
         let a = &self.assessment;

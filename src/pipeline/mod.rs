@@ -4,6 +4,7 @@
 //! of its own on what evidence means, how a probe speaks or how a report looks.
 
 pub mod assessing;
+pub mod bundle;
 pub mod catalogue;
 pub mod checks;
 pub mod claims;
@@ -13,6 +14,7 @@ pub mod difference;
 pub mod edits;
 pub mod hosts;
 pub mod judged;
+pub mod merge;
 pub mod names;
 pub mod negative;
 pub mod papers;

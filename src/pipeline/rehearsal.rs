@@ -117,7 +117,7 @@ pub fn run(
         incident: folder.join("incident.db"),
         clock: Clock::simulated(start),
         start,
-        choice: Choice { disclosure: None, policy: Some(policy.clone()) },
+        choice: Choice { policy: Some(policy.clone()), ..Choice::default() },
         policy,
         fleet,
         stop,

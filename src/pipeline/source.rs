@@ -86,7 +86,8 @@ pub fn from_inventory(
 /// What the last sweep left alone stays alone when its services are looked at again: its exclusions, and its scope where
 /// none is given.
 pub fn bounded(reader: &Reader, mut settings: Settings) -> Result<Settings, Error> {
-    let Some(last) = reader.sweeps()?.pop() else { return Ok(settings) };
+    let own = reader.sweeps()?.into_iter().rfind(|sweep| sweep.origin.is_none());
+    let Some(last) = own else { return Ok(settings) };
     let before = settings_of(&last)?;
     let more = before.exclude.into_iter().filter(|rule| !settings.exclude.contains(rule)).collect::<Vec<_>>();
     settings.exclude.extend(more);
@@ -144,6 +145,7 @@ fn new_sweep(
     (services, bad_rows): (u64, u64),
 ) -> Result<NewSweep, Error> {
     Ok(NewSweep {
+        origin: None,
         started_at: clock.now(),
         vantage: settings.vantage.clone(),
         tool: format!("allclear {}", env!("CARGO_PKG_VERSION")),

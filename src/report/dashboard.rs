@@ -10,9 +10,11 @@ pub mod data;
 mod html;
 mod json;
 mod markdown;
+mod redact;
 
 pub use build::{Beside, Snapshot, build, snapshot};
 pub use data::Dashboard;
 pub use html::{How, Page, html};
 pub use json::json;
 pub use markdown::markdown;
+pub use redact::redacted;

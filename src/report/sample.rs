@@ -453,6 +453,7 @@ fn evidence(services: Vec<Service>, secrets: Vec<Secret>, observations: Vec<Obse
             evidence_rows: 42,
         },
         sweeps: vec![Sweep {
+            origin: None,
             id: SweepId(2),
             started_at: at("13:59:30"),
             finished_at: Some(at("14:00:10")),

@@ -15,6 +15,7 @@ use crate::model::{
     edit::Edit,
     host::HostEvidence,
     ids::{RowId, Sha256, SweepId},
+    merge::Merge,
     observation::Observation,
     revocation::{Issuer, Revocation},
     sweep::SweepState,
@@ -48,6 +49,8 @@ vocabulary! {
         Edit = "edit",
         /// What the network shows of a secret.
         Check = "check",
+        /// What was taken in of another incident file.
+        Merge = "merge",
     }
 }
 
@@ -57,8 +60,8 @@ pub fn genesis() -> Sha256 {
     *GENESIS
 }
 
-/// The hash of a row: SHA-256 over the previous hash, the kind, a zero byte and the body.
-pub(super) fn link(previous: &Sha256, kind: &str, body: &[u8]) -> Sha256 {
+/// The hash of a row before schema 6: SHA-256 over the previous hash, the kind, a zero byte and the body.
+pub(super) fn old_link(previous: &Sha256, kind: &str, body: &[u8]) -> Sha256 {
     let mut context = Context::new(&SHA256);
     context.update(previous.bytes());
     context.update(kind.as_bytes());
@@ -96,6 +99,9 @@ pub(super) struct SweepBegun {
     pub(super) services: u64,
     pub(super) bad_rows: u64,
     pub(super) disclosures: Vec<String>,
+    /// For a sweep of another incident file: that file, by the hash of its first row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<Sha256>,
 }
 
 /// The body of `sweep-ended`.
@@ -174,6 +180,13 @@ impl Body for Checked {
     }
 }
 
+impl Body for Merge {
+    const KIND: Kind = Kind::Merge;
+    fn columns(&self) -> Columns {
+        Columns { sweep: None, row_id: None, at: self.at }
+    }
+}
+
 impl Body for Issuer {
     const KIND: Kind = Kind::Certificate;
     fn columns(&self) -> Columns {
@@ -226,6 +239,7 @@ pub(super) fn columns_of(kind: Kind, body: &str) -> Result<Columns, String> {
         Kind::Revocation => decode::<Revocation>(body)?.columns(),
         Kind::Edit => decode::<Edit>(body)?.columns(),
         Kind::Check => decode::<Checked>(body)?.columns(),
+        Kind::Merge => decode::<Merge>(body)?.columns(),
     })
 }
 
@@ -260,6 +274,7 @@ pub fn fuzz(data: &[u8]) {
         Kind::Revocation => survives::<Revocation>(body),
         Kind::Edit => survives::<Edit>(body),
         Kind::Check => survives::<Checked>(body),
+        Kind::Merge => survives::<Merge>(body),
     };
     assert!(holds, "a {kind} cannot be read back once it was written");
     if let Err(reason) = columns_of(kind, body) {

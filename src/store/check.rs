@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Deserialize;
 
 use super::{
-    chain::{ChainReport, Kind, columns_of, decode, genesis, link},
+    chain::{ChainReport, Kind, columns_of, decode, genesis, old_link},
+    commit::{Salts, facts, link},
     services::Fault,
 };
 use crate::model::{
@@ -13,6 +14,7 @@ use crate::model::{
 };
 
 const EVIDENCE: &str = "evidence";
+const HASH: &str = "the hash is not that of the row and of those before it";
 
 pub(super) fn bad(row: i64, reason: String) -> Fault {
     Fault::Row { table: EVIDENCE, row, reason }
@@ -74,32 +76,60 @@ fn first_break(connection: &Connection) -> Result<Option<(u64, &'static str)>, F
     let mut statement = connection
         .prepare_cached("SELECT id, kind, sweep, row_id, at, body, hash FROM evidence ORDER BY id")?;
     let mut rows = statement.query([])?;
+    let salts = salts(connection)?;
     let mut head = genesis();
     let mut expected: i64 = 0;
     while let Some(row) = rows.next()? {
         expected += 1;
-        if let Some(why) = fault_of(row, expected, &mut head)? {
+        if let Some(why) = fault_of(row, expected, &salts, &mut head)? {
             return Ok(Some((expected.unsigned_abs(), why)));
         }
     }
     Ok(None)
 }
 
+/// The salts of the file's commitments.
+pub(super) fn salts(connection: &Connection) -> Result<Salts, Fault> {
+    Ok(Salts::new(&secret(connection)?))
+}
+
+/// The secret that they come from.
+pub(super) fn secret(connection: &Connection) -> Result<[u8; 32], Fault> {
+    let bytes: Vec<u8> = connection.query_row("SELECT secret FROM commitments", [], |row| row.get(0))?;
+    let short = |_| Fault::Row { table: "commitments", row: 1, reason: "it is not 32 bytes".to_owned() };
+    bytes.try_into().map_err(short)
+}
+
 /// What is wrong with one row, if anything; else `head` becomes its hash.
-fn fault_of(row: &Row<'_>, expected: i64, head: &mut Sha256) -> Result<Option<&'static str>, Fault> {
+fn fault_of(
+    row: &Row<'_>,
+    expected: i64,
+    salts: &Salts,
+    head: &mut Sha256,
+) -> Result<Option<&'static str>, Fault> {
     if row.get::<_, i64>(0)? != expected {
         return Ok(Some("a row is missing"));
     }
     let (Ok(kind), Ok(body)) = (column(row, expected, 1), column(row, expected, 5)) else {
         return Ok(Some("a column is not text"));
     };
-    let hash = link(head, kind, body.as_bytes());
-    if stored_hash(row, 6) != Some(hash) {
-        return Ok(Some("the hash is not that of the row and of those before it"));
-    }
-    let Some(columns) = kind.parse().ok().and_then(|kind| columns_of(kind, body).ok()) else {
+    let stored = stored_hash(row, 6);
+    let Some(known) = kind.parse::<Kind>().ok() else {
+        return Ok(Some("its kind is not known"));
+    };
+    let Ok(columns) = columns_of(known, body) else {
+        // An edit of the body shows in the hash first.
+        let why = "the body cannot be read";
+        return Ok(Some(if stored == Some(old_link(head, kind, body.as_bytes())) { why } else { HASH }));
+    };
+    let Ok(facts) = facts(known, &columns, body) else {
         return Ok(Some("the body cannot be read"));
     };
+    let hash = link(head, kind, &facts, &salts.commit(expected, body.as_bytes()));
+    let hash = if stored == Some(hash) { hash } else { old_link(head, kind, body.as_bytes()) };
+    if stored != Some(hash) {
+        return Ok(Some(HASH));
+    }
     let same = row.get::<_, Option<u32>>(2).ok() == Some(columns.sweep.map(|s| s.0))
         && row.get::<_, Option<String>>(3).ok().as_ref().map(Option::as_deref)
             == Some(columns.row_id.as_ref().map(RowId::as_str))

@@ -4,7 +4,8 @@
 //! shows of it is `report`. No network, no clock of its own: every time comes from the caller.
 //!
 //! **Evidence** is one table that only grows. Triggers refuse every change of it, and a hash chain
-//! shows changes made around them: `hash = SHA-256(previous hash || kind || 0x00 || body)`, where the
+//! shows changes made around them. A row's hash covers the previous hash, the row's kind, its facts and a salted
+//! commitment to its body ([`commit`]); in files of before schema 6 the body itself. The
 //! first row's previous hash is [`genesis`], SHA-256 of the text `allclear/evidence/1`. Sweeps have no
 //! table: their beginning, calibration and end are evidence, and [`Reader::sweeps`] reads them there.
 //! A chain shows edits made without recomputing it, no more; its head is printed in every report, so
@@ -18,6 +19,8 @@
 
 mod chain;
 mod check;
+mod commit;
+mod dump;
 mod error;
 mod lock;
 mod open;
@@ -30,6 +33,7 @@ mod writer;
 mod tests;
 
 pub use chain::{ChainReport, Kind, fuzz, genesis};
+pub use dump::{CoveredChain, Record, restore};
 pub use error::Error;
 pub use reader::Reader;
 pub use writer::{NewSweep, Store};

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
@@ -157,17 +158,35 @@ pub(super) fn create(path: &Path, name: &str, now: Timestamp) -> Result<(), Erro
     // The umask can only take bits away, and a strange one may have taken ours.
     file.set_permissions(Permissions::from_mode(0o600)).map_err(io_error("create"))?;
     drop(file);
-    initialise(&draft, name, now)?;
+    initialise(&draft, name, now, &secret()?)?;
     fs::rename(&draft, path).map_err(io_error("create"))
 }
 
+/// A secret for the commitments of a new file.
+pub(super) fn secret() -> Result<[u8; 32], Error> {
+    let mut secret = [0; 32];
+    SystemRandom::new().fill(&mut secret).map_err(|_| Error::Unstorable {
+        what: "evidence".to_owned(),
+        reason: "the system gives no random bytes".to_owned(),
+    })?;
+    Ok(secret)
+}
+
+/// Keeps the secret of a file that has none yet.
+fn keep_secret(connection: &Connection, secret: &[u8; 32]) -> rusqlite::Result<()> {
+    connection
+        .execute("INSERT OR IGNORE INTO commitments (one, secret) VALUES (1, ?1)", [secret.as_slice()])
+        .map(drop)
+}
+
 /// Turns an empty file into an incident file.
-pub(super) fn initialise(path: &Path, name: &str, now: Timestamp) -> Result<(), Error> {
+pub(super) fn initialise(path: &Path, name: &str, now: Timestamp, secret: &[u8; 32]) -> Result<(), Error> {
     let sqlite = |e: rusqlite::Error| Error::sqlite("create", path, &e);
     let mut connection = open_connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(sqlite)?;
     // Before the file turns to WAL, so that its own first page says whose it is.
     schema::migrate(&mut connection, schema::MIGRATIONS, |connection| {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        keep_secret(connection, secret)?;
         connection
             .execute(
                 "INSERT INTO incident (one, name, created_at) VALUES (1, ?1, ?2)",
@@ -194,7 +213,8 @@ pub(super) fn open_writable(path: &Path) -> Result<Connection, Error> {
         });
     }
     if found < SCHEMA {
-        schema::migrate(&mut connection, schema::MIGRATIONS, |_| Ok(()))
+        let secret = secret()?;
+        schema::migrate(&mut connection, schema::MIGRATIONS, |connection| keep_secret(connection, &secret))
             .map_err(|e| Error::sqlite("bring to the present schema", path, &e))?;
     }
     use_wal(&connection).map_err(sqlite)?;

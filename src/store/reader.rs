@@ -27,6 +27,7 @@ use crate::model::{
     edit::Edit,
     host::HostEvidence,
     ids::{RowId, SweepId},
+    merge::Merge,
     observation::{Contact, Observation},
     revocation::Issuer,
     secret::Secret,
@@ -159,10 +160,10 @@ impl Reader {
         })
     }
 
-    /// The last sweep, if it is still running or was stopped: the one that `--resume` continues. An
+    /// The last sweep of this file's own, if it is still running or was stopped: the one that `--resume` continues. An
     /// earlier one cannot be continued, since what is seen now would then count as seen before the last.
     pub fn unfinished_sweep(&self) -> Result<Option<Sweep>, Error> {
-        let Some(last) = self.sweeps()?.pop() else {
+        let Some(last) = self.sweeps()?.into_iter().rfind(|sweep| sweep.origin.is_none()) else {
             return Ok(None);
         };
         if !matches!(last.state, SweepState::Running | SweepState::Interrupted) {
@@ -176,6 +177,10 @@ impl Reader {
     /// `before`: for `--resolve last`, and for names that cannot be looked up.
     pub fn last_addresses(&self, before: Option<SweepId>) -> Result<BTreeMap<RowId, Vec<IpAddr>>, Error> {
         self.snapshot(|connection| {
+            // Where another vantage found a name says nothing of where it leads from here.
+            let known = sweeps(connection)?.into_iter();
+            let others: BTreeSet<SweepId> =
+                known.filter(|k| k.sweep.origin.is_some()).map(|k| k.sweep.id).collect();
             let mut last: BTreeMap<RowId, (SweepId, BTreeSet<IpAddr>)> = BTreeMap::new();
             let mut statement = connection
                 .prepare_cached("SELECT id, body FROM evidence WHERE kind = 'observation' ORDER BY id")?;
@@ -183,7 +188,7 @@ impl Reader {
             while let Some(row) = rows.next()? {
                 let place: Place = body(row, 0, 1)?;
                 let Some(address) = place.address else { continue };
-                if before.is_some_and(|before| place.sweep >= before) {
+                if before.is_some_and(|before| place.sweep >= before) || others.contains(&place.sweep) {
                     continue;
                 }
                 let entry = last.entry(place.row_id).or_insert((place.sweep, BTreeSet::new()));
@@ -239,6 +244,21 @@ impl Reader {
         })
     }
 
+    /// What was merged of other incident files, in the order recorded.
+    pub fn merges(&self) -> Result<Vec<Merge>, Error> {
+        self.snapshot(|connection| rare(connection, Kind::Merge))
+    }
+
+    /// The services of a sweep that are stored; fewer than it announced where it was cut off in between.
+    pub fn listed(&self, sweep: SweepId) -> Result<u64, Error> {
+        self.snapshot(|connection| Ok(services::listed(connection, sweep)?))
+    }
+
+    /// Every document of hosts, as it was recorded.
+    pub fn hosts(&self) -> Result<Vec<HostEvidence>, Error> {
+        self.snapshot(|connection| rare(connection, Kind::Host))
+    }
+
     /// Every disclosure that was taken in, in the order recorded.
     pub fn disclosures(&self) -> Result<Vec<TakenIn>, Error> {
         self.snapshot(|connection| rare(connection, Kind::Disclosure))
@@ -277,7 +297,7 @@ impl Reader {
     }
 
     /// Runs `read` in one read transaction, so that a writer's commits do not fall into the middle of it.
-    fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
         self.connection
             .unchecked_transaction()
             .map_err(Fault::from)
@@ -349,7 +369,8 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
             | Kind::Certificate
             | Kind::Revocation
             | Kind::Edit
-            | Kind::Check => continue,
+            | Kind::Check
+            | Kind::Merge => continue,
         };
         let (number, ended, passed) = event;
         let sweep = known.get_mut(&number).ok_or_else(|| bad(id, format!("sweep {number} never began")))?;
@@ -359,7 +380,20 @@ fn sweeps(connection: &Connection) -> Result<Vec<Known>, Fault> {
         }
         sweep.sweep.calibrated = passed.or(sweep.sweep.calibrated);
     }
-    Ok(known.into_values().collect())
+    Ok(in_order(known.into_values().collect()))
+}
+
+/// Sweeps in the order in which they happened: our own by number, whatever the clock said, and those of another
+/// incident file before the first of ours that began later.
+fn in_order(sweeps: Vec<Known>) -> Vec<Known> {
+    let (merged, mut all): (Vec<Known>, Vec<Known>) =
+        sweeps.into_iter().partition(|known| known.sweep.origin.is_some());
+    for other in merged {
+        let began = other.sweep.started_at;
+        let at = all.iter().position(|known| known.sweep.started_at > began).unwrap_or(all.len());
+        all.insert(at, other);
+    }
+    all
 }
 
 fn begun(row: i64, begun: SweepBegun) -> Known {
@@ -379,6 +413,7 @@ fn begun(row: i64, begun: SweepBegun) -> Known {
             services: begun.services,
             bad_rows: begun.bad_rows,
             calibrated: None,
+            origin: begun.origin,
         },
     }
 }
@@ -421,6 +456,7 @@ fn observations_and_claims(connection: &Connection) -> Result<(Vec<Observation>,
             | Kind::Revocation
             | Kind::Edit
             | Kind::Check
+            | Kind::Merge
             | Kind::SweepBegun
             | Kind::SweepEnded
             | Kind::Calibration => {}

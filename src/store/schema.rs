@@ -9,10 +9,10 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION_ID: i64 = 0x6143_6c72;
 
 /// The newest schema: the number of migrations, which a test holds it to.
-pub(super) const SCHEMA: i64 = 5;
+pub(super) const SCHEMA: i64 = 6;
 
 /// Entry `n` leads from schema `n` to `n + 1`; an empty file has schema 0.
-pub(super) const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5];
+pub(super) const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5, SCHEMA_6];
 
 const SCHEMA_1: &str = "
 CREATE TABLE incident (
@@ -86,6 +86,19 @@ const SCHEMA_4: &str = "";
 
 /// Evidence of the kinds `edit` and `check`, and claims of negative tests and counts came in, in the same way.
 const SCHEMA_5: &str = "";
+
+/// Rows hash salted commitments from here on, whose salts come from this secret; rows of before keep their hashes.
+/// Evidence of the kind `merge` came in.
+const SCHEMA_6: &str = "
+CREATE TABLE commitments (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  secret BLOB NOT NULL CHECK (length(secret) = 32)
+);
+CREATE TRIGGER commitments_are_never_updated BEFORE UPDATE ON commitments
+  BEGIN SELECT RAISE(ABORT, 'the secret of the commitments never changes'); END;
+CREATE TRIGGER commitments_are_never_deleted BEFORE DELETE ON commitments
+  BEGIN SELECT RAISE(ABORT, 'the secret of the commitments never changes'); END;
+";
 
 /// The schema of an open file.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -60,6 +60,7 @@ fn octet(n: u32) -> u8 {
 
 fn new_sweep(services: u64) -> NewSweep {
     NewSweep {
+        origin: None,
         started_at: at(1),
         vantage: Arc::from("local"),
         tool: "allclear 0.1.0".to_owned(),

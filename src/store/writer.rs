@@ -9,8 +9,9 @@ use std::{
 use rusqlite::{CachedStatement, Connection, TransactionBehavior};
 
 use super::{
-    chain::{Body, Calibration, SweepBegun, SweepEnded, link},
-    check::last_row,
+    chain::{Body, Calibration, SweepBegun, SweepEnded},
+    check::{bad, last_row, salts},
+    commit::{Salts, facts, link},
     error::Error,
     lock::Lock,
     open,
@@ -24,6 +25,7 @@ use crate::model::{
     edit::Edit,
     host::HostEvidence,
     ids::{Sha256, SweepId},
+    merge::Merge,
     observation::Observation,
     revocation::{Issuer, Revocation},
     secret::Secret,
@@ -53,6 +55,8 @@ pub struct NewSweep {
     pub bad_rows: u64,
     /// The disclosures that it asks about, by id.
     pub disclosures: Vec<String>,
+    /// For a sweep of another incident file: that file, by the hash of its first row.
+    pub origin: Option<Sha256>,
 }
 
 /// The incident file, open for writing. Only one process has it at a time.
@@ -66,6 +70,7 @@ pub struct Store {
     rows: i64,
     head: Sha256,
     sweeps: u32,
+    salts: Salts,
     buffer: Vec<u8>,
 }
 
@@ -84,7 +89,7 @@ impl Store {
         let name_given = name.unwrap_or(&stem);
         match found.len {
             None => open::create(&found.path, name_given, now)?,
-            Some(0) => open::initialise(&found.path, name_given, now)?,
+            Some(0) => open::initialise(&found.path, name_given, now, &open::secret()?)?,
             Some(_) => {
                 open::check_header(&found.path)?;
             }
@@ -118,6 +123,7 @@ impl Store {
     fn with_lock(path: PathBuf, lock: Lock, notices: Vec<String>) -> Result<Self, Error> {
         let connection = open::open_writable(&path)?;
         let (rows, head) = last_row(&connection).map_err(|f| from_fault("read", &path, f))?;
+        let salts = salts(&connection).map_err(|f| from_fault("read", &path, f))?;
         let sweeps = connection
             .query_row(
                 "SELECT coalesce(max(sweep), 0) FROM evidence WHERE kind <> 'observation' AND kind = 'sweep-begun'",
@@ -133,6 +139,7 @@ impl Store {
             rows,
             head,
             sweeps,
+            salts,
             buffer: Vec::with_capacity(4096),
         })
     }
@@ -186,6 +193,7 @@ impl Store {
             services: new.services,
             bad_rows: new.bad_rows,
             disclosures: new.disclosures.clone(),
+            origin: new.origin,
         }])?;
         self.sweeps = sweep.0;
         Ok(sweep)
@@ -274,6 +282,13 @@ impl Store {
         Ok(())
     }
 
+    /// Records that another incident file was merged.
+    pub fn append_merge(&mut self, merge: Merge) -> Result<(), Error> {
+        self.append(&[merge])?;
+        self.settle();
+        Ok(())
+    }
+
     /// Appends what the network showed of secrets, in one transaction.
     pub fn append_checks(&mut self, checks: &[Checked]) -> Result<(), Error> {
         self.append(checks)?;
@@ -305,8 +320,9 @@ impl Store {
         }
         let (rows, head) = (self.rows, self.head);
         let mut buffer = std::mem::take(&mut self.buffer);
+        let salts = self.salts.clone();
         let written = self.transact("write", |connection| {
-            let mut appender = Appender::new(connection, rows, head, &mut buffer)?;
+            let mut appender = Appender::new(connection, &salts, rows, head, &mut buffer)?;
             for body in first {
                 appender.push(body)?;
             }
@@ -350,6 +366,7 @@ impl Store {
 /// Writes rows of evidence, each hashed over the one before.
 struct Appender<'c, 'b> {
     insert: CachedStatement<'c>,
+    salts: &'b Salts,
     buffer: &'b mut Vec<u8>,
     rows: i64,
     head: Sha256,
@@ -358,6 +375,7 @@ struct Appender<'c, 'b> {
 impl<'c, 'b> Appender<'c, 'b> {
     fn new(
         connection: &'c Connection,
+        salts: &'b Salts,
         rows: i64,
         head: Sha256,
         buffer: &'b mut Vec<u8>,
@@ -366,6 +384,7 @@ impl<'c, 'b> Appender<'c, 'b> {
             insert: connection.prepare_cached(
                 "INSERT INTO evidence (id, kind, sweep, row_id, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
+            salts,
             buffer,
             rows,
             head,
@@ -378,7 +397,9 @@ impl<'c, 'b> Appender<'c, 'b> {
         let text = std::str::from_utf8(self.buffer).map_err(|e| rusqlite::Error::Utf8Error(0, e))?;
         let kind = B::KIND.as_str();
         let columns = body.columns();
-        let (id, hash) = (self.rows + 1, link(&self.head, kind, text.as_bytes()));
+        let facts = facts(B::KIND, &columns, text).map_err(|reason| bad(self.rows + 1, reason))?;
+        let id = self.rows + 1;
+        let hash = link(&self.head, kind, &facts, &self.salts.commit(id, text.as_bytes()));
         self.insert.execute((
             id,
             kind,

@@ -141,7 +141,7 @@ impl<'s> Stage<'s> {
     }
 
     fn choice(&self) -> Choice {
-        Choice { disclosure: None, policy: Some(self.scenario.policy.clone()) }
+        Choice { policy: Some(self.scenario.policy.clone()), ..Choice::default() }
     }
 
     fn change(&mut self, change: &Become) -> Result<(), String> {

@@ -67,6 +67,7 @@ pub fn build(view: &View<'_>, beside: &Beside<'_>) -> Option<Dashboard> {
         other_disclosures: others(view, assessment),
         judged_at: assessment.now,
         only_owner: view.filter.owner.clone(),
+        redacted: false,
         sweep: assessment.sweep,
         coverage: Covered { known, probed, unknown },
         totals,

@@ -43,6 +43,9 @@ pub struct Dashboard {
     /// The owner whose services alone are in here; absent: everybody's. Empty: those of nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_owner: Option<String>,
+    /// Whether names are hidden.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redacted: bool,
     /// The last sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepId>,

@@ -88,6 +88,9 @@ impl Pen<'_> {
             let whose = if owner.is_empty() { "nobody".to_owned() } else { text(owner) };
             writeln!(self.out, "**Only services of {whose}.**\n")?;
         }
+        if d.redacted {
+            writeln!(self.out, "**Names are hidden**; sentences and references are withheld.\n")?;
+        }
         if t.vulnerable > 0 {
             for words in &d.disclosure.first_words {
                 writeln!(self.out, "> **{}**\n", text(words))?;

@@ -88,9 +88,21 @@ fn the_head_is_the_documented_hash() {
     let mut store = place.store();
     assert_eq!(store.head(), Sha256::of(b"allclear/evidence/1"));
     store.append_claims(&[claim(1)]).unwrap();
-    let mut text = Sha256::of(b"allclear/evidence/1").bytes().to_vec();
+    let secret: Vec<u8> = Connection::open(place.file())
+        .unwrap()
+        .query_row("SELECT secret FROM commitments", [], |row| row.get(0))
+        .unwrap();
+    let mut salted = b"allclear/salt/1".to_vec();
+    salted.extend(1_u64.to_be_bytes());
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &secret);
+    let mut committed = b"allclear/commitment/1\0".to_vec();
+    committed.extend(ring::hmac::sign(&key, &salted).as_ref());
+    committed.extend(serde_json::to_vec(&claim(1)).unwrap());
+    let mut text = b"allclear/row/2\0".to_vec();
+    text.extend(Sha256::of(b"allclear/evidence/1").bytes());
     text.extend(b"claim\0");
-    text.extend(serde_json::to_vec(&claim(1)).unwrap());
+    text.extend(format!("{{\"at\":\"{}\"}}\0", claim(1).at).bytes());
+    text.extend(Sha256::of(&committed).bytes());
     assert_eq!(store.head(), Sha256::of(&text));
 }
 

@@ -1,6 +1,9 @@
 //! The head of the page: what it is about, and the five answers that a reader came for. Beside it, what changed.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use super::{
     Pen, charts, code, count, counted, minute,
@@ -46,6 +49,12 @@ impl Pen<'_> {
         if let Some(owner) = &d.only_owner {
             let whose = if owner.is_empty() { "nobody".to_owned() } else { code(owner) };
             writeln!(self.out, "<p><b>Only services of {whose} are on this page.</b></p>")?;
+        }
+        if d.redacted {
+            writeln!(
+                self.out,
+                "<p><b>Names are hidden.</b> The same stand-in is the same thing everywhere; sentences and references are withheld.</p>"
+            )?;
         }
         if !d.other_disclosures.is_empty() {
             let others: Vec<String> = d.other_disclosures.iter().map(|id| code(id)).collect();
@@ -103,8 +112,12 @@ impl Pen<'_> {
         } else {
             "d"
         };
-        let said = match (t.regressed, t.contradicted) {
+        let back: BTreeSet<_> =
+            d.regressions.iter().filter(|r| r.code != Regression::R4).map(|r| &r.row_id).collect();
+        let said = match (back.len() as u64, t.contradicted) {
             (0, 0) => String::new(),
+            (0, c) => format!("{} said to be done and seen not to be", count(c)),
+            (r, 0) => format!("{} went backwards", count(r)),
             (r, c) => format!("{} went backwards, {} said to be done and seen not to be", count(r), count(c)),
         };
         let known = counted(d.coverage.known, "service", "services");

@@ -26,7 +26,7 @@ impl Pen<'_> {
             Column::choose("State"),
         ];
         columns.extend(FacetKind::ALL.iter().map(|k| Column::text(k.as_str())));
-        columns.extend([Column::text("Due"), Column::number("Hours in state"), Column::text("Next")]);
+        columns.extend([Column::text("Due"), Column::number("Hours"), Column::text("Next")]);
         let rows: Vec<Vec<Cell>> = self.d.services.iter().map(row).collect();
         let caption = "A facet with its grade: E0 said, E1 with a reference, E2 seen once, E3 seen twice, E4 host and network agree";
         let table = Table { id: "services", caption, columns: &columns, filter: true };
@@ -43,11 +43,12 @@ fn row(s: &ServiceRow) -> Vec<Cell> {
     ];
     cells.extend(FacetKind::ALL.iter().map(|kind| s.facets.get(kind).map_or_else(|| "-".into(), facet)));
     cells.push(Cell::of(
-        if s.overdue { "b" } else { "" },
+        if s.overdue { "b t" } else { "t" },
         s.due.map_or_else(|| "-".to_owned(), Timestamp::date),
     ));
     cells.push(s.age_hours.map_or_else(|| "-".into(), |h| Cell::number(h.max(0).unsigned_abs(), "")));
-    let next = if s.state.is_finished() { "-".to_owned() } else { text(&s.next_action) };
+    let next =
+        if s.state.is_finished() || s.next_action.is_empty() { "-".to_owned() } else { text(&s.next_action) };
     cells.push(Cell::of("x", next));
     cells
 }
@@ -69,7 +70,7 @@ fn facet(cell: &FacetCell) -> Cell {
         _ => "b",
     };
     let word = match cell.value {
-        FacetValue::NotApplicable => "not owed",
+        FacetValue::NotApplicable => "n/a",
         value => value.as_str(),
     };
     Cell::of(class, cell.grade.map_or_else(|| word.to_owned(), |grade| format!("{word} {grade}")))
