@@ -1,7 +1,7 @@
 //! allclear: from a TLS disclosure to all clear.
 //!
-//! `main -> cli -> pipeline -> { inventory, disclosure, probe, host, store, assess, remediate, report, drill, tracker }
-//! -> { model, wire }`. A stage sees `model` (and `wire`, where it speaks bytes) and its own children,
+//! `main -> cli -> pipeline -> { inventory, disclosure, probe, host, store, assess, remediate, report, drill, tracker,
+//! live } -> { model, wire }`. A stage sees `model` (and `wire`, where it speaks bytes) and its own children,
 //! never another stage; see ARCHITECTURE.md. A test holds these arrows.
 
 #![cfg_attr(
@@ -29,6 +29,7 @@ pub mod error;
 pub mod host;
 pub mod http;
 pub mod inventory;
+pub mod live;
 pub mod model;
 pub mod pipeline;
 pub mod probe;

@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("remediate", &["model"]),
     ("report", &["model"]),
     ("tracker", &["model"]),
+    ("live", &["model"]),
     ("drill", &["model", "clock", "wire"]),
     ("error", &["bundle", "config", "disclosure", "inventory", "report", "store"]),
     (
@@ -49,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "remediate",
             "report",
             "tracker",
+            "live",
             "drill",
         ],
     ),

@@ -43,6 +43,7 @@ mod plan;
 mod probe;
 mod progress;
 mod report;
+mod serve;
 mod status;
 mod stop;
 mod sweep;
@@ -135,6 +136,7 @@ enum Command {
     Waive(waive::WaiveArgs),
     Watch(Box<watch::WatchArgs>),
     Evidence(evidence::EvidenceArgs),
+    Serve(serve::ServeArgs),
     Host(host::HostArgs),
     Inventory(inventory::InventoryArgs),
     Disclosure(disclosure::DisclosureArgs),
@@ -185,6 +187,7 @@ impl Cli {
             Command::Waive(args) => args.run(g, console),
             Command::Watch(args) => args.run(g, console),
             Command::Evidence(args) => args.run(g, console),
+            Command::Serve(args) => args.run(g, console),
             Command::Host(args) => args.run(g, console),
             Command::Inventory(args) => args.run(g, console),
             Command::Disclosure(args) => args.run(g, console),

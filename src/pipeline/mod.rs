@@ -27,6 +27,7 @@ mod replay;
 pub mod revocations;
 pub mod runtime;
 pub mod select;
+pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod single;

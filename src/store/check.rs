@@ -66,7 +66,7 @@ fn last_hash(connection: &Connection) -> Result<Option<Sha256>, Fault> {
     Ok(hash.flatten())
 }
 
-fn stored_hash(row: &Row<'_>, index: usize) -> Option<Sha256> {
+pub(super) fn stored_hash(row: &Row<'_>, index: usize) -> Option<Sha256> {
     let bytes = row.get_ref(index).ok()?.as_blob().ok()?;
     Some(Sha256::from_bytes(bytes.try_into().ok()?))
 }

@@ -36,6 +36,7 @@ mod revoked;
 mod scanners;
 mod secret_checks;
 mod secrets;
+mod serve;
 mod starttls;
 mod support;
 mod tracker;

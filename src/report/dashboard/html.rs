@@ -142,7 +142,7 @@ impl Pen<'_> {
         if self.how.live {
             writeln!(self.out, "<p id=\"live\" role=\"status\">Live: waiting for the first word.</p>")?;
         }
-        writeln!(self.out, "<main id=\"main\">")?;
+        writeln!(self.out, "<main id=\"main\" data-mark=\"{}\">", d.method.chain_head)?;
         self.head()?;
         self.nav()?;
         self.changes()?;

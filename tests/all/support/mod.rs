@@ -127,6 +127,11 @@ impl Running {
         self.seen.lock().unwrap().iter().filter(|b| **b == b'\n').count()
     }
 
+    /// What is on standard output so far.
+    pub fn out_so_far(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
+    }
+
     /// Waits until so many lines are on standard output.
     #[track_caller]
     pub fn wait_for_lines(&mut self, lines: usize) {

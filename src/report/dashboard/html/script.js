@@ -153,13 +153,17 @@
       changed();
     }
   }
-  const events = new EventSource("events");
+  const mark = document.querySelector("main").dataset.mark;
+  const events = new EventSource(`events?mark=${encodeURIComponent(mark)}`);
   events.addEventListener("progress", (event) => {
     const now = JSON.parse(event.data);
     if (now.sweep === undefined) return;
     line.textContent = `Live. Sweep ${now.sweep} is ${now.state}: ${now.done} endpoints looked at, ${now.total} services in it; ${now.vulnerable} vulnerable, ${now.unknown} unknown.`;
   });
   events.addEventListener("changed", changed);
+  events.addEventListener("trouble", (event) => {
+    line.textContent = `The incident file cannot be read: ${JSON.parse(event.data).error} What stands below is older.`;
+  });
   events.addEventListener("end", () => {
     events.close();
     line.textContent = "The server has stopped; what stands below is as of then.";
