@@ -125,7 +125,7 @@ impl Pen<'_> {
         let title = format!("{}: {}", text(&d.incident), text(&d.disclosure.title));
         write!(
             self.out,
-            r##"<!DOCTYPE html>
+            r##"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

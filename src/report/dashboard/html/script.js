@@ -98,7 +98,7 @@
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest && event.target.closest("input, select, textarea");
     if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const search = document.querySelector("#services-tools input, .tools input");
+    const search = document.getElementsByName("t-services-words")[0];
     if (!search) return;
     event.preventDefault();
     search.focus();
