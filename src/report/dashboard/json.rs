@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::data::{Dashboard, ServiceRow};
-use crate::model::facet::FacetKind;
+use super::data::{Dashboard, Key, SecretRow, ServiceRow};
+use crate::model::{facet::FacetKind, time::Timestamp};
 
 /// Writes all of it as one object on one line.
 pub fn json(dashboard: &Dashboard, out: &mut dyn Write) -> io::Result<()> {
@@ -13,59 +13,50 @@ pub fn json(dashboard: &Dashboard, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// The columns of the services in the page's copy.
-const COLUMNS: [&str; 11] = [
-    "row_id",
-    "label",
-    "owner",
-    "exposure",
-    "state",
-    "verdict",
-    "reason",
-    "facets",
-    "due",
-    "first_seen",
-    "last_seen",
-];
-
-/// The copy inside the page: the same keys, but services as rows under `columns` and keys without their places, so
-/// that thousands fit; `full` says where the whole of it is had. Safe inside a `script` element: no `<`, `>` or `&`.
+/// The copy inside the page: the same keys, but services, keys and secrets as rows under `columns`, so that thousands
+/// fit, and without what stands in these as well; `full` says where the whole of it is had. Safe inside a `script`
+/// element: no `<`, `>` or `&`.
 pub(super) fn embedded(dashboard: &Dashboard) -> String {
-    let mut value = serde_json::to_value(dashboard).unwrap_or_default();
+    // Lists are written as rows below: the object is made without them.
+    let small = Dashboard {
+        services: Vec::new(),
+        keys: Vec::new(),
+        secrets: Vec::new(),
+        unknowns: Vec::new(),
+        events: Vec::new(),
+        words: Vec::new(),
+        regressions: Vec::new(),
+        undeclared: Vec::new(),
+        ..dashboard.clone()
+    };
+    let mut value = serde_json::to_value(small).unwrap_or_default();
     if let Value::Object(object) = &mut value {
         object.insert("full".to_owned(), json!("allclear report --format json"));
-        let rows: Vec<Value> = dashboard.services.iter().map(row).collect();
-        object.insert("services".to_owned(), json!({ "columns": COLUMNS, "rows": rows }));
-        if let Some(Value::Array(keys)) = object.get_mut("keys") {
-            for key in keys {
-                narrow(key);
-            }
-        }
-        // Each of these stands in the services' rows as well.
-        for name in ["unknowns", "events", "words"] {
+        for name in ["unknowns", "events", "words", "regressions", "undeclared"] {
             object.remove(name);
         }
+        object.insert("services".to_owned(), rows(&SERVICE, dashboard.services.iter().map(service)));
+        object.insert("keys".to_owned(), rows(&KEY, dashboard.keys.iter().map(key)));
+        let in_reach = dashboard.secrets.iter().filter(|s| s.in_reach);
+        object.insert("secrets_in_reach".to_owned(), rows(&SECRET, in_reach.map(secret)));
+        object.remove("secrets");
     }
     let text = super::super::json::to_string(&value);
     text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
-fn narrow(key: &mut Value) {
-    let Value::Object(key) = key else { return };
-    let places: Vec<Value> = match key.get("endpoints") {
-        Some(Value::Array(places)) => places.iter().filter_map(|p| p.get("row_id").cloned()).collect(),
-        _ => Vec::new(),
-    };
-    key.insert("endpoints".to_owned(), Value::Array(places));
-    if let Some(Value::Array(certificates)) = key.get_mut("certificates") {
-        for certificate in certificates {
-            let digest = certificate.get("sha256").cloned().unwrap_or_default();
-            *certificate = Value::Object(Map::from_iter([("sha256".to_owned(), digest)]));
-        }
-    }
+fn rows(columns: &[&str], rows: impl Iterator<Item = Value>) -> Value {
+    json!({ "columns": columns, "rows": rows.collect::<Vec<_>>() })
 }
 
-fn row(service: &ServiceRow) -> Value {
+fn seconds(at: Option<Timestamp>) -> Option<String> {
+    at.map(Timestamp::seconds)
+}
+
+const SERVICE: [&str; 9] =
+    ["row_id", "label", "owner", "exposure", "state", "reason", "facets", "due", "last_seen"];
+
+fn service(service: &ServiceRow) -> Value {
     // A facet in one word, with its grade: `done E3`.
     let facet = |kind: &FacetKind| {
         service.facets.get(kind).map_or_else(String::new, |cell| match cell.grade {
@@ -74,18 +65,36 @@ fn row(service: &ServiceRow) -> Value {
         })
     };
     let facets: Vec<String> = FacetKind::ALL.iter().map(facet).collect();
-    let seconds = |at: Option<crate::model::time::Timestamp>| at.map(crate::model::time::Timestamp::seconds);
     json!([
         service.row_id,
         service.label,
         service.owner,
         service.exposure,
         service.state,
-        service.verdict,
         service.reason,
         facets.join(","),
         seconds(service.due),
-        seconds(service.first_seen),
         seconds(service.last_seen),
     ])
+}
+
+const KEY: [&str; 7] =
+    ["spki", "exposure", "serving", "endpoints", "certificates", "in_reach_until", "last_served"];
+
+fn key(key: &Key) -> Value {
+    json!([
+        key.spki,
+        key.exposure,
+        key.serving,
+        key.endpoints.len(),
+        key.certificates.len(),
+        seconds(key.window.until),
+        seconds(key.window.last_served),
+    ])
+}
+
+const SECRET: [&str; 5] = ["id", "kind", "owner", "state", "closed"];
+
+fn secret(secret: &SecretRow) -> Value {
+    json!([secret.id, secret.kind, secret.owner, secret.state, secret.closed])
 }

@@ -15,11 +15,18 @@ use crate::{
         assessment::KeyExposure,
         facet::{Regression, State},
     },
-    report::explain,
+    report::{dashboard::data::Changed, explain},
 };
 
 /// Changes that are listed.
 const CHANGES: usize = 500;
+
+/// Changes from which on they are counted as well.
+const MOVES: usize = 13;
+
+fn is_worse(c: &Changed) -> bool {
+    c.code.is_some() || c.from.is_some_and(|from| c.to < from)
+}
 
 impl Pen<'_> {
     pub(super) fn head(&mut self) -> std::fmt::Result {
@@ -217,10 +224,44 @@ impl Pen<'_> {
         self.answer(class, "What changed?", &format!("{} worse", count(c.worse)), &lines)
     }
 
+    /// How many went from where to where: of hundreds nobody reads each.
+    fn moves(&mut self) -> std::fmt::Result {
+        let d = self.d;
+        if d.changes.rows.len() < MOVES {
+            return Ok(());
+        }
+        let mut moves: BTreeMap<(bool, Option<State>, State), u64> = BTreeMap::new();
+        for c in &d.changes.rows {
+            *moves.entry((!is_worse(c), c.from, c.to)).or_default() += 1;
+        }
+        let row = |((better, from, to), n): ((bool, Option<State>, State), u64)| {
+            vec![
+                from.map_or("newly found", State::as_str).into(),
+                Cell::of(if better { "d" } else { "b" }, to.as_str()),
+                Cell::number(n, ""),
+                Cell::of("x", explain::state(to)),
+            ]
+        };
+        let columns = [
+            Column::text("Before"),
+            Column::text("Now"),
+            Column::number("Services"),
+            Column::text("What that means"),
+        ];
+        let table = Table {
+            id: "moves",
+            caption: "From where to where, steps back first",
+            columns: &columns,
+            filter: false,
+        };
+        table.write(&mut self.out, CHANGES, moves.into_iter().map(row).collect::<Vec<_>>().into_iter())
+    }
+
     pub(super) fn changes(&mut self) -> std::fmt::Result {
         let d = self.d;
         self.heading("changes", "What changed since the sweep before, and what went backwards")?;
         if let Some(since) = d.changes.since.filter(|_| !d.changes.rows.is_empty()) {
+            self.moves()?;
             let columns = [
                 Column::text("Service"),
                 Column::choose("Owner"),
@@ -234,7 +275,7 @@ impl Pen<'_> {
                 .rows
                 .iter()
                 .map(|c| {
-                    let worse = c.code.is_some() || c.from.is_some_and(|from| c.to < from);
+                    let worse = is_worse(c);
                     vec![
                         self.label(&c.row_id).into(),
                         self.owner_of(&c.row_id).into(),

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::{count, minute};
 use crate::model::time::Timestamp;
 
+/// Rows that stand in full.
+const TALL: usize = 15;
+
 /// A column: its head, and how its cells are laid out.
 #[derive(Clone, Copy)]
 pub(super) struct Column {
@@ -99,9 +102,11 @@ impl Table<'_> {
     ) -> std::fmt::Result {
         let left = rows.len().saturating_sub(most) as u64;
         let filter = if self.filter { " data-filter" } else { "" };
+        // A long list has a window of its own, or nobody would get past it.
+        let tall = if rows.len() > TALL { " tall" } else { "" };
         writeln!(
             out,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table class=\"sort\" id=\"t-{}\"{filter}><caption>{}</caption><thead><tr>",
+            "<div class=\"scroll{tall}\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table class=\"sort\" id=\"t-{}\"{filter}><caption>{}</caption><thead><tr>",
             self.caption, self.id, self.caption
         )?;
         for column in self.columns {
@@ -115,8 +120,10 @@ impl Table<'_> {
             out.push_str("<tr>");
             for cell in cells {
                 out.push_str("<td");
-                if !cell.class.is_empty() {
+                if cell.class.contains(' ') {
                     write!(out, " class=\"{}\"", cell.class)?;
+                } else if !cell.class.is_empty() {
+                    write!(out, " class={}", cell.class)?;
                 }
                 if let Some(by) = cell.sort {
                     write!(out, " data-v={by}")?;
