@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 /// The first byte of an input, and the stage that gets the rest.
 const ENTRIES: &[(u8, fn(&[u8]))] = &[
     (b'a', allclear::assess::fuzz),
+    (b'b', allclear::bundle::fuzz),
     (b'c', allclear::revocation::fuzz),
     (b'd', allclear::disclosure::fuzz),
     (b'f', allclear::inventory::fuzz_format),

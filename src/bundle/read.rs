@@ -81,7 +81,7 @@ impl Bundle {
         let unpacked = GzDecoder::new(packed).take(self.manifest.payload.expanded + 1);
         Ok(Lines {
             path: &self.path,
-            lines: BufReader::with_capacity(1 << 16, Box::new(unpacked)),
+            from: BufReader::with_capacity(1 << 16, Box::new(unpacked)),
             left: self.manifest.payload.lines,
             expanded: self.manifest.payload.expanded,
             read: 0,
@@ -92,7 +92,7 @@ impl Bundle {
 /// The lines of a payload.
 pub struct Lines<'b> {
     path: &'b Path,
-    lines: BufReader<Box<dyn Read + 'b>>,
+    from: BufReader<Box<dyn Read + 'b>>,
     left: u64,
     expanded: u64,
     read: u64,
@@ -107,7 +107,7 @@ impl std::fmt::Debug for Lines<'_> {
 impl Lines<'_> {
     fn one(&mut self) -> Result<Option<String>, Error> {
         let mut line = Vec::new();
-        let got = self.lines.by_ref().take(LINE).read_until(b'\n', &mut line);
+        let got = self.from.by_ref().take(LINE).read_until(b'\n', &mut line);
         let got =
             got.map_err(|e| Error::edited(self.path, format!("what it carries cannot be unpacked: {e}")))?;
         self.read += got as u64;

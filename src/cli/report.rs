@@ -91,7 +91,7 @@ impl ReportArgs {
         match (&opened.signer, &key) {
             (None, _) => console.note("The bundle is not signed: anybody may have made it."),
             (Some(signer), None) => {
-                console.note(&format!("The bundle is signed by {signer}; --key FILE checks whose that is."))
+                console.note(&format!("The bundle is signed by {signer}; --key FILE checks whose that is."));
             }
             (Some(_), Some(_)) => {}
         }

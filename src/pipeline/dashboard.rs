@@ -100,8 +100,7 @@ pub(super) fn rules(judged: &Judged) -> Sha256 {
 pub fn write_by_owner(judged: &Judged, path: &Path) -> Result<Vec<PathBuf>, Error> {
     let d = of(judged, None)?;
     let lists = remediate::by_owner(judged.lines());
-    let owners: Vec<Option<&str>> =
-        lists.iter().map(|list| list.owner.as_deref()).filter(Option::is_some).collect();
+    let owners: Vec<Option<&str>> = lists.iter().filter_map(|list| list.owner.as_deref()).map(Some).collect();
     let stem = path.file_stem().map_or_else(|| "report".to_owned(), |s| s.to_string_lossy().into_owned());
     let names: Vec<String> = split::slugs(&owners).iter().map(|slug| format!("{stem}-{slug}.html")).collect();
     let link = |owner: Option<&str>| {

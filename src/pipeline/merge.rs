@@ -232,13 +232,12 @@ impl Work {
                 continue;
             }
             let same = |s: &&Sweep| s.origin == Some(self.origin) && s.started_at == sweep.started_at;
-            let here = match self.has.sweeps.iter().find(same) {
-                Some(known) => known.id,
-                None => {
-                    let number = self.store.begin_sweep(&begun(sweep, self.origin, names))?;
-                    self.merged.sweeps.push((sweep.id, number));
-                    number
-                }
+            let here = if let Some(known) = self.has.sweeps.iter().find(same) {
+                known.id
+            } else {
+                let number = self.store.begin_sweep(&begun(sweep, self.origin, names))?;
+                self.merged.sweeps.push((sweep.id, number));
+                number
             };
             numbers.insert(sweep.id, here);
             // A merge that was cut off may have begun the sweep and not listed its services.

@@ -14,7 +14,7 @@ mod redact;
 
 pub use build::{Beside, Snapshot, build, snapshot};
 pub use data::Dashboard;
-pub use html::{How, Page, html};
+pub use html::{How, Links, Page, html};
 pub use json::json;
 pub use markdown::markdown;
 pub use redact::redacted;

@@ -261,6 +261,7 @@ pub fn fuzz(data: &[u8]) {
     let Ok(body) = std::str::from_utf8(rest) else {
         return;
     };
+    super::dump::fuzz(body);
     let kind = Kind::ALL[usize::from(*first) % Kind::ALL.len()];
     let holds = match kind {
         Kind::Observation => survives::<Observation>(body),

@@ -239,7 +239,10 @@ fn lists(connection: &Connection, pass: &mut dyn FnMut(Record) -> bool) -> Resul
         let (sweep, position, service): (u32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         match &mut held {
             Some((s, first, services))
-                if *s == sweep && services.len() < LISTED && *first + services.len() as i64 == position =>
+                if *s == sweep
+                    && services.len() < LISTED
+                    && i64::try_from(services.len()).ok().and_then(|n| first.checked_add(n))
+                        == Some(position) =>
             {
                 services.push(service);
             }
@@ -392,7 +395,12 @@ fn put(connection: &Connection, record: &Record) -> Result<(), Fault> {
             let mut list = connection.prepare_cached(
                 "INSERT INTO sweep_services (sweep, position, service) VALUES (?1, ?2, ?3)",
             )?;
-            for (service, position) in services.iter().zip(*first..) {
+            for (service, after) in services.iter().zip(0_i64..) {
+                let position = first.checked_add(after).ok_or_else(|| Fault::Row {
+                    table: "sweep_services",
+                    row: *first,
+                    reason: "its position is none".to_owned(),
+                })?;
                 list.execute((sweep, position, service))?;
             }
         }
@@ -424,4 +432,95 @@ fn put(connection: &Connection, record: &Record) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// The entry for fuzzing: a line of a bundle. One that is a record is one again once it was written, and a row without
+/// a body is either refused or moves the head to its own hash.
+///
+/// # Panics
+/// When that does not hold.
+pub(super) fn fuzz(text: &str) {
+    let Ok(record) = serde_json::from_str::<Record>(text) else { return };
+    let written = serde_json::to_string(&record).unwrap_or_default();
+    assert!(serde_json::from_str::<Record>(&written).is_ok(), "{written} reads back");
+    let mut chain = CoveredChain::default();
+    if chain.take(&record).is_ok() {
+        assert!(
+            matches!(record, Record::Covered { hash, .. } if hash == chain.head()),
+            "the head is the row's"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(lines: &[&str]) -> Vec<Result<Record, Error>> {
+        lines.iter().map(|line| Ok(serde_json::from_str(line).unwrap())).collect()
+    }
+
+    const INCIDENT: &str = r#"{"incident":{"name":"x","created_at":"2026-11-22T00:00:00Z","secret":"0000000000000000000000000000000000000000000000000000000000000000"}}"#;
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_and_leaves_no_file_to_be_believed() {
+        let long = format!(r#"{{"declaration":{{"id":1,"body":"{}"}}}}"#, "x".repeat(1000));
+        let table: [&[&str]; 10] = [
+            &[],
+            &[r#"{"declaration":{"id":1,"body":{}}}"#],
+            &[r#"{"incident":{"name":"x","created_at":"2026-11-22T00:00:00Z","secret":"00"}}"#],
+            &[INCIDENT, INCIDENT],
+            &[INCIDENT, &long, &long],
+            &[
+                INCIDENT,
+                r#"{"evidence":{"id":2,"kind":"claim","hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","body":{}}}"#,
+            ],
+            &[
+                INCIDENT,
+                r#"{"evidence":{"id":1,"kind":"observation","hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000","body":null}}"#,
+            ],
+            &[INCIDENT, r#"{"listed":{"sweep":1,"first":9223372036854775807,"services":[1,2]}}"#],
+            &[
+                INCIDENT,
+                r#"{"listed":{"sweep":1,"first":1,"services":[7]}}"#,
+                r#"{"listed":{"sweep":1,"first":1,"services":[7]}}"#,
+            ],
+            &[
+                INCIDENT,
+                r#"{"covered":{"id":1,"kind":"claim","hash":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}}"#,
+            ],
+        ];
+        for lines in table {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("incident.db");
+            let restored: Result<(), Error> = restore(&path, records(lines).into_iter());
+            assert!(restored.is_err(), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_body_may_only_stand_before_all_with_commitments() {
+        let opaque = |id: i64| Record::Covered {
+            id,
+            kind: Kind::Claim,
+            hash: Sha256::of(&id.to_be_bytes()),
+            facts: None,
+            commitment: None,
+        };
+        let mut chain = CoveredChain::default();
+        chain.take(&opaque(1)).unwrap();
+        let (facts, commitment) = (r#"{"at":"2026-11-22T00:00:00.000000Z"}"#, Sha256::of(b"body"));
+        let hash = link(&chain.head(), "claim", facts, &commitment);
+        let row = Record::Covered {
+            id: 2,
+            kind: Kind::Claim,
+            hash,
+            facts: Some(RawValue::from_string(facts.to_owned()).unwrap()),
+            commitment: Some(commitment),
+        };
+        chain.take(&row).unwrap();
+        assert_eq!((chain.rows(), chain.opaque(), chain.head()), (2, 1, hash));
+        assert!(chain.take(&opaque(3)).is_err(), "an edit could hide behind it");
+        assert!(CoveredChain::default().take(&row).unwrap_err().contains("missing"));
+    }
 }

@@ -266,6 +266,7 @@ fn the_live_page_follows_what_happens() {
 /// A page of 5,000 services, made by `scripts/bench-report.sh`: its size, and how long until a reader can work with it.
 #[test]
 #[ignore = "a benchmark: scripts/bench-report.sh"]
+#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
 fn bench_a_page_of_5000_services() {
     let path = std::env::var("ALLCLEAR_BENCH_PAGE").expect("scripts/bench-report.sh names it");
     let size = std::fs::metadata(&path).unwrap().len();

@@ -19,13 +19,13 @@ use super::{
     },
 };
 use crate::model::{
-    assessment::{Assessment, Coverage, KeyExposure, ServiceAssessment},
+    assessment::{Assessment, Change, Coverage, KeyExposure, ServiceAssessment},
     disclosure::ProbeKind,
     facet::{FacetKind, FacetValue, State},
     ids::{RowId, Sha256},
     kinds::SecretType,
     policy::MinimumGrades,
-    service::Exposure,
+    service::{Exposure, Service},
 };
 
 pub use history::{Snapshot, snapshot};
@@ -137,8 +137,13 @@ fn totals(rows: &[Row<'_>], assessment: &Assessment) -> Totals {
     }
 }
 
-/// States are told in the order from the worst to the best, so a later one is nearer to the end. `stale` stands before
-/// `verified` in that order, as it should.
+/// States are told in the order from the worst to the best, so a later one is nearer to the end. What was known to be bad
+/// and cannot be judged any more is no step forward.
+fn is_worse(change: &Change) -> bool {
+    let lost = change.to == State::Unknown && change.from != Some(State::Unknown);
+    change.from.is_some_and(|from| change.code.is_some() || change.to < from || lost)
+}
+
 fn changes(view: &View<'_>, history: &[Snapshot]) -> Changes {
     let since = history.iter().rev().nth(1).map(|s| s.sweep);
     let mut changes = Changes { since, ..Changes::default() };
@@ -146,9 +151,10 @@ fn changes(view: &View<'_>, history: &[Snapshot]) -> Changes {
         return changes; // before a second sweep everything would be new
     }
     for (row, change) in view.changes() {
+        let worse = is_worse(change);
         match change.from {
             None => changes.appeared += 1,
-            Some(from) if change.code.is_some() || change.to < from => changes.worse += 1,
+            Some(_) if worse => changes.worse += 1,
             Some(_) => changes.better += 1,
         }
         changes.rows.push(Changed {
@@ -156,16 +162,17 @@ fn changes(view: &View<'_>, history: &[Snapshot]) -> Changes {
             from: change.from,
             to: change.to,
             code: change.code,
+            worse,
         });
     }
-    changes.rows.sort_by_key(|c| (c.from.is_some_and(|from| c.code.is_none() && c.to >= from), c.to));
+    changes.rows.sort_by_key(|c| (!c.worse, c.to));
     changes
 }
 
 fn funnel(rows: &[Row<'_>], minimum: &MinimumGrades) -> Vec<Stage> {
     let mut stages: BTreeMap<Option<Exposure>, Stage> = BTreeMap::new();
     for row in rows {
-        let exposure = row.service.map_or(Exposure::Unknown, |s| s.exposure());
+        let exposure = row.service.map_or(Exposure::Unknown, Service::exposure);
         for group in [None, Some(exposure)] {
             let stage = stages.entry(group).or_insert_with(|| Stage {
                 exposure: group,
@@ -255,7 +262,7 @@ fn services(rows: Vec<Row<'_>>, minimum: &MinimumGrades) -> Vec<ServiceRow> {
             row_id: entry.row_id.clone(),
             label: row.label(),
             owner: row.owner().map(str::to_owned),
-            exposure: row.service.map_or(Exposure::Unknown, |s| s.exposure()),
+            exposure: row.service.map_or(Exposure::Unknown, Service::exposure),
             state: entry.state,
             since: entry.state_since,
             verdict: entry.verdict,

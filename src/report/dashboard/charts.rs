@@ -8,6 +8,8 @@ mod burndown;
 mod funnel;
 mod timeline;
 
+use std::fmt::Write as _;
+
 use plotters::{
     coord::Shift,
     prelude::{DrawingArea, IntoDrawingArea, IntoFont, RGBColor, Rectangle, SVGBackend, Text, TextStyle},
@@ -58,9 +60,9 @@ pub(super) fn style() -> String {
     let mut css = "svg.chart { width: 100%; height: auto; display: block; }\n".to_owned();
     for (RGBColor(r, g, b), variable) in color::MARKS {
         for property in ["fill", "stroke"] {
-            css.push_str(&format!(
-                "svg.chart [{property}=\"#{r:02X}{g:02X}{b:02X}\"] {{ {property}: var({variable}); }}\n"
-            ));
+            let mark = format!("#{r:02X}{g:02X}{b:02X}");
+            // Writing to a string cannot fail.
+            let _ = writeln!(css, "svg.chart [{property}=\"{mark}\"] {{ {property}: var({variable}); }}");
         }
     }
     css

@@ -174,6 +174,8 @@ pub struct Changed {
     /// What went backwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Regression>,
+    /// Whether it is further from the end than then, or nobody can tell any more.
+    pub worse: bool,
 }
 
 /// How far the facets of some services are.

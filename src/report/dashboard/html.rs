@@ -25,13 +25,16 @@ use crate::model::{ids::RowId, text::printable, time::Timestamp};
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
 
+/// The page of an owner; absent where there is none.
+pub type Links<'a> = dyn Fn(Option<&str>) -> Option<String> + 'a;
+
 /// How a page is shown.
 #[derive(Clone, Copy, Default)]
 pub struct How<'a> {
     /// Served by this machine while things happen: it follows them.
     pub live: bool,
     /// The page of an owner's checklist, relative to this one, where there is such a file.
-    pub checklist: Option<&'a dyn Fn(Option<&str>) -> Option<String>>,
+    pub checklist: Option<&'a Links<'a>>,
 }
 
 /// A page and the policy under which it works, for a header.

@@ -74,7 +74,7 @@ pub fn redacted(d: &Dashboard, key: &[u8; 32]) -> Dashboard {
     out.method.records = Vec::new(); // files, by name
     for sweep in &mut out.method.sweeps {
         sweep.vantage = hide.name("vantage", &sweep.vantage);
-        sweep.command_line = "(withheld)".to_owned();
+        "(withheld)".clone_into(&mut sweep.command_line);
     }
     out
 }

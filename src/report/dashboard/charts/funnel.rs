@@ -14,10 +14,10 @@ const BAR: i32 = 22;
 
 /// The bars of one group of services.
 pub(in super::super) fn funnel(stage: &Stage, whose: &str) -> String {
-    let height = FacetKind::ALL.len() as u32 * ROW.unsigned_abs() + 4;
+    let height = units(FacetKind::ALL.len() as u64) * ROW + 4;
     let label = format!("How many of {} services ({whose}) have each facet done", stage.services);
     let width = FUNNEL - LEFT - RIGHT;
-    svg(620, height, &label, |area| {
+    svg(FUNNEL.unsigned_abs(), height.unsigned_abs(), &label, |area| {
         for ((kind, count), row) in stage.facets.iter().zip(0..) {
             let top = row * ROW + 6;
             words(area, kind.as_str(), (4, top + 4), 17, color::TEXT)?;

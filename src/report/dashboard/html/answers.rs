@@ -15,7 +15,7 @@ use crate::{
         assessment::KeyExposure,
         facet::{Regression, State},
     },
-    report::{dashboard::data::Changed, explain},
+    report::explain,
 };
 
 /// Changes that are listed.
@@ -23,10 +23,6 @@ const CHANGES: usize = 500;
 
 /// Changes from which on they are counted as well.
 const MOVES: usize = 13;
-
-fn is_worse(c: &Changed) -> bool {
-    c.code.is_some() || c.from.is_some_and(|from| c.to < from)
-}
 
 impl Pen<'_> {
     pub(super) fn head(&mut self) -> std::fmt::Result {
@@ -137,7 +133,7 @@ impl Pen<'_> {
 
     fn how_unknown(&mut self) -> std::fmt::Result {
         let (d, t) = (self.d, &self.d.totals);
-        let share = if d.coverage.known == 0 { 0 } else { d.coverage.probed * 100 / d.coverage.known };
+        let share = (d.coverage.probed * 100).checked_div(d.coverage.known).unwrap_or(0);
         let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
         for unknown in &d.unknowns {
             *reasons.entry(unknown.reason.map_or("never-looked-at", |r| r.as_str())).or_default() += 1;
@@ -232,7 +228,7 @@ impl Pen<'_> {
         }
         let mut moves: BTreeMap<(bool, Option<State>, State), u64> = BTreeMap::new();
         for c in &d.changes.rows {
-            *moves.entry((!is_worse(c), c.from, c.to)).or_default() += 1;
+            *moves.entry((!c.worse, c.from, c.to)).or_default() += 1;
         }
         let row = |((better, from, to), n): ((bool, Option<State>, State), u64)| {
             vec![
@@ -275,7 +271,7 @@ impl Pen<'_> {
                 .rows
                 .iter()
                 .map(|c| {
-                    let worse = is_worse(c);
+                    let worse = c.worse;
                     vec![
                         self.label(&c.row_id).into(),
                         self.owner_of(&c.row_id).into(),

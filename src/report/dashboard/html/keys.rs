@@ -48,7 +48,7 @@ impl Pen<'_> {
             Column::text("In reach until"),
             Column::text("Last seen served"),
         ];
-        let rows: Vec<Vec<Cell>> = d.keys.iter().map(|key| self.key_row(key)).collect();
+        let rows: Vec<Vec<Cell>> = d.keys.iter().map(key_row).collect();
         let table = Table {
             id: "keys",
             caption: "Every key that was in reach, the worst first",
@@ -67,25 +67,6 @@ impl Pen<'_> {
             open = "";
         }
         Ok(())
-    }
-
-    fn key_row(&self, key: &Key) -> Vec<Cell> {
-        let standing = key.certificates.iter().filter(|c| !c.revoked && !c.expired).count() as u64;
-        let mut owners: Vec<String> = key.owners.iter().take(4).map(|o| text(o)).collect();
-        if key.owners.len() > 4 {
-            owners.push(format!("{} more", key.owners.len() - 4));
-        }
-        let until = if key.window.open { "open now".to_owned() } else { minute(key.window.until) };
-        vec![
-            format!("<a href=\"#key-{0}\"><code>{0}</code></a>", key.spki.short()).into(),
-            Cell::of(if key.exposure == KeyExposure::Exposed { "b" } else { "w" }, key.exposure.as_str()),
-            Cell::number(key.serving, "b"),
-            Cell::number(key.endpoints.len() as u64, ""),
-            if owners.is_empty() { "nobody known".into() } else { owners.join(", ").into() },
-            Cell::number(standing, "w"),
-            Cell::of(if key.window.open { "b" } else { "t" }, until),
-            Cell::of("t", key.window.last_served.map_or_else(|| "still is".to_owned(), Timestamp::short)),
-        ]
     }
 
     fn picture(&mut self, key: &Key, open: &str) -> std::fmt::Result {
@@ -153,4 +134,23 @@ impl Pen<'_> {
             split: None,
         }
     }
+}
+
+fn key_row(key: &Key) -> Vec<Cell> {
+    let standing = key.certificates.iter().filter(|c| !c.revoked && !c.expired).count() as u64;
+    let mut owners: Vec<String> = key.owners.iter().take(4).map(|o| text(o)).collect();
+    if key.owners.len() > 4 {
+        owners.push(format!("{} more", key.owners.len() - 4));
+    }
+    let until = if key.window.open { "open now".to_owned() } else { minute(key.window.until) };
+    vec![
+        format!("<a href=\"#key-{0}\"><code>{0}</code></a>", key.spki.short()).into(),
+        Cell::of(if key.exposure == KeyExposure::Exposed { "b" } else { "w" }, key.exposure.as_str()),
+        Cell::number(key.serving, "b"),
+        Cell::number(key.endpoints.len() as u64, ""),
+        if owners.is_empty() { "nobody known".into() } else { owners.join(", ").into() },
+        Cell::number(standing, "w"),
+        Cell::of(if key.window.open { "b" } else { "t" }, until),
+        Cell::of("t", key.window.last_served.map_or_else(|| "still is".to_owned(), Timestamp::short)),
+    ]
 }
