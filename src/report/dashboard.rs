@@ -11,6 +11,8 @@ mod html;
 mod json;
 mod markdown;
 mod redact;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Beside, Snapshot, build, snapshot};
 pub use data::Dashboard;

@@ -364,13 +364,43 @@ pub struct Event {
     pub rows: Vec<RowId>,
 }
 
+vocabulary! {
+    /// How a service could not be judged.
+    How, "way of not knowing" {
+        /// Nothing was reached.
+        Unreachable = "unreachable",
+        /// Something answered, and decided nothing.
+        Inconclusive = "inconclusive",
+        /// Policy kept the probe away.
+        Skipped = "skipped",
+        /// No sweep has looked at it.
+        NeverLookedAt = "never looked at",
+    }
+}
+
+vocabulary! {
+    /// What became of somebody's word.
+    Standing, "standing of a word" {
+        /// What is seen since contradicts it.
+        Contradicted = "contradicted",
+        /// Its time is over.
+        RunOut = "run out",
+        /// Nothing has borne it out.
+        NeverConfirmed = "never confirmed",
+        /// It holds until something else is seen.
+        Stands = "stands",
+        /// A sweep, a host or a try bore it out.
+        Confirmed = "confirmed",
+    }
+}
+
 /// One service that could not be judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unknown {
     /// The service.
     pub row_id: RowId,
-    /// How: `unreachable`, `inconclusive`, `skipped`, `never looked at`, `waived`.
-    pub how: String,
+    /// How.
+    pub how: How,
     /// The reason of its worst endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -400,8 +430,8 @@ pub struct Word {
     /// The end of a waiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// What became of it: `stands`, `run out`, `never confirmed`, `confirmed`, `contradicted`.
-    pub standing: String,
+    /// What became of it.
+    pub standing: Standing,
 }
 
 /// One secret.

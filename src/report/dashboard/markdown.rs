@@ -239,7 +239,7 @@ impl Pen<'_> {
             vec![
                 self.label(&u.row_id),
                 self.owner(&u.row_id),
-                u.how.clone(),
+                u.how.to_string(),
                 u.reason.map_or("no sweep has looked at it", explain::reason).to_owned(),
                 minute(u.last_seen),
             ]
@@ -256,7 +256,7 @@ impl Pen<'_> {
                 (None, secret) => format!("secret {}", text(secret.as_deref().unwrap_or("-"))),
             };
             let reference = w.reference.as_deref().map_or_else(|| "-".to_owned(), text);
-            let standing = text(&w.standing);
+            let standing = w.standing.to_string();
             vec![about, text(&w.what), text(&w.by), w.at.short(), reference, minute(w.until), standing]
         };
         let rows = self.d.words.iter().map(row).collect();

@@ -119,7 +119,7 @@ fn a_newer_file_is_refused_with_both_numbers() {
     ];
     for error in errors {
         let text = error.to_string();
-        assert!(text.contains("schema 99") && text.contains("up to 5"), "{text}");
+        assert!(text.contains("schema 99") && text.contains("up to 6"), "{text}");
     }
     assert_eq!(fs::read(place.file()).unwrap(), before);
 }

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        super::{Row, View, tally::Standing},
-        data::{Backwards, SecretRow, Unknown, Word},
+        super::{Row, View, tally},
+        data::{Backwards, How, SecretRow, Standing, Unknown, Word},
     },
     Beside,
 };
@@ -55,24 +55,26 @@ pub(super) fn secrets(view: &View<'_>, assessment: &Assessment, beside: &Beside<
 pub(super) fn unknowns(rows: &[Row<'_>]) -> Vec<Unknown> {
     let mut all: Vec<Unknown> = rows
         .iter()
-        .filter(|row| row.entry.state == State::Unknown || Standing::of(row) == Standing::Unknown)
+        .filter(|row| {
+            row.entry.state == State::Unknown || tally::Standing::of(row) == tally::Standing::Unknown
+        })
         .map(|row| Unknown {
             row_id: row.entry.row_id.clone(),
-            how: how(row.entry).to_owned(),
+            how: how(row.entry),
             reason: row.entry.reason,
             last_seen: row.entry.last_seen,
         })
         .collect();
-    all.sort_by(|a, b| (&a.how, a.reason).cmp(&(&b.how, b.reason)));
+    all.sort_by_key(|u| (u.how, u.reason));
     all
 }
 
-const fn how(entry: &ServiceAssessment) -> &'static str {
+const fn how(entry: &ServiceAssessment) -> How {
     match entry.verdict {
-        None => "never looked at",
-        Some(Verdict::Unreachable) => "unreachable",
-        Some(Verdict::Skipped) => "skipped",
-        Some(_) => "inconclusive",
+        None => How::NeverLookedAt,
+        Some(Verdict::Unreachable) => How::Unreachable,
+        Some(Verdict::Skipped) => How::Skipped,
+        Some(_) => How::Inconclusive,
     }
 }
 
@@ -98,18 +100,18 @@ pub(super) fn words(view: &View<'_>, rows: &[Row<'_>], assessment: &Assessment) 
         let entry = row.entry;
         if let Some(waiver) = &entry.waiver {
             let over = waiver.until.is_some_and(|end| end < assessment.now);
-            words.push(word(row, waiver, if over { "run out" } else { "stands" }));
+            words.push(word(row, waiver, if over { Standing::RunOut } else { Standing::Stands }));
         }
         if let Some(claim) = entry.claim.as_ref().filter(|c| entry.waiver.as_ref() != Some(c)) {
             words.push(word(row, claim, standing(entry, claim)));
         }
     }
     words.extend(of_secrets(view, assessment));
-    words.sort_by_key(|w| (w.until.is_none(), w.standing == "confirmed", w.until, w.at));
+    words.sort_by_key(|w| (w.until.is_none(), w.standing == Standing::Confirmed, w.until, w.at));
     words
 }
 
-fn word(row: &Row<'_>, claim: &StandingClaim, standing: &str) -> Word {
+fn word(row: &Row<'_>, claim: &StandingClaim, standing: Standing) -> Word {
     Word {
         row_id: Some(row.entry.row_id.clone()),
         secret: None,
@@ -118,23 +120,23 @@ fn word(row: &Row<'_>, claim: &StandingClaim, standing: &str) -> Word {
         at: claim.at,
         reference: claim.reference.clone(),
         until: claim.until,
-        standing: standing.to_owned(),
+        standing,
     }
 }
 
 /// Whether a sweep or a host bore out what was said.
-fn standing(entry: &ServiceAssessment, claim: &StandingClaim) -> &'static str {
+fn standing(entry: &ServiceAssessment, claim: &StandingClaim) -> Standing {
     if entry.state == State::Contradicted {
-        return "contradicted";
+        return Standing::Contradicted;
     }
     let Ok(kind) = claim.what.parse::<FacetKind>() else {
-        return "stands"; // not affected, decommissioned: what is seen later decides the state
+        return Standing::Stands; // not affected, decommissioned: what is seen later decides the state
     };
     let facet = entry.facets.get(kind);
     match facet.value {
-        FacetValue::Contradicted | FacetValue::Regressed | FacetValue::TooEarly => "contradicted",
-        FacetValue::Done if facet.grade.is_some_and(|g| g >= Grade::E2) => "confirmed",
-        _ => "never confirmed",
+        FacetValue::Contradicted | FacetValue::Regressed | FacetValue::TooEarly => Standing::Contradicted,
+        FacetValue::Done if facet.grade.is_some_and(|g| g >= Grade::E2) => Standing::Confirmed,
+        _ => Standing::NeverConfirmed,
     }
 }
 
@@ -142,9 +144,9 @@ fn of_secrets(view: &View<'_>, assessment: &Assessment) -> Vec<Word> {
     let said = |s: &SecretAssessment| {
         let claim = s.claim.as_ref()?;
         let standing = match (s.found.came_back, s.found.grade) {
-            (true, _) => "contradicted",
-            (false, Some(grade)) if grade >= Grade::E2 => "confirmed",
-            _ => "never confirmed",
+            (true, _) => Standing::Contradicted,
+            (false, Some(grade)) if grade >= Grade::E2 => Standing::Confirmed,
+            _ => Standing::NeverConfirmed,
         };
         Some(Word {
             row_id: None,
@@ -154,7 +156,7 @@ fn of_secrets(view: &View<'_>, assessment: &Assessment) -> Vec<Word> {
             at: claim.at,
             reference: claim.reference.clone(),
             until: claim.until,
-            standing: standing.to_owned(),
+            standing,
         })
     };
     let wanted = |s: &&SecretAssessment| {

@@ -7,7 +7,7 @@ use super::{
     table::{Cell, Column, Table, moment},
     text,
 };
-use crate::report::explain;
+use crate::report::{dashboard::data::Standing, explain};
 
 /// Rows of one of these tables.
 const ROWS: usize = 2000;
@@ -70,7 +70,7 @@ impl Pen<'_> {
         if d.words.is_empty() {
             return writeln!(self.out, "<p>Nobody has said anything: everything here was seen.</p>");
         }
-        let unconfirmed = d.words.iter().filter(|w| w.standing == "never confirmed").count() as u64;
+        let unconfirmed = d.words.iter().filter(|w| w.standing == Standing::NeverConfirmed).count() as u64;
         writeln!(
             self.out,
             "<p>{} no sweep, host or try has confirmed.</p>",
@@ -94,9 +94,9 @@ impl Pen<'_> {
                     (None, Some(secret)) => format!("secret {}", text(&self.secret(secret))),
                     (None, None) => "-".to_owned(),
                 };
-                let class = match w.standing.as_str() {
-                    "contradicted" | "run out" => "b",
-                    "never confirmed" => "w",
+                let class = match w.standing {
+                    Standing::Contradicted | Standing::RunOut => "b",
+                    Standing::NeverConfirmed => "w",
                     _ => "",
                 };
                 vec![
