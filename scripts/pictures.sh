@@ -64,7 +64,6 @@ shot report-phone.png 390 1500 "$WORK/phone.html"
 browser "$WORK/drill/report-day1.html" --no-pdf-header-footer --print-to-pdf="$WORK/report.pdf"
 pdftoppm -r 70 -f 1 -l 1 -png -singlefile "$WORK/report.pdf" docs/report-print
 echo docs/report-print.png
-shot timeline.png 1200 560 "$WORK/drill/report-day1.html#timeline"
 shot blast-radius.png 1000 812 "$WORK/drill/key.html"
 shot drill.png 980 1130 "$WORK/terminal.html"
 shot checklist.png 1000 1100 "$WORK/drill/checklist-rtc.html"
