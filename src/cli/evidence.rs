@@ -1,6 +1,6 @@
 //! `allclear evidence`: the proof that leaves the machine, is checked, and comes in from another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -11,7 +11,7 @@ use crate::{
     model::{ids::Sha256, text::printable},
     pipeline::{
         bundle::{self, Ask, How, Manifest, Opened, PublicKey, SigningKey},
-        merge,
+        merge, papers,
     },
 };
 
@@ -100,6 +100,15 @@ impl EvidenceArgs {
 
 impl ExportArgs {
     fn run(&self, globals: &Globals, console: &mut Console) -> Result<Exit, Error> {
+        let inputs: Vec<&Path> =
+            self.sign.as_deref().into_iter().chain([globals.incident.as_path()]).collect();
+        papers::may_write(&self.output, &inputs)?;
+        if std::fs::metadata(&self.output).is_ok_and(|there| !there.is_file()) {
+            return Err(Error::Usage(format!(
+                "{} is no regular file; a bundle needs one",
+                self.output.display()
+            )));
+        }
         let key = self.sign.as_deref().map(SigningKey::read).transpose()?;
         let how = How { redact: self.redact, key: key.as_ref(), command_line: &command_line() };
         let now = Clock::System.now();

@@ -85,6 +85,9 @@ impl ReportArgs {
     }
 
     fn of_bundle(&self, path: &std::path::Path, console: &mut Console) -> Result<Exit, Error> {
+        if let Some(output) = &self.output {
+            papers::may_write(output, &[path])?;
+        }
         let key = self.key.as_deref().map(PublicKey::read).transpose()?;
         let ask = Ask { key: key.as_ref(), at: self.at, owner: self.owner.as_deref(), ..Ask::default() };
         let opened = bundle::open(path, &ask)?;

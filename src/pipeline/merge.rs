@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -89,6 +89,7 @@ pub fn merge(incident: &Path, path: &Path, ask: &bundle::Ask<'_>, clock: &Clock)
         )));
     }
     let mut work = Work {
+        earlier: None,
         has: Has::of(&ours, origin)?,
         merged: Merged { incident: evidence.incident.name.clone(), ..Merged::default() },
         store,
@@ -96,6 +97,17 @@ pub fn merge(incident: &Path, path: &Path, ask: &bundle::Ask<'_>, clock: &Clock)
         origin,
     };
     work.same_history(&theirs, path)?;
+    if signer.is_none() {
+        work.merged
+            .notes
+            .push("the bundle is not signed: anybody may have made it, and its claims count here".to_owned());
+    }
+    if !work.has.sweeps.iter().any(|sweep| sweep.origin.is_none()) {
+        work.merged.notes.push(
+            "its policy and its disclosure are not taken over: this file is judged by allclear.toml or the built-in rules, and --disclosure"
+                .to_owned(),
+        );
+    }
     let names = work.vantages(&evidence);
     let numbers = work.sweeps(&theirs, &evidence, &names)?;
     work.observations(&evidence, &numbers, &names)?;
@@ -159,6 +171,8 @@ impl Has {
 }
 
 struct Work {
+    /// Set for a bundle that must hold nothing new.
+    earlier: Option<PathBuf>,
     store: Store,
     ours: Reader,
     origin: Sha256,
@@ -171,49 +185,44 @@ type Numbers = BTreeMap<SweepId, SweepId>;
 
 impl Work {
     /// Whether the other file is the one that was merged before, and has only grown.
-    fn same_history(&self, theirs: &Reader, path: &Path) -> Result<(), Error> {
-        let Some(last) = self.has.merges.last() else { return Ok(()) };
-        if theirs.incident()?.evidence_rows < last.rows {
-            return Ok(()); // an earlier bundle of it: all of that is here
+    fn same_history(&mut self, theirs: &Reader, path: &Path) -> Result<(), Error> {
+        let rows = theirs.incident()?.evidence_rows;
+        self.earlier = self.has.merges.last().filter(|last| rows < last.rows).map(|_| path.to_path_buf());
+        for merge in self.has.merges.iter().filter(|merge| merge.rows <= rows) {
+            if theirs.hash_of(merge.rows)? != Some(merge.head) {
+                let what = format!(
+                    "row {} is another than when this incident was merged on {}",
+                    merge.rows,
+                    merge.at.short()
+                );
+                return Err(Error::Tampered { path: path.to_path_buf(), what });
+            }
         }
-        if theirs.hash_of(last.rows)? == Some(last.head) {
-            return Ok(());
-        }
-        Err(Error::Tampered {
-            path: path.to_path_buf(),
-            what: format!(
-                "row {} is another than when this incident was merged on {}",
-                last.rows,
-                last.at.short()
-            ),
-        })
+        Ok(())
     }
 
-    /// What their vantages are called here. Two machines that both call themselves `local` are two places.
-    fn vantages(&mut self, evidence: &Evidence) -> BTreeMap<Arc<str>, Arc<str>> {
-        let taken: BTreeSet<&str> =
-            self.has.sweeps.iter().filter(|s| s.origin != Some(self.origin)).map(|s| &*s.vantage).collect();
-        let mut names: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
-        for vantage in
-            evidence.sweeps.iter().map(|s| &s.vantage).chain(evidence.observations.iter().map(|o| &o.vantage))
-        {
-            let qualified = || -> Arc<str> {
-                format!(
-                    "{vantage}@{}",
-                    if evidence.incident.name.is_empty() { "merged" } else { &evidence.incident.name }
-                )
-                .into()
-            };
-            let name = if taken.contains(&**vantage) { qualified() } else { vantage.clone() };
-            // Two files of one name and one vantage: the beginning of the chain tells them apart.
-            let name =
-                if taken.contains(&*name) { format!("{name}-{}", self.origin.short()).into() } else { name };
-            names.insert(vantage.clone(), name);
+    /// A bundle with fewer rows than one that was merged is an earlier one, and has nothing that is not here; else it is
+    /// of a history that went another way.
+    fn may_be_new(&self) -> Result<(), Error> {
+        match &self.earlier {
+            None => Ok(()),
+            Some(path) => Err(Error::Tampered {
+                path: path.clone(),
+                what: "it is shorter than what was merged of this incident, and holds other evidence"
+                    .to_owned(),
+            }),
         }
-        for (there, here) in names.iter().filter(|(there, here)| there != here) {
-            self.merged.notes.push(format!("their vantage `{there}` is called `{here}` here"));
-        }
-        names
+    }
+
+    /// What their vantages are called here: never as one of our own, whatever either side calls its own next, and at
+    /// every merge the same.
+    fn vantages(&self, evidence: &Evidence) -> BTreeMap<Arc<str>, Arc<str>> {
+        let incident = &evidence.incident.name;
+        let named = evidence.sweeps.iter().map(|s| &s.vantage);
+        let all = named.chain(evidence.observations.iter().map(|o| &o.vantage));
+        let here =
+            |there: &Arc<str>| -> Arc<str> { format!("{there}@{incident}#{}", self.origin.short()).into() };
+        all.map(|there| (there.clone(), here(there))).collect()
     }
 
     fn sweeps(
@@ -232,9 +241,16 @@ impl Work {
                 continue;
             }
             let same = |s: &&Sweep| s.origin == Some(self.origin) && s.started_at == sweep.started_at;
-            let here = if let Some(known) = self.has.sweeps.iter().find(same) {
+            // Sweeps that began at one moment are told apart by their order, which is that of the file.
+            let nth = evidence
+                .sweeps
+                .iter()
+                .filter(|s| s.started_at == sweep.started_at && s.id < sweep.id)
+                .count();
+            let here = if let Some(known) = self.has.sweeps.iter().filter(same).nth(nth) {
                 known.id
             } else {
+                self.may_be_new()?;
                 let number = self.store.begin_sweep(&begun(sweep, self.origin, names))?;
                 self.merged.sweeps.push((sweep.id, number));
                 number
@@ -291,6 +307,9 @@ impl Work {
     }
 
     fn put(&mut self, batch: &mut Vec<Observation>) -> Result<(), Error> {
+        if !batch.is_empty() {
+            self.may_be_new()?;
+        }
         self.store.append_observations(batch)?;
         self.merged.observations += batch.len() as u64;
         batch.clear();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
+    io::{Read as _, Write},
     path::{Path, PathBuf},
 };
 
@@ -336,10 +336,33 @@ fn meta_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Whether a path may be written over: not what a command reads, and no database, which may be an incident file.
+pub fn may_write(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
+    let refused = |what: &str| {
+        Err(Error::Usage(format!("{} is {what}: it is not written over; name another file", path.display())))
+    };
+    if let Ok(there) = path.canonicalize()
+        && inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == there))
+    {
+        return refused("what this command reads");
+    }
+    let is_file = std::fs::metadata(path).is_ok_and(|there| there.is_file());
+    let mut head = [0; 16];
+    let read = |head: &mut [u8; 16]| std::fs::File::open(path)?.read_exact(head);
+    if is_file && read(&mut head).is_ok() && head == *b"SQLite format 3\0" {
+        return refused("a database, such as an incident file");
+    }
+    Ok(())
+}
+
 /// Writes a file whole: beside the target first, then renamed over it, so that a reader or a crash
 /// never meets half of it.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    may_write(path, &[])?;
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, bytes).map_err(failed); // a device or a pipe is written to and stays what it is
+    }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".part-{}", std::process::id()));
     let part = path.with_file_name(name);

@@ -21,7 +21,7 @@ use super::{
 use crate::model::{
     assessment::{Assessment, Change, Coverage, KeyExposure, ServiceAssessment},
     disclosure::ProbeKind,
-    facet::{FacetKind, FacetValue, State},
+    facet::{FacetKind, FacetValue, Regression, State},
     ids::{RowId, Sha256},
     kinds::SecretType,
     policy::MinimumGrades,
@@ -129,12 +129,16 @@ fn totals(rows: &[Row<'_>], assessment: &Assessment) -> Totals {
         open: (rows.len() - tally.finished) as u64,
         finished: tally.finished as u64,
         overdue: tally.overdue.len() as u64,
-        regressed: in_state(State::Regressed),
+        regressed: rows.iter().filter(|r| went_back(r.entry)).count() as u64,
         contradicted: in_state(State::Contradicted),
         keys_at_risk: 0,
         secrets_open: 0,
         foreign_bytes: assessment.foreign_bytes,
     }
+}
+
+fn went_back(entry: &ServiceAssessment) -> bool {
+    entry.state == State::Regressed || entry.regressions.iter().any(|code| *code != Regression::R4)
 }
 
 /// States are told in the order from the worst to the best, so a later one is nearer to the end. What was known to be bad

@@ -133,7 +133,7 @@ pub struct Totals {
     pub finished: u64,
     /// Open and past their date.
     pub overdue: u64,
-    /// In the state `regressed`.
+    /// Went backwards and stands so now: in the state `regressed`, or with a code other than R4 (half done).
     pub regressed: u64,
     /// In the state `contradicted`.
     pub contradicted: u64,

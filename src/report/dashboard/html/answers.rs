@@ -1,9 +1,6 @@
 //! The head of the page: what it is about, and the five answers that a reader came for. Beside it, what changed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     Pen, charts, code, count, counted, minute,
@@ -115,9 +112,7 @@ impl Pen<'_> {
         } else {
             "d"
         };
-        let back: BTreeSet<_> =
-            d.regressions.iter().filter(|r| r.code != Regression::R4).map(|r| &r.row_id).collect();
-        let said = match (back.len() as u64, t.contradicted) {
+        let said = match (t.regressed, t.contradicted) {
             (0, 0) => String::new(),
             (0, c) => format!("{} said to be done and seen not to be", count(c)),
             (r, 0) => format!("{} went backwards", count(r)),
