@@ -167,6 +167,7 @@ def main():
         "expanded": len(raw),
         "lines": len(written),
     }
+    manifest["incident"] = "big-fleet"
     manifest.pop("public_key", None)
     head = f"allclear-bundle/1\n{text(manifest)}\n".encode()
     with open(out, "wb") as file:

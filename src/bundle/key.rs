@@ -114,6 +114,13 @@ pub fn generate(path: &Path) -> Result<PublicKey, Error> {
     let mut public = path.as_os_str().to_owned();
     public.push(".pub");
     let public = Path::new(&public);
+    if public.exists() {
+        // Else the new private half would stand beside a public half of another key.
+        return Err(Error::Key {
+            path: public.to_path_buf(),
+            what: "it is there already; name another file".to_owned(),
+        });
+    }
     put(path, 0o600, &pem_of("PRIVATE KEY", &[PRIVATE, &seed].concat()))?;
     put(public, 0o644, &pem_of("PUBLIC KEY", &[PUBLIC, key.public().0.as_slice()].concat()))?;
     Ok(key.public())

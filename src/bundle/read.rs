@@ -81,7 +81,7 @@ impl Bundle {
         let unpacked = GzDecoder::new(packed).take(self.manifest.payload.expanded + 1);
         Ok(Lines {
             path: &self.path,
-            from: BufReader::with_capacity(1 << 16, Box::new(unpacked)),
+            from: BufReader::with_capacity(1 << 16, unpacked),
             left: self.manifest.payload.lines,
             expanded: self.manifest.payload.expanded,
             read: 0,
@@ -92,7 +92,7 @@ impl Bundle {
 /// The lines of a payload.
 pub struct Lines<'b> {
     path: &'b Path,
-    from: BufReader<Box<dyn Read + 'b>>,
+    from: BufReader<io::Take<GzDecoder<BufReader<io::Take<&'b File>>>>>,
     left: u64,
     expanded: u64,
     read: u64,
@@ -105,6 +105,12 @@ impl std::fmt::Debug for Lines<'_> {
 }
 
 impl Lines<'_> {
+    /// Whether nothing stands behind the packed lines.
+    fn is_spent(&mut self) -> bool {
+        let packed = self.from.get_mut().get_mut().get_mut();
+        packed.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+
     fn one(&mut self) -> Result<Option<String>, Error> {
         let mut line = Vec::new();
         let got = self.from.by_ref().take(LINE).read_until(b'\n', &mut line);
@@ -113,7 +119,8 @@ impl Lines<'_> {
         self.read += got as u64;
         if got == 0 {
             return match (self.left, self.read == self.expanded) {
-                (0, true) => Ok(None),
+                (0, true) if self.is_spent() => Ok(None),
+                (0, true) => Err(Error::edited(self.path, "bytes follow what it carries")),
                 _ => Err(Error::edited(self.path, "it has fewer lines than it says")),
             };
         }

@@ -19,9 +19,18 @@ use crate::model::ids::Sha256;
 pub struct Writer {
     gzip: GzEncoder<Hashed>,
     target: PathBuf,
-    part: PathBuf,
+    part: Part,
     lines: u64,
     expanded: u64,
+}
+
+/// A file that goes with whoever made it.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl std::fmt::Debug for Writer {
@@ -53,9 +62,9 @@ impl Write for Hashed {
 impl Writer {
     /// Begins a bundle at `target`. What stands there stays until [`Self::finish`].
     pub fn create(target: &Path) -> Result<Self, Error> {
-        let part = beside(target, "payload");
-        let _ = fs::remove_file(&part); // of a process of this number that was killed
-        let file = new_file(&part)?;
+        let part = Part(beside(target, "payload"));
+        let _ = fs::remove_file(&part.0); // of a process of this number that was killed
+        let file = new_file(&part.0)?;
         let hashed = Hashed { file: BufWriter::new(file), digest: Context::new(&SHA256), bytes: 0 };
         // No time and no name in the head of it: the same evidence gives the same bytes.
         let gzip = GzBuilder::new().mtime(0).write(hashed, Compression::default());
@@ -73,10 +82,9 @@ impl Writer {
 
     /// Ends it: payload and public key of `manifest` are filled in, and the whole stands under its name.
     pub fn finish(self, mut manifest: Manifest, key: Option<&SigningKey>) -> Result<Manifest, Error> {
-        let (part, target) = (self.part.clone(), self.target.clone());
+        let target = self.target.clone();
         let whole = beside(&target, "part");
         let made = self.assemble(&mut manifest, key, &whole);
-        let _ = fs::remove_file(&part); // what failed is reported
         let made = made.and_then(|()| fs::rename(&whole, &target).map_err(Error::io("write", &target)));
         if made.is_err() {
             let _ = fs::remove_file(&whole);
@@ -85,9 +93,9 @@ impl Writer {
     }
 
     fn assemble(self, manifest: &mut Manifest, key: Option<&SigningKey>, whole: &Path) -> Result<(), Error> {
-        let (target, lines, expanded) = (self.target, self.lines, self.expanded);
+        let Self { gzip, target, part: _part, lines, expanded } = self;
         let failed = |error| Error::io("write", &target)(error);
-        let hashed = self.gzip.finish().map_err(failed)?;
+        let hashed = gzip.finish().map_err(failed)?;
         let mut digest = [0; 32];
         digest.copy_from_slice(hashed.digest.finish().as_ref());
         manifest.payload =

@@ -171,18 +171,23 @@ impl CheckArgs {
         for line in words(&opened, key.is_some()) {
             writeln!(console.out, "{}", printable(&line)).map_err(Error::stdout)?;
         }
-        if let Some(why) = &opened.differs {
-            console.warn(&printable(why));
-            return Ok(Exit::Internal);
+        match &opened.differs {
+            None => Ok(Exit::Done),
+            Some(differs) => {
+                console.warn(&printable(&differs.words));
+                Ok(if differs.same_version { Exit::Internal } else { Exit::Done })
+            }
         }
-        Ok(Exit::Done)
     }
 }
 
 fn words(opened: &Opened, named: bool) -> Vec<String> {
     let manifest = &opened.manifest;
     let mut lines = vec![
-        format!("unchanged since it was made: {}", about(manifest)),
+        match &opened.signer {
+            Some(_) => format!("unchanged since it was signed: {}", about(manifest)),
+            None => format!("whole, as far as its own digest says: {}", about(manifest)),
+        },
         match (&opened.signer, named) {
             (Some(key), true) => format!("signed by the key that you named, {key}"),
             (Some(key), false) => format!(

@@ -98,10 +98,14 @@ impl ReportArgs {
             }
             (Some(_), Some(_)) => {}
         }
-        if let Some(why) = &opened.differs {
-            console.warn(&printable(why));
+        let exit = self.put(&opened.report, console)?;
+        match &opened.differs {
+            None => Ok(exit),
+            Some(differs) => {
+                console.warn(&printable(&differs.words));
+                Ok(if differs.same_version { Exit::Internal } else { exit })
+            }
         }
-        self.put(&opened.report, console)
     }
 
     fn put(&self, dashboard: &Dashboard, console: &mut Console) -> Result<Exit, Error> {

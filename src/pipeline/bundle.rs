@@ -24,6 +24,9 @@ use crate::{
 
 pub use crate::bundle::{Manifest, PublicKey, SigningKey, generate};
 
+/// This program and its version.
+const TOOL: &str = concat!("allclear ", env!("CARGO_PKG_VERSION"));
+
 /// One line of the payload.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,20 +87,20 @@ pub fn export(
             incident.display()
         )));
     }
-    Ok(writer.finish(manifest(&judged, how), how.key)?)
+    Ok(writer.finish(manifest(&judged, &report, how), how.key)?)
 }
 
-fn manifest(judged: &Judged, how: &How<'_>) -> Manifest {
+fn manifest(judged: &Judged, report: &Dashboard, how: &How<'_>) -> Manifest {
     let incident = &judged.evidence.incident;
     Manifest {
         schema: bundle::SCHEMA.to_owned(),
-        tool: concat!("allclear ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tool: TOOL.to_owned(),
         made_at: judged.assessment.now,
         command_line: (!how.redact).then(|| how.command_line.to_owned()),
         incident: (!how.redact).then(|| incident.name.clone()),
         redacted: how.redact,
-        disclosure: judged.assessment.disclosure.id.to_string(),
-        rules: dashboard::rules(judged),
+        disclosure: report.disclosure.id.clone(),
+        rules: report.method.rules,
         chain_head: incident.chain_head,
         evidence_rows: incident.evidence_rows,
         payload: Payload { sha256: Sha256::of(b""), bytes: 0, expanded: 0, lines: 0 },
@@ -134,9 +137,18 @@ pub struct Opened {
     /// The report: judged again from the evidence in it, or the one that travelled where names are hidden.
     pub report: Dashboard,
     /// Where judging again came to something else than the report in it: what a reader must know.
-    pub differs: Option<String>,
+    pub differs: Option<Differs>,
     /// Rows of the chain whose hashes could not be checked for want of their bodies.
     pub unchecked: u64,
+}
+
+/// Judging again came to another report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differs {
+    /// Whether by the same version of the program: then something is wrong with the bundle or with us.
+    pub same_version: bool,
+    /// What a reader must know.
+    pub words: String,
 }
 
 /// What is asked of a bundle.
@@ -165,15 +177,12 @@ pub fn open(path: &Path, ask: &Ask<'_>) -> Result<Opened, Error> {
     if bundle.manifest.redacted {
         return open_covered(path, &mut bundle, ask);
     }
-    let folder = tempfile::tempdir().map_err(|source| Error::Io {
-        action: "create",
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let folder = scratch()?;
     let file = folder.path().join("incident.db");
     let (rules, carried) = unpack(path, &mut bundle, &file)?;
     let reader = Reader::open(&file)?;
     if let Some(head) = ask.head
+        && head != store::genesis()
         && reader.row_of(&head)?.is_none()
     {
         return Err(not_there(path, head));
@@ -183,17 +192,35 @@ pub fn open(path: &Path, ask: &Ask<'_>) -> Result<Opened, Error> {
         policy: Some(rules.policy),
         disclosures: rules.disclosures,
     };
-    let at = ask.at.unwrap_or(rules.at);
+    let made_at = rules.at;
+    let at = ask.at.unwrap_or(made_at);
     let judged = judged::load(&file, &choice, at).map_err(|error| edited(path, &error.to_string()))?;
     let incident = &judged.evidence.incident;
     let manifest = &bundle.manifest;
     if (incident.chain_head, incident.evidence_rows) != (manifest.chain_head, manifest.evidence_rows) {
         return Err(edited(path, "the head of its chain is another than it says"));
     }
+    let same_tool = manifest.tool == TOOL;
+    let said = [
+        (manifest.made_at == made_at, "made_at"),
+        (manifest.disclosure == *judged.assessment.disclosure.id, "disclosure"),
+        (manifest.incident.as_ref() == Some(&incident.name), "incident"),
+        (!same_tool || manifest.rules == dashboard::rules(&judged), "rules"),
+    ];
+    if let Some((_, what)) = said.iter().find(|(fits, _)| !fits) {
+        return Err(edited(path, &format!("its manifest says another {what} than it carries")));
+    }
     let whole = dashboard::of(&judged, None)?;
     let differs = if ask.at.is_none() { compare(&whole, &carried, &bundle.manifest) } else { None };
     let report = if ask.owner.is_some() { dashboard::of(&judged, ask.owner)? } else { whole };
     Ok(Opened { signer: bundle.signer, manifest: bundle.manifest, report, differs, unchecked: 0 })
+}
+
+/// A folder to unpack a bundle in, for nobody else; it goes when it is dropped.
+pub(super) fn scratch() -> Result<tempfile::TempDir, Error> {
+    let failed = |source| Error::Io { action: "create", path: std::env::temp_dir(), source };
+    let only_us = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    tempfile::Builder::new().prefix("allclear-").permissions(only_us).tempdir().map_err(failed)
 }
 
 /// Makes an incident file of a bundle's records, for a merge; says who signed it.
@@ -253,20 +280,21 @@ fn unpack(path: &Path, bundle: &mut Bundle, file: &Path) -> Result<(Rules, Box<R
 }
 
 /// What to say where the same evidence came to another report.
-fn compare(now: &Dashboard, carried: &RawValue, manifest: &Manifest) -> Option<String> {
+fn compare(now: &Dashboard, carried: &RawValue, manifest: &Manifest) -> Option<Differs> {
     let same = serde_json::to_string(now).is_ok_and(|text| text == carried.get());
     if same {
         return None;
     }
-    let here = concat!("allclear ", env!("CARGO_PKG_VERSION"));
-    Some(if manifest.tool == here {
+    let same_version = manifest.tool == TOOL;
+    let words = if same_version {
         "judging the evidence again gives another report than the one in the bundle".to_owned()
     } else {
         format!(
-            "the bundle was made by {}, and {here} judges its evidence in another way; this is what {here} says",
+            "the bundle was made by {}, and {TOOL} judges its evidence in another way; this is what {TOOL} says",
             manifest.tool
         )
-    })
+    };
+    Some(Differs { same_version, words })
 }
 
 fn open_covered(path: &Path, bundle: &mut Bundle, ask: &Ask<'_>) -> Result<Opened, Error> {
@@ -301,6 +329,13 @@ fn open_covered(path: &Path, bundle: &mut Bundle, ask: &Ask<'_>) -> Result<Opene
     let heads = [chain.head(), report.method.chain_head].map(|head| head == manifest.chain_head);
     if heads != [true, true] || chain.rows() != manifest.evidence_rows || !report.redacted {
         return Err(bad("the head of its chain is another than it says"));
+    }
+    let said = (manifest.made_at, &manifest.disclosure, manifest.rules, manifest.tool.as_str());
+    if said != (report.judged_at, &report.disclosure.id, report.method.rules, report.tool.as_str()) {
+        return Err(bad("its manifest says something else than the report in it"));
+    }
+    if let Some(what) = report.contradiction() {
+        return Err(bad(&format!("the report in it contradicts itself: {what}")));
     }
     if let Some(head) = ask.head.filter(|_| !found) {
         return Err(not_there(path, head));

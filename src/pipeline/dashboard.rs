@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    hosts,
     judged::Judged,
     papers::{self, Layout, Which},
     select::Selection,
@@ -40,12 +41,13 @@ pub fn of(judged: &Judged, owner: Option<&str>) -> Result<Dashboard, Error> {
     }
     let (history, left_out) = history(judged);
     let undeclared = undeclared(&judged.evidence.services);
+    let hosts = hosts::beside(judged).hosts;
     let beside = Beside {
         history: &history,
         left_out,
         secret_type: &|kind| judged.types.secret_type(kind).clone(),
         undeclared: &|row| undeclared.contains(row),
-        hosts: judged.hosts.len() as u64,
+        hosts: &hosts,
         rules: rules(judged),
     };
     let built = judged.view(&judged.changes(None), |view| {

@@ -65,11 +65,7 @@ impl Merged {
 
 /// Merges a bundle into an incident file, which is made where there is none.
 pub fn merge(incident: &Path, path: &Path, ask: &bundle::Ask<'_>, clock: &Clock) -> Result<Merged, Error> {
-    let folder = tempfile::tempdir().map_err(|source| Error::Io {
-        action: "create",
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let folder = bundle::scratch()?;
     let file = folder.path().join("incident.db");
     let signer = bundle::restore(path, ask, &file)?;
     let theirs = Reader::open(&file)?;
@@ -90,6 +86,7 @@ pub fn merge(incident: &Path, path: &Path, ask: &bundle::Ask<'_>, clock: &Clock)
     }
     let mut work = Work {
         earlier: None,
+        counted: BTreeSet::new(),
         has: Has::of(&ours, origin)?,
         merged: Merged { incident: evidence.incident.name.clone(), ..Merged::default() },
         store,
@@ -109,11 +106,11 @@ pub fn merge(incident: &Path, path: &Path, ask: &bundle::Ask<'_>, clock: &Clock)
         );
     }
     let names = work.vantages(&evidence);
-    let numbers = work.sweeps(&theirs, &evidence, &names)?;
+    let (numbers, after) = work.sweeps(&theirs, &evidence, &names)?;
     work.observations(&evidence, &numbers, &names)?;
     work.ends(&evidence, &numbers)?;
-    work.words(&evidence, &numbers)?;
-    work.rest(&theirs, &evidence, &numbers)?;
+    work.words(&evidence, &after)?;
+    work.rest(&theirs, &evidence, &after)?;
     if !work.merged.is_empty() || work.has.merges.is_empty() {
         work.store.append_merge(Merge {
             at: clock.now(),
@@ -144,6 +141,11 @@ fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// A claim as it is compared: a word that went out and comes back is the same word, whatever brought it.
+fn said(claim: &Claim) -> String {
+    text(&Claim { import: None, repeats: None, ..claim.clone() })
+}
+
 impl Has {
     fn of(ours: &Reader, origin: Sha256) -> Result<Self, Error> {
         let evidence = ours.evidence()?;
@@ -158,7 +160,7 @@ impl Has {
         texts.extend(ours.disclosures()?.iter().map(|d| text(&d.disclosure)));
         texts.extend(evidence.revocations.iter().map(text));
         texts.extend(evidence.checks.iter().map(text));
-        texts.extend(evidence.claims.iter().map(text));
+        texts.extend(evidence.claims.iter().map(said));
         Ok(Self {
             merges,
             sweeps: evidence.sweeps,
@@ -171,6 +173,8 @@ impl Has {
 }
 
 struct Work {
+    /// Their services that were counted.
+    counted: BTreeSet<RowId>,
     /// Set for a bundle that must hold nothing new.
     earlier: Option<PathBuf>,
     store: Store,
@@ -225,19 +229,33 @@ impl Work {
         all.map(|there| (there.clone(), here(there))).collect()
     }
 
+    /// Their sweeps begun here: the numbers of those whose looks come in, and for each of theirs the one after which
+    /// what was said after it is said here.
     fn sweeps(
         &mut self,
         theirs: &Reader,
         evidence: &Evidence,
         names: &BTreeMap<Arc<str>, Arc<str>>,
-    ) -> Result<Numbers, Error> {
-        let mut numbers = Numbers::new();
+    ) -> Result<(Numbers, Numbers), Error> {
+        let (mut numbers, mut after, mut last) = (Numbers::new(), Numbers::new(), None);
         for sweep in &evidence.sweeps {
-            if sweep.origin.is_some() {
-                self.merged.notes.push(format!(
-                    "sweep {} there was merged from a third file: take that file's own bundle",
-                    sweep.id
-                ));
+            if let Some(third) = sweep.origin {
+                // Its looks come with its own bundle; what was said after it is still said after something.
+                let own = self.ours.origin()? == Some(third);
+                let is_here = |s: &&Sweep| {
+                    s.started_at == sweep.started_at
+                        && if own { s.origin.is_none() } else { s.origin == Some(third) }
+                };
+                match (self.has.sweeps.iter().find(is_here).map(|s| s.id), last) {
+                    (Some(here), _) | (None, Some(here)) => _ = after.insert(sweep.id, here),
+                    (None, None) => {}
+                }
+                if !own && !self.has.sweeps.iter().any(|s| s.origin == Some(third)) {
+                    self.merged.notes.push(format!(
+                        "sweep {} there was merged from a third file: take that file's own bundle as well",
+                        sweep.id
+                    ));
+                }
                 continue;
             }
             let same = |s: &&Sweep| s.origin == Some(self.origin) && s.started_at == sweep.started_at;
@@ -256,6 +274,8 @@ impl Work {
                 number
             };
             numbers.insert(sweep.id, here);
+            after.insert(sweep.id, here);
+            last = Some(here);
             // A merge that was cut off may have begun the sweep and not listed its services.
             if self.ours.listed(here)? < sweep.services {
                 let services = self.services(theirs, sweep.id)?;
@@ -267,7 +287,7 @@ impl Work {
                 self.store.put_secrets(*first, &new)?;
             }
         }
-        Ok(numbers)
+        Ok((numbers, after))
     }
 
     /// The services of one of their sweeps, as they are declared here where they are known.
@@ -275,8 +295,19 @@ impl Work {
         let mut all = Vec::new();
         theirs.for_each_service(sweep, |service| {
             let known = self.has.services.get(&service.row_id);
-            self.merged.known += u64::from(known.is_some());
-            self.merged.services += u64::from(known.is_none());
+            if self.counted.insert(service.row_id.clone()) {
+                self.merged.known += u64::from(known.is_some());
+                self.merged.services += u64::from(known.is_none());
+                let other = |here: &&Service| here.name != service.name && here.name.is_some();
+                if let Some(here) = known.filter(other) {
+                    self.merged.notes.push(format!(
+                        "row {} is {} here and {} there: they count as one service; where they are two, give one another id",
+                        service.row_id,
+                        here.display_port(),
+                        service.display_port()
+                    ));
+                }
+            }
             let service = known.cloned().unwrap_or(service);
             self.has.services.insert(service.row_id.clone(), service.clone());
             all.push(service);
@@ -343,7 +374,7 @@ impl Work {
             repeats: None,
             ..claim.clone()
         };
-        let new = self.new_ones(evidence.claims.iter().map(here).collect(), text);
+        let new = self.new_ones(evidence.claims.iter().map(here).collect(), said);
         self.merged.claims += new.len() as u64;
         self.store.append_claims(&new)?;
         Ok(())

@@ -161,6 +161,12 @@ impl Stands {
     }
 }
 
+/// Where a host stands in one word, and the finding that decides it.
+pub(super) fn stands(host: &HostJudged) -> (&'static str, Option<&Finding>) {
+    let shown = Host::of(host);
+    (shown.stands.as_str(), shown.worst)
+}
+
 /// One host as it is shown.
 struct Host<'a> {
     judged: &'a HostJudged,

@@ -51,9 +51,11 @@ fn a_bundle_gives_the_same_report_in_a_clean_folder() {
         elsewhere.ok(&["report", "--from", "b.allclear", "--owner", "team-web", "--format", "json"]).json();
     assert_eq!(owner["services"].as_array().unwrap().len(), 4);
     let checked = elsewhere.ok(&["evidence", "check", "b.allclear", "--key", "key.pub"]).out();
-    for wanted in
-        ["unchanged since it was made", "signed by the key that you named", "the same report, byte for byte"]
-    {
+    for wanted in [
+        "unchanged since it was signed",
+        "signed by the key that you named",
+        "the same report, byte for byte",
+    ] {
         assert!(checked.contains(wanted), "{checked}");
     }
     // Years later the same evidence may be judged as of then.
@@ -277,6 +279,16 @@ fn what_another_vantage_saw_is_merged_once_and_in_its_own_time() {
     );
     assert_ne!(rows(&work), before);
     assert_eq!(status(&work)["sweep"], "s0004");
+    // A later sweep of ours under the same vantage's name sees what it sees, and hides nothing of theirs.
+    sweep("here.csv", "here.db");
+    assert_eq!(status(&work)["counts"]["exposed"], 1);
+    let before = rows(&work);
+    for bundle in ["there.allclear", "later.allclear"] {
+        let again = work.ok(&["evidence", "import", bundle, "--incident", "here.db"]);
+        assert!(again.out().contains("everything in it is here already"), "{}", again.out());
+        assert!(again.err().contains("not signed"), "{}", again.err());
+    }
+    assert_eq!(rows(&work), before);
     // The whole of it is a file like any other: judged, exported, checked again.
     work.ok(&["report", "--incident", "here.db", "-o", "report.html"]);
     work.ok(&["evidence", "export", "-o", "both.allclear", "--incident", "here.db"]);
@@ -318,4 +330,58 @@ fn a_merge_that_was_killed_is_finished_by_the_next() {
         said.lines().count()
     };
     assert_eq!(rows("here.db"), rows("there.db"), "no look is lost and none is there twice");
+}
+
+#[test]
+fn what_was_withdrawn_stays_withdrawn_through_another_file() {
+    let work = Work::new();
+    work.write("a.csv", format!("id,address,port\nmute,{},{}\n", fresh_address(), free_port()));
+    work.write("b.csv", format!("id,address,port\nother,{},{}\n", fresh_address(), free_port()));
+    let at = |incident: &str, arguments: &[&str]| work.ok(&[arguments, &["--incident", incident]].concat());
+    at("a.db", &["sweep", "a.csv", "--offline"]);
+    at("a.db", &["waive", "--service", "mute", "--until", "2099-01-01", "--reason", "why", "--by", "kim"]);
+    at("b.db", &["sweep", "b.csv", "--offline"]);
+    at("b.db", &["evidence", "export", "-o", "b.allclear"]);
+    at("a.db", &["evidence", "import", "b.allclear"]);
+    at("a.db", &["attest", "--service", "mute", "--withdraw", "--by", "kim"]);
+    at("a.db", &["evidence", "export", "-o", "a.allclear"]);
+    let said = at("c.db", &["evidence", "import", "a.allclear"]);
+    assert!(said.err().contains("third file") && said.err().contains("not taken over"), "{}", said.err());
+    let state = |incident: &str| {
+        let status = at(incident, &["status", "--json"]).json();
+        let services = status["services"].as_array().unwrap().clone();
+        services.iter().find(|s| s["row_id"] == "mute").unwrap()["state"].clone()
+    };
+    assert_eq!((state("a.db"), state("c.db")), (Value::from("unknown"), Value::from("unknown")));
+    // And back: what went out is not taken for something new.
+    at("c.db", &["evidence", "export", "-o", "c.allclear"]);
+    let back = at("a.db", &["evidence", "import", "c.allclear"]).out();
+    assert!(back.contains("0 claims") || back.contains("here already"), "{back}");
+}
+
+#[test]
+fn outputs_spare_what_is_read_and_the_manifest_is_held_to_what_it_carries() {
+    let work = drilled();
+    on(&work, &["evidence", "export", "--sign", "key", "-o", "b.allclear"]);
+    let before = fs::read(work.path("key")).unwrap();
+    for arguments in [
+        &["evidence", "export", "--sign", "key", "-o", "key"][..],
+        &["evidence", "export", "-o", "drill/incident-day1.db"],
+        &["report", "-o", "drill/incident-day1.db"],
+        &["report", "-o", "drill/incident-day0.db"],
+        &["report", "--from", "b.allclear", "-o", "b.allclear"],
+    ] {
+        let refused = work.run(&[arguments, &DAY1].concat()).expect_code(2);
+        assert!(refused.err().contains("not written over"), "{}", refused.err());
+    }
+    assert_eq!(fs::read(work.path("key")).unwrap(), before);
+    on(&work, &["evidence", "check"]);
+    // Whoever may make a digest of his own may write any head; what it carries tells otherwise.
+    let forge = "import hashlib,sys\nraw=open('u.allclear','rb').read().split(b'\\n',3)\nhead=raw[0]+b'\\n'+raw[1].replace(b'CVE-2014-0160',b'CVE-2099-0001')+b'\\n'\nopen('f.allclear','wb').write(head+b'sha256:'+hashlib.sha256(head).hexdigest().encode()+b'\\n'+raw[3])";
+    on(&work, &["evidence", "export", "-o", "u.allclear"]);
+    let mut python = std::process::Command::new("python3");
+    python.args(["-c", forge]).current_dir(work.folder());
+    run_with_limit(&mut python, b"", HANG).expect_code(0);
+    let ended = work.run(&["evidence", "check", "f.allclear"]).expect_code(6);
+    assert!(ended.err().contains("another disclosure than it carries"), "{}", ended.err());
 }

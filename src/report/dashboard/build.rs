@@ -10,22 +10,24 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        Row, View,
+        Row, View, assess,
         tally::{Standing, Tally, coverage},
     },
     data::{
-        About, Changed, Changes, Covered, Dashboard, FacetCell, FacetCount, Owner, SCHEMA, ServiceRow, Stage,
-        Totals,
+        About, Changed, Changes, Covered, Dashboard, FacetCell, FacetCount, HostRow, HostStanding, Owner,
+        SCHEMA, ServiceRow, Stage, Totals,
     },
 };
 use crate::model::{
     assessment::{Assessment, Change, Coverage, KeyExposure, ServiceAssessment},
     disclosure::ProbeKind,
     facet::{FacetKind, FacetValue, Regression, State},
+    host::HostJudged,
     ids::{RowId, Sha256},
     kinds::SecretType,
     policy::MinimumGrades,
     service::{Exposure, Service},
+    verdict::Verdict,
 };
 
 pub use history::{Snapshot, snapshot};
@@ -40,10 +42,39 @@ pub struct Beside<'a> {
     pub secret_type: &'a dyn Fn(&str) -> SecretType,
     /// Whether nobody declared a service.
     pub undeclared: &'a dyn Fn(&RowId) -> bool,
-    /// Hosts of which there is evidence.
-    pub hosts: u64,
+    /// Hosts of which there is evidence, judged.
+    pub hosts: &'a [HostJudged],
     /// The digest of the rules.
     pub rules: Sha256,
+}
+
+impl Dashboard {
+    /// What of the counts does not follow from the rows, for a report that came from outside.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let t = &self.totals;
+        let services = self.services.len() as u64;
+        let finished = self.services.iter().filter(|s| s.state.is_finished()).count() as u64;
+        let leaks = |s: &&ServiceRow| s.state == State::Exposed || s.verdict == Some(Verdict::Vulnerable);
+        let vulnerable = self.services.iter().filter(leaks).count() as u64;
+        let in_state = |state| self.services.iter().filter(|s| s.state == state).count() as u64;
+        let all = self.funnel.iter().find(|stage| stage.exposure.is_none()).map_or(0, |stage| stage.services);
+        let held = [
+            (self.coverage.known == services, "services"),
+            (all == services, "facets"),
+            (t.finished == finished && t.open + t.finished == services, "what is open"),
+            (t.vulnerable == vulnerable, "what is vulnerable"),
+            (t.vulnerable + t.unknown + t.clean + t.waived + t.decommissioned == services, "what was seen"),
+            (t.contradicted == in_state(State::Contradicted), "what is contradicted"),
+            (t.overdue == self.services.iter().filter(|s| s.overdue).count() as u64, "what is overdue"),
+            (t.keys_at_risk == self.keys.iter().filter(|k| k.serving > 0).count() as u64, "keys"),
+            (
+                t.secrets_open == self.secrets.iter().filter(|s| s.in_reach && !s.closed).count() as u64,
+                "secrets",
+            ),
+            (self.unknowns.len() as u64 >= self.coverage.unknown, "what is unknown"),
+        ];
+        held.into_iter().find(|(fits, _)| !fits).map(|(_, what)| what)
+    }
 }
 
 /// The dashboard of a view. Of several disclosures it is about the first.
@@ -57,6 +88,8 @@ pub fn build(view: &View<'_>, beside: &Beside<'_>) -> Option<Dashboard> {
     let mut totals = totals(&rows, assessment);
     totals.keys_at_risk = keys.iter().filter(|key| key.serving > 0).count() as u64;
     totals.secrets_open = secrets.iter().filter(|s| s.in_reach && !s.closed).count() as u64;
+    let hosts = if view.filter.is_empty() { hosts(beside.hosts) } else { Vec::new() };
+    totals.hosts_affected = hosts.iter().filter(|h| h.standing == HostStanding::Affected).count() as u64;
     let Coverage { known, probed, unknown } = coverage(view);
     Some(Dashboard {
         schema: SCHEMA.to_owned(),
@@ -90,8 +123,24 @@ pub fn build(view: &View<'_>, beside: &Beside<'_>) -> Option<Dashboard> {
         secrets,
         regressions: people::regressions(&rows),
         services: services(rows, &assessment.policy.minimum_grades),
+        hosts,
         method: method::method(view, assessment, beside),
     })
+}
+
+fn hosts(judged: &[HostJudged]) -> Vec<HostRow> {
+    let row = |host: &HostJudged| {
+        let (standing, worst) = assess::stands(host);
+        HostRow {
+            host: host.state.host.clone(),
+            standing: standing.parse().unwrap_or(HostStanding::NotDecided),
+            reason: worst.map(|finding| finding.reason),
+            at: host.state.looks().map(|look| look.at).max(),
+        }
+    };
+    let mut rows: Vec<HostRow> = judged.iter().map(row).collect();
+    rows.sort_by(|a, b| (a.standing, &a.host).cmp(&(b.standing, &b.host)));
+    rows
 }
 
 fn about(assessment: &Assessment) -> About {
@@ -133,6 +182,7 @@ fn totals(rows: &[Row<'_>], assessment: &Assessment) -> Totals {
         contradicted: in_state(State::Contradicted),
         keys_at_risk: 0,
         secrets_open: 0,
+        hosts_affected: 0,
         foreign_bytes: assessment.foreign_bytes,
     }
 }

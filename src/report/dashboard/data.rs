@@ -81,6 +81,9 @@ pub struct Dashboard {
     pub regressions: Vec<Backwards>,
     /// Every service, the worst first.
     pub services: Vec<ServiceRow>,
+    /// Every host of which there is evidence, the worst first; not in one owner's part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostRow>,
     /// How it was found out.
     pub method: Method,
 }
@@ -141,6 +144,8 @@ pub struct Totals {
     pub keys_at_risk: u64,
     /// Secrets in reach that are not closed.
     pub secrets_open: u64,
+    /// Hosts with a vulnerable copy or package.
+    pub hosts_affected: u64,
     /// Bytes taken from anyone's memory.
     pub foreign_bytes: u64,
 }
@@ -542,6 +547,37 @@ pub struct FacetCell {
     pub at: Option<Timestamp>,
     /// Whether nothing is owed on it.
     pub satisfied: bool,
+}
+
+vocabulary! {
+    /// Where a host stands, by its own word, worst first.
+    HostStanding, "standing of a host" {
+        /// Something on it is vulnerable.
+        Affected = "affected",
+        /// Something could not be decided.
+        NotDecided = "not-decided",
+        /// It gave nothing.
+        GaveNothing = "gave-nothing",
+        /// Seen in part, and nothing is open in that.
+        SeenInPart = "seen-in-part",
+        /// Seen whole, and clean.
+        Clean = "clean",
+    }
+}
+
+/// One host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostRow {
+    /// Its name.
+    pub host: String,
+    /// Where it stands.
+    pub standing: HostStanding,
+    /// The reason of its worst finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// When it was last asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// How it was found out, for whoever checks it.

@@ -47,7 +47,7 @@ pub struct Page {
 }
 
 /// The sections in order: anchor, and what it is called in the head of the page.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("changes", "Changes"),
     ("facets", "Facets"),
     ("sweeps", "Burn-down"),
@@ -58,6 +58,7 @@ const SECTIONS: [(&str, &str); 11] = [
     ("words", "Waivers and words"),
     ("secrets", "Secrets"),
     ("services", "All services"),
+    ("hosts", "Hosts"),
     ("method", "Method"),
 ];
 
@@ -158,6 +159,7 @@ impl Pen<'_> {
         self.words()?;
         self.secrets()?;
         self.all_services()?;
+        self.hosts()?;
         self.method()?;
         writeln!(
             self.out,

@@ -48,6 +48,7 @@ impl Pen<'_> {
         self.secrets()?;
         self.changes()?;
         self.services()?;
+        self.hosts()?;
         self.method()
     }
 
@@ -101,6 +102,9 @@ impl Pen<'_> {
             "- **How bad?** {} vulnerable of {}; {} still owe something, {} are done. {} went backwards, {} are contradicted.",
             t.vulnerable, d.coverage.known, t.open, t.finished, t.regressed, t.contradicted
         )?;
+        if t.hosts_affected > 0 {
+            writeln!(self.out, "  {} hosts have a vulnerable copy or package.", t.hosts_affected)?;
+        }
         writeln!(
             self.out,
             "- **How much is unknown?** {}; {} of {} were reached.",
@@ -131,6 +135,7 @@ impl Pen<'_> {
                 "- **What changed?** Since {since}: {} worse, {} nearer to the end, {} newly found.\n",
                 d.changes.worse, d.changes.better, d.changes.appeared
             ),
+            None if d.sweep.is_none() => writeln!(self.out, "- **What changed?** No sweep yet.\n"),
             None => writeln!(self.out, "- **What changed?** This is the first sweep.\n"),
         }
     }
@@ -313,6 +318,19 @@ impl Pen<'_> {
         heads.extend(FacetKind::ALL.iter().map(|k| k.as_str()));
         heads.push("due");
         self.table(&heads, self.d.services.iter().map(row).collect())
+    }
+
+    fn hosts(&mut self) -> std::fmt::Result {
+        if self.d.hosts.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "## Hosts\n")?;
+        let row = |h: &super::data::HostRow| {
+            let why = h.reason.map_or("-", explain::reason).to_owned();
+            vec![text(&h.host), h.standing.to_string(), why, minute(h.at)]
+        };
+        let rows = self.d.hosts.iter().map(row).collect();
+        self.table(&["host", "standing", "why", "as of"], rows)
     }
 
     fn method(&mut self) -> std::fmt::Result {

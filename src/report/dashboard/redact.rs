@@ -71,12 +71,35 @@ pub fn redacted(d: &Dashboard, key: &[u8; 32]) -> Dashboard {
     out.regressions =
         d.regressions.iter().map(|r| Backwards { row_id: hide.row(&r.row_id), ..r.clone() }).collect();
     out.services = d.services.iter().map(|s| service(&hide, s)).collect();
+    for host in &mut out.hosts {
+        host.host = hide.name("host", &host.host);
+    }
+    out.other_disclosures = d.other_disclosures.iter().map(|id| disclosure_id(&hide, id)).collect();
+    if !d.method.records.is_empty() {
+        // What was taken in from a file may be somebody's own words.
+        out.disclosure.id = disclosure_id(&hide, &d.disclosure.id);
+        out.disclosure.title = format!("{} (its title is withheld)", out.disclosure.id);
+        out.disclosure.leaks = String::new();
+        out.disclosure.probe = String::new();
+        out.disclosure.first_words = Vec::new();
+    }
+    out.method.rules = hide.digest(&d.method.rules); // policy holds names, and a digest can be guessed at
     out.method.records = Vec::new(); // files, by name
     for sweep in &mut out.method.sweeps {
         sweep.vantage = hide.name("vantage", &sweep.vantage);
         "(withheld)".clone_into(&mut sweep.command_line);
     }
     out
+}
+
+/// A CVE's number names nobody.
+fn disclosure_id(hide: &Hide, id: &str) -> String {
+    let number = id.strip_prefix("CVE-").and_then(|rest| rest.split_once('-'));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match number {
+        Some((year, number)) if digits(year) && digits(number) => id.to_owned(),
+        _ => hide.name("disclosure", id),
+    }
 }
 
 fn one_key(hide: &Hide, key: &Key) -> Key {
@@ -118,7 +141,7 @@ fn secret(hide: &Hide, s: &SecretRow) -> SecretRow {
     SecretRow {
         id: hide.name("secret", &s.id),
         kind: if ours { s.kind.clone() } else { hide.name("type", &s.kind) },
-        title: if ours { s.title.clone() } else { String::new() },
+        title: String::new(), // a type of one's own may have any
         owner: hide.maybe("owner", s.owner.as_ref()),
         services: hide.rows(&s.services),
         blocked_by: hide.rows(&s.blocked_by),

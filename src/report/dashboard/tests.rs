@@ -43,7 +43,7 @@ fn dashboard(sample: &Sample) -> Dashboard {
         left_out: 0,
         secret_type: &secret_type,
         undeclared: &|_| false,
-        hosts: 0,
+        hosts: &[],
         rules: Sha256::of(b"rules"),
     };
     sample.with(|view| build(view, &beside).expect("a disclosure"))
@@ -98,7 +98,7 @@ fn what_cannot_be_judged_any_more_is_no_step_forward() {
         left_out: 0,
         secret_type: &secret_type,
         undeclared: &|_| false,
-        hosts: 0,
+        hosts: &[],
         rules: Sha256::of(b"rules"),
     };
     let d = sample.with(|view| build(view, &beside).unwrap());

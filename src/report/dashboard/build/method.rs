@@ -23,7 +23,7 @@ pub(super) fn method(view: &View<'_>, assessment: &Assessment, beside: &Beside<'
         policy: assessment.policy.summary(),
         records: assessment.disclosure.sources.clone(),
         catalogue_rows: assessment.disclosure.affected.len() as u64,
-        hosts: beside.hosts,
+        hosts: beside.hosts.len() as u64,
         sweeps: view.evidence.sweeps.iter().map(sweep).collect(),
         not_tested: not_tested(view, assessment, beside),
     }
@@ -66,7 +66,7 @@ fn not_tested(view: &View<'_>, assessment: &Assessment, beside: &Beside<'_>) -> 
     if bad > 0 {
         all.push(format!("{bad} rows of the last inventory could not be read and were not looked at."));
     }
-    if beside.hosts == 0 {
+    if beside.hosts.is_empty() {
         all.push("No host was asked: what runs from old memory, static copies and bundled libraries are known from the network alone.".to_owned());
     }
     if assessment.disclosure.probe.kind != ProbeKind::BuiltIn {

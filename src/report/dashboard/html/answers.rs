@@ -105,7 +105,14 @@ impl Pen<'_> {
 
     fn how_bad(&mut self) -> std::fmt::Result {
         let (d, t) = (self.d, &self.d.totals);
-        let class = if t.vulnerable > 0 {
+        let hosts = match t.hosts_affected {
+            0 => String::new(),
+            n => format!(
+                "<a href=\"#hosts\">{}</a> with a vulnerable copy or package",
+                counted(n, "host", "hosts")
+            ),
+        };
+        let class = if t.vulnerable + t.hosts_affected > 0 {
             "b"
         } else if t.open > 0 {
             "w"
@@ -122,6 +129,7 @@ impl Pen<'_> {
         let lines = [
             format!("of {known}; {} still owe something, {} are done", count(t.open), count(t.finished)),
             said,
+            hosts,
         ];
         self.answer(class, "How bad?", &format!("{} vulnerable", count(t.vulnerable)), &lines)
     }
@@ -197,6 +205,9 @@ impl Pen<'_> {
 
     fn what_changed(&mut self) -> std::fmt::Result {
         let c = &self.d.changes;
+        if self.d.sweep.is_none() {
+            return self.answer("", "What changed?", "no sweep yet", &[]);
+        }
         let Some(since) = c.since else {
             let first = "This is the first sweep: there is nothing to compare with.".to_owned();
             return self.answer("", "What changed?", "first look", &[first]);

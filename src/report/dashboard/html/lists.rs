@@ -1,8 +1,10 @@
 //! Every service with its facets, the worst first.
 
+use std::fmt::Write as _;
+
 use super::{
     Pen,
-    table::{Cell, Column, Table},
+    table::{Cell, Column, Table, moment},
     text,
 };
 use crate::{
@@ -10,7 +12,10 @@ use crate::{
         facet::{FacetKind, FacetValue, State},
         time::Timestamp,
     },
-    report::dashboard::data::{FacetCell, ServiceRow},
+    report::{
+        dashboard::data::{FacetCell, HostStanding, ServiceRow},
+        explain,
+    },
 };
 
 /// Rows of the table: more would be a page of many megabytes.
@@ -31,6 +36,55 @@ impl Pen<'_> {
         let caption = "A facet with its grade: E0 said, E1 with a reference, E2 seen once, E3 seen twice, E4 host and network agree";
         let table = Table { id: "services", caption, columns: &columns, filter: true };
         table.write(&mut self.out, ROWS, rows.into_iter())
+    }
+}
+
+impl Pen<'_> {
+    pub(super) fn hosts(&mut self) -> std::fmt::Result {
+        self.heading("hosts", "Hosts, by what they say of themselves")?;
+        if self.d.hosts.is_empty() {
+            return writeln!(
+                self.out,
+                "<p>{}</p>",
+                if self.d.only_owner.is_some() {
+                    "Hosts are not told apart by owner."
+                } else {
+                    "No host was asked: <code>allclear host collect</code>."
+                }
+            );
+        }
+        let columns = [
+            Column::text("Host"),
+            Column::choose("Standing"),
+            Column::choose("Reason"),
+            Column::text("In words"),
+            Column::text("As of"),
+        ];
+        let rows: Vec<Vec<Cell>> = self
+            .d
+            .hosts
+            .iter()
+            .map(|h| {
+                let class = match h.standing {
+                    HostStanding::Affected => "b",
+                    HostStanding::Clean => "d",
+                    _ => "w",
+                };
+                vec![
+                    text(&h.host).into(),
+                    Cell::of(class, h.standing.as_str()),
+                    h.reason.map_or("-", |r| r.as_str()).into(),
+                    Cell::of("x", h.reason.map_or("-", explain::reason)),
+                    moment(h.at),
+                ]
+            })
+            .collect();
+        let caption = "Copies and packages, installed and running; allclear assess shows each";
+        Table { id: "hosts", caption, columns: &columns, filter: rows.len() > 12 }.write(
+            &mut self.out,
+            ROWS,
+            rows.into_iter(),
+        )
     }
 }
 

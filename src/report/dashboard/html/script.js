@@ -158,7 +158,7 @@
   events.addEventListener("progress", (event) => {
     const now = JSON.parse(event.data);
     if (now.sweep === undefined) return;
-    line.textContent = `Live. Sweep ${now.sweep} is ${now.state}: ${now.done} endpoints looked at, ${now.total} services in it; ${now.vulnerable} vulnerable, ${now.unknown} unknown.`;
+    line.textContent = `Live. Sweep ${now.sweep} is ${now.state}: ${now.done} endpoints of ${now.total} services looked at, ${now.vulnerable} of these endpoints vulnerable, ${now.unknown} unknown.`;
   });
   events.addEventListener("changed", changed);
   events.addEventListener("trouble", (event) => {
