@@ -143,7 +143,7 @@ fn text(value: &impl Serialize) -> String {
 
 /// A claim as it is compared: a word that went out and comes back is the same word, whatever brought it.
 fn said(claim: &Claim) -> String {
-    text(&Claim { import: None, repeats: None, ..claim.clone() })
+    text(&Claim { import: None, repeats: None, after_sweep: None, ..claim.clone() })
 }
 
 impl Has {
