@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How long a report of 5,000 services takes, how large its page is, and how soon a reader can work with it in a browser.
-# Needs chromium and python3. The figures of this machine; docs/report.md has those of one run.
+# Needs chromium and python3. The figures of this machine; ARCHITECTURE.md has those of one run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 SERVICES=${1:-5000}

@@ -294,3 +294,34 @@ fn bench_a_page_of_5000_services() {
     let rows: Value = json!(all.len());
     println!("{size} bytes; loaded and interactive / sorted / filtered, ms, {rows} runs: {all:.0?}");
 }
+
+#[test]
+fn a_long_list_stands_in_steps_and_whole_without_script() {
+    let browser = need!(Browser::start());
+    let work = Work::new();
+    let hosts: String = (0..260).map(|n| format!("127.98.{}.{}\n", n / 200, n % 200 + 1)).collect();
+    work.write("hosts.txt", hosts);
+    let port = crate::support::free_port().to_string();
+    work.ok(&["sweep", "hosts.txt", "--ports", &port, "--offline", "--rate", "0"]);
+    work.ok(&["report", "-o", "report.html"]);
+    let at = url(&work.path("report.html"));
+    let page = browser.page();
+    page.open(&at);
+    let shown = |page: &Page| column(page, "services", 0).len();
+    assert_eq!(shown(&page), 200);
+    let more = page.eval("document.querySelector('#t-services + .more').textContent");
+    assert_eq!(more, "Show 60 more of 60 that are left");
+    page.eval("document.querySelector('#t-services + .more').click()");
+    assert_eq!(shown(&page), 260);
+    assert_eq!(page.eval("document.querySelector('#t-services + .more').hidden"), true);
+    // What is filtered for is found wherever it stands.
+    page.press("/");
+    page.type_text("127.98.1.60");
+    page.wait_for("document.querySelectorAll('#t-services tbody tr:not([hidden])').length === 1");
+    quiet(&page, &at);
+    let plain = browser.page();
+    plain.without_script();
+    plain.open(&at);
+    let all = "[...document.querySelectorAll('#t-services tbody tr')].filter(r => r.offsetHeight > 0).length";
+    assert_eq!(plain.eval(all), 260);
+}

@@ -26,6 +26,7 @@
     const sorted = document.createDocumentFragment();
     for (const [, row] of filled.concat(empty)) sorted.append(row); // what is not known stands last either way
     body.append(sorted);
+    show(table);
   }
 
   const words = new WeakMap();
@@ -34,18 +35,30 @@
     return words.get(row);
   };
 
-  function filter(table, tools) {
-    const wanted = tools.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const chosen = tools.selects.filter((select) => select.value !== "");
-    let shown = 0;
+  // Laying out thousands of rows takes seconds: of those that fit, the first stand there, and more on demand.
+  const STEP = 200;
+  const views = new WeakMap();
+
+  function show(table) {
+    const view = views.get(table);
+    const wanted = view.tools ? view.tools.search.value.toLowerCase().split(/\s+/).filter(Boolean) : [];
+    const chosen = view.tools ? view.tools.selects.filter((select) => select.value !== "") : [];
+    let found = 0;
     for (const row of table.tBodies[0].rows) {
       const fits =
         wanted.every((word) => lower(row).includes(word)) &&
         chosen.every((select) => row.cells[select.column].textContent.trim() === select.value);
-      row.hidden = !fits;
-      shown += fits;
+      found += fits;
+      row.hidden = !fits || found > view.limit;
     }
-    tools.count.textContent = `${shown} of ${table.tBodies[0].rows.length} rows`;
+    if (view.tools) view.tools.count.textContent = `${found} of ${table.tBodies[0].rows.length} rows`;
+    view.more.hidden = found <= view.limit;
+    view.more.textContent = `Show ${Math.min(STEP, found - view.limit)} more of ${found - view.limit} that are left`;
+  }
+
+  function filter(table) {
+    views.get(table).limit = STEP;
+    show(table);
   }
 
   function choices(table, column) {
@@ -69,24 +82,33 @@
       for (const [value, count] of choices(table, head.cellIndex)) {
         if (value !== "") select.append(element("option", { value }, `${value} (${count})`));
       }
-      select.addEventListener("change", () => filter(table, tools));
+      select.addEventListener("change", () => filter(table));
       tools.selects.push(select);
       bar.append(element("label", {}, head.textContent, select));
     }
     bar.append(tools.count);
-    tools.search.addEventListener("input", () => filter(table, tools));
+    tools.search.addEventListener("input", () => filter(table));
     tools.search.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       tools.search.value = "";
-      filter(table, tools);
+      filter(table);
     });
     table.closest(".scroll").before(bar);
-    filter(table, tools);
+    return tools;
   }
 
   function prepare(root) {
     for (const table of root.querySelectorAll("table.sort")) {
-      if (table.dataset.filter !== undefined) tool(table); // before the heads become buttons
+      const more = element("button", { type: "button", className: "more" });
+      const tools = table.dataset.filter === undefined ? null : tool(table); // before the heads become buttons
+      views.set(table, { tools, more, limit: STEP });
+      more.addEventListener("click", () => {
+        views.get(table).limit += STEP;
+        show(table);
+      });
+      table.after(more);
+      show(table);
+      table.classList.add("js");
       for (const head of table.tHead.rows[0].cells) {
         const button = element("button", { type: "button" }, head.textContent);
         button.addEventListener("click", () => sort(table, head.cellIndex, button));
@@ -107,9 +129,14 @@
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const each of closed) each.open = true;
+    for (const table of document.querySelectorAll("table.js")) {
+      views.get(table).limit = Infinity;
+      show(table);
+    }
   });
   addEventListener("afterprint", () => {
     for (const each of closed) each.open = false;
+    for (const table of document.querySelectorAll("table.js")) filter(table);
   });
   prepare(document);
 
