@@ -3,21 +3,25 @@
 //!
 //! Rows name services by `row_id`; what a service is called stands once, in [`Dashboard::services`].
 
-use std::{collections::BTreeMap, net::IpAddr};
+mod keys;
+mod people;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    assessment::KeyExposure,
     facet::{FacetKind, FacetValue, Regression, State},
-    ids::{RowId, Sha256, Spki, SweepId},
-    secret::{SecretState, Tier},
+    ids::{RowId, Sha256, SweepId},
     service::Exposure,
     sweep::SweepState,
     time::Timestamp,
     verdict::{Grade, Reason, Verdict},
     vocabulary,
 };
+
+pub use keys::{Key, KeyCertificate, KeyPlace, Window};
+pub use people::{How, SecretRow, Standing, Unknown, Word};
 
 /// The schema's name and version.
 pub const SCHEMA: &str = "allclear.report/1";
@@ -261,85 +265,6 @@ pub struct Owner {
     pub secrets: u64,
 }
 
-/// One key that was in reach of the leak, or presumed so.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Key {
-    /// The key.
-    pub spki: Spki,
-    /// Whether that was seen or is presumed.
-    pub exposure: KeyExposure,
-    /// Endpoints that still serve it.
-    pub serving: u64,
-    /// Whose services serve or served it.
-    pub owners: Vec<String>,
-    /// Its window of exposure.
-    pub window: Window,
-    /// First and last seen.
-    pub first_seen: Timestamp,
-    /// Last seen.
-    pub last_seen: Timestamp,
-    /// Everything that serves or served it.
-    pub endpoints: Vec<KeyPlace>,
-    /// The certificates that carried it.
-    pub certificates: Vec<KeyCertificate>,
-}
-
-/// When a key could be read. What lies before the disclosure nobody can bound: the hole is older.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
-    /// From when on anybody could know how: the disclosure, or the first sight of the key where every certificate that
-    /// carried it was issued later.
-    pub from: Timestamp,
-    /// The last time at which it was seen, or is presumed, in reach.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-    /// Whether something that leaks still serves it.
-    pub open: bool,
-    /// Where nothing serves it any more: when it was last seen served.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_served: Option<Timestamp>,
-}
-
-/// One place that serves or served a key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeyPlace {
-    /// The service.
-    pub row_id: RowId,
-    /// The address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<IpAddr>,
-    /// The port.
-    pub port: u16,
-    /// Whether it still serves it.
-    pub serves_now: bool,
-    /// Whether the service itself was seen to leak; else it shares the key with one that was.
-    pub leaked: bool,
-    /// Whether it leaks now.
-    pub leaks_now: bool,
-}
-
-/// One certificate on a key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeyCertificate {
-    /// Its digest.
-    pub sha256: Sha256,
-    /// Its subject, as the server gave it: hostile text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Its serial.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
-    /// When its time runs out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_after: Option<Timestamp>,
-    /// Revoked, by its authority or by a word that stands.
-    pub revoked: bool,
-    /// Run out.
-    pub expired: bool,
-    /// Issued on the key after that was exposed.
-    pub reissued: bool,
-}
-
 vocabulary! {
     /// What happened, on the timeline.
     Happening, "event" {
@@ -367,108 +292,6 @@ pub struct Event {
     pub what: Happening,
     /// The services; empty for a sweep.
     pub rows: Vec<RowId>,
-}
-
-vocabulary! {
-    /// How a service could not be judged.
-    How, "way of not knowing" {
-        /// Nothing was reached.
-        Unreachable = "unreachable",
-        /// Something answered, and decided nothing.
-        Inconclusive = "inconclusive",
-        /// Policy kept the probe away.
-        Skipped = "skipped",
-        /// No sweep has looked at it.
-        NeverLookedAt = "never looked at",
-    }
-}
-
-vocabulary! {
-    /// What became of somebody's word.
-    Standing, "standing of a word" {
-        /// What is seen since contradicts it.
-        Contradicted = "contradicted",
-        /// Its time is over.
-        RunOut = "run out",
-        /// Nothing has borne it out.
-        NeverConfirmed = "never confirmed",
-        /// It holds until something else is seen.
-        Stands = "stands",
-        /// A sweep, a host or a try bore it out.
-        Confirmed = "confirmed",
-    }
-}
-
-/// One service that could not be judged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Unknown {
-    /// The service.
-    pub row_id: RowId,
-    /// How.
-    pub how: How,
-    /// The reason of its worst endpoint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// When it was last looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_seen: Option<Timestamp>,
-}
-
-/// Somebody's word that carries something.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Word {
-    /// The service; absent for a secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub row_id: Option<RowId>,
-    /// The secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
-    /// What was said, such as `waived` or `patched`.
-    pub what: String,
-    /// By whom.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// Reference or note.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// The end of a waiver.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-    /// What became of it.
-    pub standing: Standing,
-}
-
-/// One secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SecretRow {
-    /// Its id.
-    pub id: String,
-    /// Its tier.
-    pub tier: Tier,
-    /// Its type's code.
-    pub kind: String,
-    /// What that is.
-    pub title: String,
-    /// Who rotates it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-    /// How far it is.
-    pub state: SecretState,
-    /// Whether nothing more is owed.
-    pub closed: bool,
-    /// Whether it was in reach.
-    pub in_reach: bool,
-    /// How good the evidence is that closes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grade: Option<Grade>,
-    /// The services whose memory held it.
-    pub services: Vec<RowId>,
-    /// Services that still leak: it must wait for these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blocked_by: Vec<RowId>,
-    /// Whether nobody listed it: a service of this type always holds one.
-    pub implied: bool,
 }
 
 /// One thing that went backwards.
