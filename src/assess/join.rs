@@ -332,6 +332,8 @@ impl<'d> Scene<'d> {
                 served: None,
                 expectations: Vec::new(),
                 software: Vec::new(),
+                asked: Vec::new(),
+                relay: None,
             },
             finding: Finding {
                 verdict,

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod address;
+pub mod asked;
 pub mod assessment;
 pub mod check;
 pub mod checklist;
@@ -30,6 +31,7 @@ pub mod merge;
 pub mod observation;
 pub mod plan;
 pub mod policy;
+pub mod relay;
 pub mod revocation;
 pub mod rules;
 pub mod secret;

@@ -8,7 +8,9 @@ use std::{net::IpAddr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    asked::Asked,
     ids::{RowId, Sha256, Spki, SweepId},
+    relay::Relay,
     served::{Details, Expectation, Served, Software},
     time::Timestamp,
     vocabulary,
@@ -122,6 +124,69 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// Where in a connection the heartbeat question was asked.
+    Stage, "stage" {
+        /// After ServerHelloDone, in the clear.
+        Clear = "clear",
+        /// Behind a finished handshake, encrypted.
+        Encrypted = "encrypted",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro of vocabularies derives no default")]
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Clear
+    }
+}
+
+impl Stage {
+    /// Whether it is the usual one.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+    pub const fn is_clear(&self) -> bool {
+        matches!(self, Self::Clear)
+    }
+}
+
+/// Pairs of a malformed and a well-formed heartbeat over a path that may lose either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairs {
+    /// Pairs that went out.
+    pub sent: u32,
+    /// Well-formed ones that were answered.
+    pub answered: u32,
+}
+
+/// The chance at which loss is no longer believed to explain what was seen: one in nine hundred.
+const DOUBT: f64 = 1.0 / 900.0;
+
+impl Pairs {
+    /// Whether loss alone can still explain that no malformed heartbeat was answered and so many well-formed ones were:
+    /// Fisher's exact test, which needs to know nothing of how lossy the path is. Both kinds are of about one size and
+    /// go out in turn, so that loss hits them alike; that all of the answers fall on one kind then has a chance of
+    /// C(n, k) / C(2n, k) for k answers to n pairs.
+    pub fn outweighs_loss(self) -> bool {
+        let (sent, answered) = (f64::from(self.sent), f64::from(self.answered.min(self.sent)));
+        let mut chance = 1.0;
+        let mut k = 0.0;
+        while k < answered && chance >= DOUBT {
+            chance *= (sent - k) / (2.0 * sent - k);
+            k += 1.0;
+        }
+        chance < DOUBT
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn with(self, more: Self) -> Self {
+        Self {
+            sent: self.sent.saturating_add(more.sent),
+            answered: self.answered.saturating_add(more.answered),
+        }
+    }
+}
+
 /// One connection that asked the heartbeat question, and its follow-up where one was needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -133,6 +198,12 @@ pub struct Attempt {
     /// The heartbeat extension in this handshake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<HeartbeatExtension>,
+    /// Whether it was asked in the clear, before keys were exchanged, or behind a finished handshake (PROBING 3).
+    #[serde(default, skip_serializing_if = "Stage::is_clear")]
+    pub stage: Stage,
+    /// Over datagrams: how often the pair of questions went out, and how many well-formed ones came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<Pairs>,
     /// After the message with a whole payload and no padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub malformed: Option<Answer>,
@@ -160,6 +231,8 @@ impl Attempt {
             contact,
             version: None,
             extension: None,
+            stage: Stage::Clear,
+            pairs: None,
             malformed: None,
             control: None,
             poke: None,
@@ -315,6 +388,12 @@ pub struct Observation {
     /// Software that the service named, at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub software: Vec<Software>,
+    /// Other questions and what came of them, in the order in which they were asked. Absent below `--depth full`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
+    /// What it said as a STUN or TURN server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Relay>,
 }
 
 impl Observation {
@@ -332,5 +411,29 @@ impl Observation {
     /// Foreign bytes over all attempts.
     pub fn foreign_bytes(&self) -> u64 {
         self.attempts.iter().map(|a| a.foreign_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_pairs_without_loss_are_a_proof_and_fewer_are_not() {
+        let outweighs = |sent, answered| Pairs { sent, answered }.outweighs_loss();
+        let table = [
+            ((0, 0), false),
+            ((1, 1), false),
+            ((5, 5), false), // 1 in 252
+            ((6, 6), true),  // 1 in 924
+            ((8, 6), false),
+            ((8, 7), true),
+            ((12, 8), true),
+            ((1000, 1), false),
+            ((u32::MAX, 20), true),
+        ];
+        for ((sent, answered), expected) in table {
+            assert_eq!(outweighs(sent, answered), expected, "{answered} of {sent}");
+        }
     }
 }

@@ -324,6 +324,8 @@ impl Settle {
             served: None,
             expectations: Vec::new(),
             software: Vec::new(),
+            asked: Vec::new(),
+            relay: None,
         };
         Looked::plain(service, observation)
     }

@@ -154,6 +154,8 @@ fn observation(job: &Job, context: &Context, seen: Seen, aside: &Aside, started:
         served: seen.served,
         expectations: seen.expectations,
         software: aside.take_software(),
+        asked: seen.asked,
+        relay: seen.relay,
     }
 }
 

@@ -343,6 +343,8 @@ fn observation(service: &Service, spec: &Spec) -> Observation {
         served: None,
         expectations: Vec::new(),
         software: Vec::new(),
+        asked: Vec::new(),
+        relay: None,
     }
 }
 

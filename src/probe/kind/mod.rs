@@ -10,8 +10,10 @@ use super::{
     trace::{Aside, Way},
 };
 use crate::model::{
+    asked::Asked,
     ids::Sha256,
     observation::{Attempt, Certificate, Contact, OtherKey, Skip, TlsFacts},
+    relay::Relay,
     served::{Expectation, Served},
     wrap::{Transport, Wrap},
 };
@@ -95,6 +97,10 @@ pub struct Seen {
     pub served: Option<Box<Served>>,
     /// What users must still get.
     pub expectations: Vec<Expectation>,
+    /// Other questions and what came of them.
+    pub asked: Vec<Asked>,
+    /// What it said as a relay.
+    pub relay: Option<Relay>,
 }
 
 impl Seen {
@@ -112,6 +118,8 @@ impl Seen {
             attempts: Vec::new(),
             served: None,
             expectations: Vec::new(),
+            asked: Vec::new(),
+            relay: None,
         }
     }
 }
