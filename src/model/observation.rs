@@ -78,6 +78,27 @@ vocabulary! {
         Tls12 = "TLSv1.2",
         /// TLS 1.3 (RFC 8446).
         Tls13 = "TLSv1.3",
+        /// DTLS 1.0 (RFC 4347), which is TLS 1.1 over datagrams.
+        Dtls10 = "DTLSv1.0",
+        /// DTLS 1.2 (RFC 6347), which is TLS 1.2 over datagrams.
+        Dtls12 = "DTLSv1.2",
+    }
+}
+
+impl TlsVersion {
+    /// The version of TLS that this is over a stream.
+    #[must_use]
+    pub const fn of_stream(self) -> Self {
+        match self {
+            Self::Dtls10 => Self::Tls11,
+            Self::Dtls12 => Self::Tls12,
+            stream => stream,
+        }
+    }
+
+    /// Whether it is spoken over datagrams.
+    pub const fn is_datagram(self) -> bool {
+        matches!(self, Self::Dtls10 | Self::Dtls12)
     }
 }
 
@@ -121,31 +142,6 @@ vocabulary! {
         Offered = "offered",
         /// Offered and acknowledged.
         Acknowledged = "acknowledged",
-    }
-}
-
-vocabulary! {
-    /// Where in a connection the heartbeat question was asked.
-    Stage, "stage" {
-        /// After ServerHelloDone, in the clear.
-        Clear = "clear",
-        /// Behind a finished handshake, encrypted.
-        Encrypted = "encrypted",
-    }
-}
-
-#[expect(clippy::derivable_impls, reason = "the macro of vocabularies derives no default")]
-impl Default for Stage {
-    fn default() -> Self {
-        Self::Clear
-    }
-}
-
-impl Stage {
-    /// Whether it is the usual one.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
-    pub const fn is_clear(&self) -> bool {
-        matches!(self, Self::Clear)
     }
 }
 
@@ -198,9 +194,6 @@ pub struct Attempt {
     /// The heartbeat extension in this handshake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<HeartbeatExtension>,
-    /// Whether it was asked in the clear, before keys were exchanged, or behind a finished handshake (PROBING 3).
-    #[serde(default, skip_serializing_if = "Stage::is_clear")]
-    pub stage: Stage,
     /// Over datagrams: how often the pair of questions went out, and how many well-formed ones came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
@@ -219,7 +212,12 @@ pub struct Attempt {
     /// On one more connection: whether a plain handshake still works, asked after silence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub still_up: Option<bool>,
-    /// Bytes of heartbeat answers beyond header, our own payload and 16 bytes of padding.
+    /// On one more connection: the same questions behind a finished handshake, encrypted (PROBING 3), asked where silence
+    /// in the clear decides nothing, and at full depth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<Box<Attempt>>,
+    /// Bytes of heartbeat answers beyond header, our own payload and 16 bytes of padding, those of `encrypted` among
+    /// them.
     #[serde(default)]
     pub foreign_bytes: u64,
 }
@@ -231,13 +229,13 @@ impl Attempt {
             contact,
             version: None,
             extension: None,
-            stage: Stage::Clear,
             pairs: None,
             malformed: None,
             control: None,
             poke: None,
             alone: None,
             still_up: None,
+            encrypted: None,
             foreign_bytes: 0,
         }
     }

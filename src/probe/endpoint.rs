@@ -200,7 +200,7 @@ mod tests {
     async fn a_wrap_that_cannot_be_spoken_is_not_contacted() {
         let table = [
             (Wrap::Smtp, Transport::Udp, "wrap not built yet: starttls-smtp over udp"),
-            (Wrap::Dtls, Transport::Udp, "wrap not built yet: dtls"),
+            (Wrap::Dtls, Transport::Tcp, "wrap not built yet: dtls over tcp"),
             (Wrap::Tls, Transport::Udp, "wrap not built yet: tls over udp"),
         ];
         for (wrap, transport, detail) in table {

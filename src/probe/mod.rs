@@ -11,6 +11,7 @@ pub mod dial;
 pub mod endpoint;
 pub mod engine;
 pub mod expect;
+mod flight;
 pub mod fragile;
 pub mod kind;
 pub mod limits;

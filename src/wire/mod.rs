@@ -6,7 +6,9 @@
 
 pub mod banner;
 pub(crate) mod cursor;
+pub mod dtls;
 pub mod greeting;
+pub mod secure;
 pub mod ssh;
 pub mod starttls;
 pub mod stun;
@@ -43,6 +45,8 @@ pub fn fuzz(data: &[u8]) {
     let _ = greeting::recognise(rest);
     banner::fuzz(rest);
     stun::fuzz(rest);
+    dtls::fuzz(rest);
+    secure::fuzz(rest);
     ssh::fuzz(rest, step);
     ticket::fuzz(rest, step);
     starttls::tds::fuzz(rest);

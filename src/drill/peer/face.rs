@@ -108,7 +108,7 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// What follows a malformed heartbeat and a well-formed one, and whether the extension is acknowledged.
-    pub(super) const fn heartbeats(&self) -> (Reaction, Reaction, bool) {
+    pub(in crate::drill) const fn heartbeats(&self) -> (Reaction, Reaction, bool) {
         const REFUSE: Reaction = Reaction::End(Ending::Alert(alert::UNEXPECTED_MESSAGE));
         const CLOSE: Reaction = Reaction::End(Ending::Close);
         const RESET: Reaction = Reaction::End(Ending::Reset);

@@ -33,9 +33,6 @@ use crate::{
 const LIFETIME: Duration = Duration::from_secs(300);
 /// The most records that are taken from one client after its hello.
 const MAX_RECORDS: u32 = 10_000;
-/// Behind the hello a client may send this in order; it is not what a poke is.
-const CLIENT_KEY_EXCHANGE: u8 = 16;
-
 /// Called when the client is blocked from now on, with how its later connections end.
 pub(super) type Block<'a> = &'a (dyn Fn(Ending) + Sync);
 
@@ -222,7 +219,7 @@ impl Conversation<'_> {
         loop {
             match self.messages.read(&mut rest) {
                 Ok(None) => return Next::Go,
-                Ok(Some(m)) if matches!(m.kind, hs::CERTIFICATE | CLIENT_KEY_EXCHANGE) => {
+                Ok(Some(m)) if matches!(m.kind, hs::CERTIFICATE | hs::CLIENT_KEY_EXCHANGE) => {
                     // No keys are made here, so that a client that goes on has to be sent away.
                     return Next::End(Ending::Alert(alert::HANDSHAKE_FAILURE));
                 }

@@ -18,10 +18,11 @@ use crate::model::{
     wrap::{Transport, Wrap},
 };
 
+mod dtls;
 mod stun;
 mod tls;
 /// Every probe.
-pub const KINDS: &[Kind] = &[stun::KIND, tls::KIND];
+pub const KINDS: &[Kind] = &[dtls::KIND, stun::KIND, tls::KIND];
 
 /// One probe.
 #[derive(Clone, Copy, Debug)]

@@ -19,6 +19,8 @@ pub const fn version_number(version: TlsVersion) -> u16 {
         TlsVersion::Tls11 => 0x0302,
         TlsVersion::Tls12 => 0x0303,
         TlsVersion::Tls13 => 0x0304,
+        TlsVersion::Dtls10 => 0xfeff,
+        TlsVersion::Dtls12 => 0xfefd,
     }
 }
 
@@ -30,6 +32,8 @@ pub const fn version_of(number: u16) -> Option<TlsVersion> {
         0x0302 => Some(TlsVersion::Tls11),
         0x0303 => Some(TlsVersion::Tls12),
         0x0304 => Some(TlsVersion::Tls13),
+        0xfeff => Some(TlsVersion::Dtls10),
+        0xfefd => Some(TlsVersion::Dtls12),
         _ => None,
     }
 }

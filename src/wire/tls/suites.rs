@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use crate::wire::secure;
+
 /// The kind of key in the leaf certificate that a suite needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Auth {
@@ -289,6 +291,8 @@ pub enum Offer {
     Short,
     /// The short list and then the last resort: the last hello to a server that only ever closes.
     Anything,
+    /// What a handshake can be finished with here.
+    Finishable,
 }
 
 impl Offer {
@@ -325,11 +329,12 @@ impl Offer {
             Self::EcdsaOnly => first && suite.auth == Ecdsa,
             Self::Short => SHORT.contains(&suite.number),
             Self::Anything => Self::Short.holds(suite) || Self::LastResort.holds(suite),
+            Self::Finishable => secure::suite::find(suite.number).is_some(),
         }
     }
 
     fn lists(self) -> &'static Lists {
-        static LISTS: LazyLock<[Lists; 7]> = LazyLock::new(|| {
+        static LISTS: LazyLock<[Lists; 8]> = LazyLock::new(|| {
             [
                 Lists::of(Offer::Certificates),
                 Lists::of(Offer::LastResort),
@@ -338,9 +343,10 @@ impl Offer {
                 Lists::of(Offer::EcdsaOnly),
                 Lists::of(Offer::Short),
                 Lists::of(Offer::Anything),
+                Lists::of(Offer::Finishable),
             ]
         });
-        let [certificates, last_resort, rsa, not_rsa, ecdsa, short, anything] = &*LISTS;
+        let [certificates, last_resort, rsa, not_rsa, ecdsa, short, anything, finishable] = &*LISTS;
         match self {
             Self::Certificates => certificates,
             Self::LastResort => last_resort,
@@ -349,6 +355,7 @@ impl Offer {
             Self::EcdsaOnly => ecdsa,
             Self::Short => short,
             Self::Anything => anything,
+            Self::Finishable => finishable,
         }
     }
 }
