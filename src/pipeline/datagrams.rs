@@ -103,7 +103,11 @@ async fn each_model_gets_its_verdict_however_it_holds_answers_back() {
                 assert_eq!(told(&judgement), expected, "{behaviour:?} {held:?} {version}");
                 assert_eq!(seen.contact, Contact::Answered, "{behaviour:?} {held:?} {version}");
                 // What makes no sense is counted, every byte of it.
-                assert_eq!(seen.foreign_bytes() > 0, expected.ends_with("unexpected-answer"), "{behaviour:?}");
+                assert_eq!(
+                    seen.foreign_bytes() > 0,
+                    expected.ends_with("unexpected-answer"),
+                    "{behaviour:?}"
+                );
                 assert_eq!(seen.tls.unwrap().version, version);
                 assert_eq!(seen.certificate.unwrap().names, ["turn.test"]);
                 assert!(peer.largest_claim() <= 1024, "claims {}", peer.largest_claim());
@@ -173,9 +177,9 @@ async fn fragments_and_cookies_change_nothing() {
 async fn no_loss_and_no_disorder_makes_a_clean_verdict_of_a_hole() {
     let identity = identity();
     let mut looks = Vec::new();
-    for seed in 0..24 {
+    for seed in 0..12 {
         for (behaviour, right) in [(Behaviour::Vulnerable, VULNERABLE), (Behaviour::Fixed, FIXED)] {
-            for (lost, disorder, finishes) in [(30, 20, true), (30, 20, false)] {
+            for (lost, disorder, finishes) in [(25, 20, true), (25, 20, false)] {
                 let face = Face {
                     lost,
                     disorder,
@@ -194,13 +198,17 @@ async fn no_loss_and_no_disorder_makes_a_clean_verdict_of_a_hole() {
         }
     }
     let (mut decided, all) = (0, looks.len());
+    let mut undecided = std::collections::BTreeMap::<(String, &str), u32>::new();
     for look in looks {
         let (came, right) = look.await.unwrap();
         let unsure = came.starts_with("inconclusive/");
         assert!(came == right || unsure, "{came} for {right}");
         decided += usize::from(!unsure);
+        if unsure {
+            *undecided.entry((came, right)).or_default() += 1;
+        }
     }
-    assert!(decided * 10 >= all * 8, "{decided} of {all} came to a verdict");
+    assert!(decided * 10 >= all * 8, "{decided} of {all} came to a verdict: {undecided:?}");
 }
 
 #[tokio::test]

@@ -143,7 +143,12 @@ impl Session {
 
     fn fragments(&mut self, face: &Face, counts: &Counts, plain: &[u8], out: &mut Vec<Vec<u8>>) {
         for fragment in fragments::fragments(plain) {
-            let again = fragment.kind == hs::CLIENT_HELLO && fragment.sequence < self.messages.due();
+            let past = fragment.sequence < self.messages.due();
+            if past && fragment.kind == hs::FINISHED && self.finished {
+                out.push(self.last_flight());
+                return;
+            }
+            let again = past && fragment.kind == hs::CLIENT_HELLO;
             if again && self.keys.is_none() && !self.flight.is_empty() {
                 out.append(&mut self.repeat(face));
                 return;
@@ -275,16 +280,22 @@ impl Session {
         self.transcribe(message);
         let Some(keys) = &self.keys else { return };
         let body = keys.finished(Side::Server, &self.transcript);
-        let finished = dtls::whole(hs::FINISHED, self.number, &body);
+        self.flight = vec![dtls::whole(hs::FINISHED, self.number, &body)];
         self.number += 1;
         self.finished = true;
         counts.finished.fetch_add(1, Ordering::Relaxed);
-        let mut datagram = self.clear(record::CHANGE_CIPHER_SPEC, &[1]);
-        datagram.extend(self.sealed(record::HANDSHAKE, &finished));
-        out.push(datagram);
+        out.push(self.last_flight());
         if face.held != Held::ForEver {
             out.append(&mut self.held);
         }
+    }
+
+    /// ChangeCipherSpec and Finished, again where the client did not hear them (RFC 6347, 4.2.4).
+    fn last_flight(&mut self) -> Vec<u8> {
+        let mut datagram = self.clear(record::CHANGE_CIPHER_SPEC, &[1]);
+        let finished = self.flight.concat();
+        datagram.extend(self.sealed(record::HANDSHAKE, &finished));
+        datagram
     }
 
     fn heartbeat(&mut self, face: &Face, counts: &Counts, epoch: u16, plain: &[u8], out: &mut Vec<Vec<u8>>) {

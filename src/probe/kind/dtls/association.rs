@@ -33,11 +33,19 @@ use crate::{
 /// The version in records before any was chosen (RFC 6347, 4.1).
 const BEFORE: u16 = 0xfeff;
 /// The first wait for an answer to a hello; RFC 6347 has a second, and a path where a second is short is rare.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The shortest wait for a flight.
+const FIRST_WAIT: Duration = Duration::from_millis(400);
+/// The shortest wait for a flight where the round trip is known.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
-/// How often a datagram goes out at most.
-const TRIES: u32 = 5;
+/// How often a datagram goes out at most: enough for a path that loses a third of them.
+const TRIES: u32 = 8;
+
+/// Why a handshake was not finished, where nothing says why.
+pub(super) const SILENCE: &str = "silence within the limit";
+
+/// The next wait: half as long again. RFC 6347 doubles; a look does not last long enough to crowd a network.
+fn longer(wait: Duration) -> Duration {
+    wait.saturating_add(wait / 2)
+}
 
 /// An association after ServerHelloDone, or behind a finished handshake.
 pub(super) struct Association {
@@ -119,7 +127,7 @@ impl Association {
             let sent = Instant::now();
             self.send_clear(record::HANDSHAKE, &message).await.map_err(Missed::NoConnection)?;
             let left = deadline.saturating_duration_since(Instant::now());
-            let limit = if left <= wait.saturating_mul(2) { left } else { wait };
+            let limit = if left <= longer(wait) { left } else { wait };
             self.listen(limit, |ear| ear.cookie.is_some() || ear.has_settled())
                 .await
                 .map_err(Missed::NoConnection)?;
@@ -134,6 +142,7 @@ impl Association {
                 target.tell(Way::Sent, || "the same hello with the cookie".to_owned());
                 greeting.cookie = cookie;
                 greeting.number = 1;
+                wait = self.rtt.saturating_mul(4).max(LEAST_WAIT).min(wait);
                 continue;
             }
             if self.ear.has_settled() {
@@ -142,7 +151,7 @@ impl Association {
             if Instant::now() >= deadline {
                 return Err(Missed::TimedOut);
             }
-            wait = wait.saturating_mul(2);
+            wait = longer(wait);
         }
         self.message = greeting.number + 1;
         if let Some(negotiation) = &mut self.ear.negotiation {
@@ -226,9 +235,9 @@ impl Association {
             if self.ear.garbled {
                 return Err("a Finished that is not right".to_owned());
             }
-            wait = wait.saturating_mul(2);
+            wait = longer(wait);
         }
-        Err("silence within the limit".to_owned())
+        Err(SILENCE.to_owned())
     }
 
     /// What became of the heartbeat extension.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{
     super::tls::{account, session::Missed},
-    association::Association,
+    association::{Association, SILENCE},
 };
 use crate::{
     model::observation::{Answer, Attempt, Contact, HeartbeatExtension, Pairs},
@@ -33,8 +33,10 @@ use crate::{
 
 /// Pairs on one association. Few, since servers that read by events may serve no more of them.
 const PAIRS: u32 = 2;
+/// Pairs where some were lost already.
+const PAIRS_WITH_LOSS: u32 = 4;
 /// Associations at most, where some of the control questions are answered and some are not.
-const MOST: u32 = 10;
+const MOST: u32 = 12;
 /// Associations in which nothing is heard before silence counts.
 const MOST_SILENT: u32 = 3;
 /// Between two questions: a server that reads by events must be given time to read the one before.
@@ -115,6 +117,7 @@ async fn stage(
 ) -> Option<Attempt> {
     let mut sum: Option<Attempt> = None;
     let mut next = first;
+    let mut failures = 0;
     for number in 1..=MOST {
         let opened = match next.take() {
             Some(association) => Ok(association),
@@ -125,12 +128,19 @@ async fn stage(
             opened => opened,
         };
         let one = match opened {
-            Ok(association) => climb(association, target, hello).await,
+            Ok(association) => {
+                let lossy =
+                    sum.as_ref().and_then(|s| s.pairs).is_some_and(|p| (1..p.sent).contains(&p.answered));
+                let pairs = if lossy { PAIRS_WITH_LOSS } else { PAIRS };
+                climb(association, pairs, target, hello).await
+            }
             Err(why) => {
-                target.tell(Way::Note, || why);
+                target.tell(Way::Note, || why.clone());
                 // What refuses to finish a handshake refuses it again; a server that serves one peer at a time may need a
                 // moment.
-                if number >= MOST_SILENT || (stage == Stage::Encrypted && sum.is_none()) {
+                let refused = stage == Stage::Encrypted && sum.is_none() && !why.ends_with(SILENCE);
+                failures += 1;
+                if failures >= MOST_SILENT || refused {
                     break;
                 }
                 tokio::time::sleep(MOMENT).await;
@@ -210,19 +220,19 @@ struct Out {
 }
 
 /// The pairs and the poke on one association.
-async fn climb(mut association: Association, target: Target<'_>, hello: Hello<'_>) -> Attempt {
+async fn climb(mut association: Association, pairs: u32, target: Target<'_>, hello: Hello<'_>) -> Attempt {
     let mut attempt = Attempt::ended(Contact::Answered);
     attempt.version = association.agreed().map(|(version, _)| version);
     attempt.extension = Some(association.extension(hello));
     let mut out = Out::default();
     target.tell(Way::Sent, || {
         format!(
-            "{PAIRS} pairs of heartbeats: {}; {}",
+            "{pairs} pairs of heartbeats: {}; {}",
             account::malformed(heartbeat::SHORT_LEN),
             account::well_formed(heartbeat::SHORT_LEN)
         )
     });
-    let ended = send_pairs(&mut association, &mut out).await;
+    let ended = send_pairs(&mut association, pairs, &mut out).await;
     let mut early = ended;
     if early.is_none() {
         early = hear(&mut association, &out).await;
@@ -243,8 +253,8 @@ async fn climb(mut association: Association, target: Target<'_>, hello: Hello<'_
 }
 
 /// Sends the pairs, each in the other order than the one before. `Some`: the association ended meanwhile.
-async fn send_pairs(association: &mut Association, out: &mut Out) -> Option<Answer> {
-    for pair in 0..PAIRS {
+async fn send_pairs(association: &mut Association, pairs: u32, out: &mut Out) -> Option<Answer> {
+    for pair in 0..pairs {
         for well_formed in [pair % 2 == 1, pair % 2 == 0] {
             let payload = Payload::short(rand::random());
             let padding: [u8; PADDING_LEN] = rand::random();

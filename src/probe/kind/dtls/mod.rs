@@ -117,7 +117,9 @@ async fn sample<'a>(target: Target<'a>, context: &Context) -> (Seen, Option<Reac
         association.leave().await;
     } else {
         let attempt = Box::pin(ladder::ask(association, target, context, hello)).await;
-        seen.contact = attempt.contact;
+        let behind = attempt.encrypted.as_ref().map(|behind| behind.contact);
+        // Somebody who answers behind a handshake answers.
+        seen.contact = behind.filter(|c| *c == Contact::Answered).unwrap_or(attempt.contact);
         seen.attempts.push(attempt);
     }
     (seen, Some((hello, key)))
