@@ -21,6 +21,7 @@ mod chromium;
 mod cli;
 mod daemons;
 mod daemons_more;
+mod dtls;
 mod evidence;
 mod expect;
 mod exports;

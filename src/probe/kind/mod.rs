@@ -24,6 +24,16 @@ mod tls;
 /// Every probe.
 pub const KINDS: &[Kind] = &[dtls::KIND, stun::KIND, tls::KIND];
 
+/// Hands any bytes to those who hear a server on a connection of their own. For fuzzers and property tests.
+///
+/// # Panics
+///
+/// When one of them does, or takes something for an answer that is none.
+pub fn fuzz(data: &[u8]) {
+    dtls::fuzz(data);
+    tls::fuzz(data);
+}
+
 /// One probe.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {

@@ -195,3 +195,18 @@ impl Ear {
         self.garbled |= self.flight.hear(whole.kind, &whole.body).is_none();
     }
 }
+
+/// Any bytes as datagrams: whole, and cut in two.
+pub(super) fn fuzz(data: &[u8]) {
+    let mut ear = Ear::new(TlsVersion::Dtls12, Some(Negotiation::new([1; 32], 0xfefd)));
+    let index = ear.expect(Payload::short([7; 16]));
+    ear.absorb(data);
+    let (head, tail) = data.split_at(data.len() / 2);
+    ear.absorb(head);
+    ear.absorb(tail);
+    assert!(!ear.finished && !ear.has_echoed(index), "answers that nobody can have made");
+    assert!(ear.plain.is_empty(), "data without keys");
+}
+
+#[cfg(test)]
+mod tests;

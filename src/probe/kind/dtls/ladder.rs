@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::{
-    super::tls::{account, session::Missed},
+    super::tls::account,
     association::{Association, SILENCE},
 };
 use crate::{
@@ -39,6 +39,8 @@ const PAIRS_WITH_LOSS: u32 = 4;
 const MOST: u32 = 12;
 /// Associations in which nothing is heard before silence counts.
 const MOST_SILENT: u32 = 3;
+/// Associations that do not come about before no more are tried.
+const MOST_FAILURES: u32 = 2;
 /// Between two questions: a server that reads by events must be given time to read the one before.
 const GAP: Duration = Duration::from_millis(4);
 /// After an association that did not come about.
@@ -61,13 +63,19 @@ pub(super) async fn ask(
     let mut attempt = Attempt::ended(Contact::Answered);
     attempt.version = first.agreed().map(|(version, _)| version);
     attempt.extension = Some(first.extension(hello));
-    let behind = stage(Stage::Encrypted, Some(first), target, context, hello).await;
+    let Asked { attempt: behind, gone } = stage(Stage::Encrypted, Some(first), target, context, hello).await;
     let decided = behind.as_ref().is_some_and(is_conclusive);
-    if !decided || context.settings.depth >= Depth::Full {
+    if gone && !decided {
+        // There was a handshake, and none comes about any more (PROBING C13).
+        (attempt.still_up, attempt.contact) = (Some(false), Contact::Blocked);
+    } else if !decided || context.settings.depth >= Depth::Full {
         target.tell(Way::Note, || "the same questions in the clear, before keys are exchanged".to_owned());
-        match stage(Stage::Clear, None, target, context, hello).await {
+        let clear = stage(Stage::Clear, None, target, context, hello).await;
+        match clear.attempt {
             Some(clear) => attempt = clear,
-            None if behind.is_none() => attempt.contact = Contact::ProbeTimedOut,
+            None if behind.is_none() => {
+                (attempt.still_up, attempt.contact) = (Some(false), Contact::Blocked);
+            }
             None => {}
         }
         if calls_for_a_heartbeat_alone(&attempt) {
@@ -78,19 +86,15 @@ pub(super) async fn ask(
         attempt.foreign_bytes = attempt.foreign_bytes.saturating_add(behind.foreign_bytes);
         attempt.encrypted = Some(Box::new(behind));
     }
-    let heard = attempt.encrypted.as_ref().is_some_and(|b| b.contact == Contact::Answered);
-    if attempt.contact == Contact::ProbeTimedOut && !heard {
-        target.tell(Way::Note, || "silence: does a plain handshake still work?".to_owned());
-        match Association::open(target, context, hello, context.settings.timeouts, false).await {
-            Ok(association) => {
-                association.leave().await;
-                attempt.still_up = Some(true);
-            }
-            Err(Missed::NoConnection(Contact::LocalError)) => {}
-            Err(_) => (attempt.still_up, attempt.contact) = (Some(false), Contact::Blocked),
-        }
-    }
     attempt
+}
+
+/// What came of a stage.
+struct Asked {
+    /// The answers. `None`: not one association came about.
+    attempt: Option<Attempt>,
+    /// No association comes about any more.
+    gone: bool,
 }
 
 /// Whether what was heard behind a handshake leaves nothing to ask in the clear.
@@ -107,15 +111,16 @@ fn is_conclusive(attempt: &Attempt) -> bool {
     }
 }
 
-/// Association after association until the answers decide. `None`: not one came about.
+/// Association after association until the answers decide.
 async fn stage(
     stage: Stage,
     first: Option<Association>,
     target: Target<'_>,
     context: &Context,
     hello: Hello<'_>,
-) -> Option<Attempt> {
+) -> Asked {
     let mut sum: Option<Attempt> = None;
+    let mut gone = false;
     let mut next = first;
     let mut failures = 0;
     for number in 1..=MOST {
@@ -140,7 +145,8 @@ async fn stage(
                 // moment.
                 let refused = stage == Stage::Encrypted && sum.is_none() && !why.ends_with(SILENCE);
                 failures += 1;
-                if failures >= MOST_SILENT || refused {
+                gone = failures >= MOST_FAILURES && !refused;
+                if gone || refused {
                     break;
                 }
                 tokio::time::sleep(MOMENT).await;
@@ -157,7 +163,12 @@ async fn stage(
             break;
         }
     }
-    let mut attempt = sum?;
+    let attempt = sum.map(settled);
+    Asked { attempt, gone }
+}
+
+/// The sum of the associations, with what it comes to as a contact.
+fn settled(mut attempt: Attempt) -> Attempt {
     // Some of the controls came back, and loss may still be why no malformed one did.
     if attempt.control == Some(Answer::Echoed)
         && attempt.malformed == Some(Answer::Silent)
@@ -168,7 +179,7 @@ async fn stage(
     if attempt.poke == Some(Answer::Silent) && attempt.control != Some(Answer::Echoed) {
         attempt.contact = Contact::ProbeTimedOut;
     }
-    Some(attempt)
+    attempt
 }
 
 async fn open(target: Target<'_>, context: &Context, hello: Hello<'_>) -> Result<Association, String> {

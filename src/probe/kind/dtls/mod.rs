@@ -38,6 +38,11 @@ pub(super) const KIND: Kind = Kind {
     look: |target, context| Box::pin(look(target, context)),
 };
 
+/// Any bytes as datagrams of a server: whole, and cut in two.
+pub(super) fn fuzz(data: &[u8]) {
+    ear::fuzz(data);
+}
+
 /// Looks at one endpoint.
 pub(super) async fn look(target: Target<'_>, context: &Context) -> Seen {
     let mut seen: Option<Seen> = None;

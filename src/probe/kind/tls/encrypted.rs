@@ -378,3 +378,13 @@ async fn until(
 pub(super) const fn is_finishable(version: TlsVersion) -> bool {
     matches!(version, TlsVersion::Tls10 | TlsVersion::Tls11 | TlsVersion::Tls12)
 }
+
+/// Any bytes as what a server says, before and after keys are agreed on.
+pub(super) fn fuzz(data: &[u8]) {
+    let mut ear = Ear::new(Negotiation::new([1; 32], 0x0303));
+    ear.absorb(data);
+    assert!(!ear.finished && ear.echoed == [false; 2], "answers to what was never asked");
+    if ear.whole {
+        let _ = ear.negotiation.answer(None);
+    }
+}

@@ -67,6 +67,11 @@ pub(super) const KIND: Kind = Kind {
     look: |target, context| Box::pin(look(target, context)),
 };
 
+/// Any bytes as what a server says on a connection whose handshake is to be finished.
+pub(super) fn fuzz(data: &[u8]) {
+    encrypted::fuzz(data);
+}
+
 async fn look(declared: Target<'_>, context: &Context) -> Seen {
     // Each stage is boxed: what is in flight takes the memory of the stage that it is in.
     let (mut seen, mut first) = Box::pin(wraps::first_sample(declared, context)).await;
