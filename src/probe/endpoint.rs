@@ -74,11 +74,13 @@ async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation
             let target = Target {
                 aside,
                 address: SocketAddr::new(job.address, service.port),
+                transport: service.transport,
                 wrap: service.wrap,
                 sni: service.sni_to_send(),
                 fragile: job.fragile,
                 trial: false,
                 sturdy: service.declared.fragile == Some(false),
+                relays: relays(service),
             };
             let mut seen = (kind.look)(target, context).await;
             // Counted wherever they came: the figure is of the whole look.
@@ -99,6 +101,14 @@ async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation
         None => not_built_yet(service),
     };
     observation(job, context, seen, aside, started)
+}
+
+/// Whether a service is a STUN or TURN server: by the word of its row, or by the port that nobody else has (RFC 8489,
+/// 18.6).
+fn relays(service: &Service) -> bool {
+    let word = service.declared.service_type.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let named = ["turn", "stun", "coturn", "turns", "stuns"].contains(&&*word);
+    named || (word.is_empty() && [3478, 5349].contains(&service.port))
 }
 
 /// What users must still get, as the inventory says it. Nothing where it says nothing, and for a quick look.

@@ -16,6 +16,7 @@ pub mod fragile;
 pub mod kind;
 pub mod limits;
 pub mod link;
+mod relay;
 pub mod secret;
 pub mod signer;
 pub mod tls13;

@@ -43,6 +43,7 @@ mod serve;
 mod starttls;
 mod support;
 mod tracker;
+mod turn;
 mod two_sweeps;
 mod watch;
 mod wire_read;

@@ -22,7 +22,7 @@ mod dtls;
 mod stun;
 mod tls;
 /// Every probe.
-pub const KINDS: &[Kind] = &[dtls::KIND, stun::KIND, tls::KIND];
+pub const KINDS: &[Kind] = &[dtls::KIND, stun::OVER_UDP, stun::OVER_TCP, tls::KIND];
 
 /// Hands any bytes to those who hear a server on a connection of their own. For fuzzers and property tests.
 ///
@@ -62,6 +62,8 @@ pub struct Target<'a> {
     pub aside: &'a Aside,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The transport of its row.
+    pub transport: Transport,
     /// How TLS is reached, as far as is known.
     pub wrap: Wrap,
     /// The host name to send.
@@ -72,6 +74,8 @@ pub struct Target<'a> {
     pub trial: bool,
     /// The inventory says that it is not fragile, whatever it looks like.
     pub sturdy: bool,
+    /// It relays, by what the inventory calls it or by its port: STUN and TURN are asked about inside TLS and DTLS too.
+    pub relays: bool,
 }
 
 impl Target<'_> {
@@ -156,11 +160,16 @@ mod tests {
     #[test]
     fn a_wrap_has_one_probe_at_most() {
         for wrap in Wrap::ALL {
-            let n = KINDS.iter().filter(|k| k.wraps.contains(wrap)).count();
-            assert!(n <= 1, "{wrap} has {n} probes");
+            for transport in Transport::ALL {
+                let fits = |k: &&Kind| k.transport == *transport && k.wraps.contains(wrap);
+                let n = KINDS.iter().filter(fits).count();
+                assert!(n <= 1, "{wrap} over {transport} has {n} probes");
+            }
         }
         assert_eq!(find(Wrap::Tls, Transport::Tcp).map(|k| k.name), Some("tls"));
         assert_eq!(find(Wrap::Turn, Transport::Udp).map(|k| k.name), Some("stun"));
+        assert_eq!(find(Wrap::Turn, Transport::Tcp).map(|k| k.name), Some("stun"));
+        assert_eq!(find(Wrap::Dtls, Transport::Udp).map(|k| k.name), Some("dtls"));
         assert!(find(Wrap::Tls, Transport::Udp).is_none());
     }
 }

@@ -7,6 +7,8 @@ mod association;
 mod ear;
 mod ladder;
 
+use std::time::Duration;
+
 use association::Association;
 
 use super::{
@@ -16,16 +18,19 @@ use super::{
 use crate::{
     model::{
         observation::{Attempt, Contact, Skip, TlsVersion},
+        relay::Relay,
         wrap::{Transport, Wrap},
     },
     probe::{
         context::{Context, Depth},
         flight::{Facts, seen_flight},
+        relay::Relaying,
         trace::Way,
     },
     wire::tls::{
         alert,
         hello::Hello,
+        record,
         suites::{Auth, Offer},
     },
 };
@@ -82,8 +87,48 @@ pub(super) async fn look(target: Target<'_>, context: &Context) -> Seen {
             }
         }
         seen.other_keys = found.into_other_keys();
+        if target.relays && context.settings.depth >= Depth::Standard {
+            seen.relay = relay(hello, target, context).await;
+        }
     }
     seen
+}
+
+/// Waits after each of three requests inside an association.
+const WAITS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+
+/// Asks a relay behind a finished handshake. `None`: none came about, or nobody answers STUN there.
+async fn relay(hello: Hello<'_>, target: Target<'_>, context: &Context) -> Option<Relay> {
+    target.tell(Way::Note, || "STUN and TURN behind a finished handshake".to_owned());
+    let opened = Association::open(target, context, hello, context.settings.timeouts, true).await;
+    let mut association = opened.ok()?;
+    if let Err(why) = association.finish(target).await {
+        target.tell(Way::Note, || format!("the handshake cannot be finished: {why}"));
+        association.leave().await;
+        return None;
+    }
+    let mut relaying = Relaying::new(true);
+    while let Some(message) = relaying.message() {
+        target.tell(Way::Sent, || relaying.told().to_owned());
+        let mut answered = false;
+        for wait in WAITS {
+            if association.send(record::APPLICATION_DATA, &message).await.is_err() {
+                break;
+            }
+            let heard = association.listen(wait, |ear| !ear.plain.is_empty() || ear.has_ended()).await;
+            for plain in std::mem::take(&mut association.ear.plain) {
+                answered |= relaying.hear(&plain, target);
+            }
+            if answered || heard.is_err() || association.ear.has_ended() {
+                break;
+            }
+        }
+        if !answered {
+            relaying.silent(target);
+        }
+    }
+    association.leave().await;
+    relaying.is_answered().then(|| relaying.into_relay())
 }
 
 /// Asks with a hello that only another kind of key can serve.

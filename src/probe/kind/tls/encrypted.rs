@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use super::{account, session::Request};
 use crate::{
-    model::observation::{Answer, Attempt, Contact, HeartbeatExtension, TlsVersion},
+    model::{
+        observation::{Answer, Attempt, Contact, HeartbeatExtension, TlsVersion},
+        relay::Relay,
+    },
     probe::{
         certificate::rsa_key, context::Context, dial::Wait, kind::Target, limits::Timeouts, link::Link,
-        trace::Way,
+        relay::Relaying, trace::Way,
     },
     wire::{
         secure::{
@@ -31,6 +34,8 @@ use crate::{
     },
 };
 
+/// The most application data that waits.
+const MAX_PLAIN: usize = 16 * 1024;
 /// Body of a ChangeCipherSpec.
 const CHANGE: &[u8] = &[1];
 
@@ -55,6 +60,38 @@ pub(super) async fn ask(target: Target<'_>, context: &Context, hello: Hello<'_>)
     }
 }
 
+/// Asks a relay behind a finished handshake. `None`: none came about, or nobody answers STUN there. TLS 1.0 to 1.2.
+pub(super) async fn relay(target: Target<'_>, context: &Context) -> Option<Relay> {
+    target.tell(Way::Note, || "STUN and TURN behind a finished handshake, up to TLS 1.2".to_owned());
+    let limits = context.settings.timeouts;
+    let hello = Hello { offer: Offer::Finishable, ..Hello::first(target.sni) };
+    let mut channel = match Channel::open(target, context, hello, limits).await {
+        Ok(channel) => channel,
+        Err(why) => {
+            target.tell(Way::Came, || format!("no finished handshake: {why}"));
+            return None;
+        }
+    };
+    let mut relaying = Relaying::new(true);
+    while let Some(message) = relaying.message() {
+        target.tell(Way::Sent, || relaying.told().to_owned());
+        channel.send(record::APPLICATION_DATA, &message).await;
+        let mut answered = false;
+        while !answered {
+            let answer = channel.listen(limits.step, |ear| !ear.plain.is_empty()).await;
+            let plain = std::mem::take(&mut channel.ear.plain);
+            if plain.is_empty() {
+                target.tell(Way::Came, || account::answer(answer));
+                relaying.silent(target);
+                break;
+            }
+            answered = relaying.hear_stream(&plain, target);
+        }
+    }
+    channel.leave().await;
+    relaying.is_answered().then(|| relaying.into_relay())
+}
+
 /// What was heard on a connection.
 struct Ear {
     records: RecordReader,
@@ -74,6 +111,8 @@ struct Ear {
     other: Option<u32>,
     foreign: u64,
     heartbeat: bool,
+    /// Application data that was not taken yet.
+    plain: Vec<u8>,
 }
 
 struct Behind {
@@ -99,6 +138,7 @@ impl Ear {
             other: None,
             foreign: 0,
             heartbeat: false,
+            plain: Vec::new(),
         }
     }
 
@@ -145,6 +185,9 @@ impl Ear {
                     Some(echoed) => *echoed = true,
                     None => _ = self.other.get_or_insert(heard.len),
                 }
+            }
+            record::APPLICATION_DATA if self.changed && self.plain.len() < MAX_PLAIN => {
+                self.plain.extend_from_slice(&plain);
             }
             _ => {}
         }

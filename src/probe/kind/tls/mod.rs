@@ -72,7 +72,7 @@ pub(super) fn fuzz(data: &[u8]) {
     encrypted::fuzz(data);
 }
 
-async fn look(declared: Target<'_>, context: &Context) -> Seen {
+pub(super) async fn look(declared: Target<'_>, context: &Context) -> Seen {
     // Each stage is boxed: what is in flight takes the memory of the stage that it is in.
     let (mut seen, mut first) = Box::pin(wraps::first_sample(declared, context)).await;
     if declared.fragile || seen.skip.is_some() {
@@ -102,6 +102,9 @@ async fn look(declared: Target<'_>, context: &Context) -> Seen {
         }
     }
     seen.other_keys = found.into_other_keys();
+    if target.relays && ask_on && seen.contact == Contact::Answered {
+        seen.relay = Box::pin(encrypted::relay(target, context)).await;
+    }
     seen
 }
 

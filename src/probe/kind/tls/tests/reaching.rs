@@ -399,6 +399,8 @@ async fn a_look_in_flight_takes_little_memory() {
         fragile: false,
         trial: false,
         sturdy: false,
+        relays: false,
+        transport: crate::model::wrap::Transport::Tcp,
     };
     let look = size_of_val(&tls::look(target, &context));
     let sample = size_of_val(&tls::sample(target, &context));
