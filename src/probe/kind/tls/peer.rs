@@ -10,10 +10,12 @@ use crate::{
         greeting::Greeting,
         tls::{
             alert::Alert,
-            certificates,
+            certificates, groups,
             handshake::{self as hs, Assembler, ServerHello},
             heartbeat::{self, Payload},
+            key_exchange::{self, Dh},
             record::{self, RecordError, RecordReader},
+            suites::{self, Suite},
             version_of,
         },
     },
@@ -27,6 +29,10 @@ pub(super) const MAX_CHAIN: usize = 10;
 pub(super) struct Facts {
     pub(super) version: TlsVersion,
     pub(super) suite: u16,
+    /// The server's random.
+    pub(super) random: [u8; 32],
+    /// The parameters of its key exchange.
+    pub(super) exchange: Exchange,
     /// Whether the heartbeat extension came back.
     pub(super) heartbeat: bool,
     pub(super) leaf: Option<Box<Leaf>>,
@@ -34,6 +40,33 @@ pub(super) struct Facts {
     pub(super) chain: Vec<Vec<u8>>,
     /// The OCSP answer that came with it.
     pub(super) staple: Option<Vec<u8>>,
+}
+
+/// What a ServerKeyExchange told of its numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Exchange {
+    /// Bits of the Diffie-Hellman prime, or of the short RSA key.
+    pub(super) bits: Option<u32>,
+    /// The name of a prime that many share.
+    pub(super) group: Option<&'static str>,
+}
+
+impl Exchange {
+    /// By the suite, since the message itself does not say what it holds.
+    fn read(suite: u16, body: &[u8]) -> Self {
+        let suite = suites::find(suite);
+        if suite.is_some_and(Suite::is_dhe) {
+            let dh = Dh::parse(body);
+            Self {
+                bits: dh.map(|dh| key_exchange::bits(dh.prime)),
+                group: dh.and_then(|dh| groups::shared(dh.prime)),
+            }
+        } else if suite.is_some_and(|s| s.is_export() && s.is_rsa_exchange()) {
+            Self { bits: key_exchange::rsa_modulus(body).map(key_exchange::bits), group: None }
+        } else {
+            Self::default()
+        }
+    }
 }
 
 /// What makes it pointless to read on.
@@ -213,6 +246,8 @@ impl Flight<'_> {
                     *self.facts = Some(Facts {
                         version,
                         suite: hello.suite,
+                        random: *hello.random,
+                        exchange: Exchange::default(),
                         heartbeat: hello.heartbeat().is_some(),
                         leaf: None,
                         chain: Vec::new(),
@@ -229,6 +264,11 @@ impl Flight<'_> {
                 hs::CERTIFICATE_STATUS => {
                     if let Some(facts) = self.facts.as_mut() {
                         facts.staple = hs::ocsp_response(message.body).map(<[u8]>::to_vec);
+                    }
+                }
+                hs::SERVER_KEY_EXCHANGE => {
+                    if let Some(facts) = self.facts.as_mut() {
+                        facts.exchange = Exchange::read(facts.suite, message.body);
                     }
                 }
                 hs::SERVER_HELLO_DONE => {
