@@ -324,7 +324,7 @@ impl<'e> Track<'e> {
     /// Whether a host speaks for an endpoint of which the network could not tell, and has not told since. A host that
     /// cannot tell either speaks for it where nothing can be seen from the network at all.
     fn is_spoken_for(&self, endpoint: &Endpoint<'e>) -> bool {
-        let blind = endpoint.last.finding.reason == Reason::BranchNotAnalysed;
+        let blind = matches!(endpoint.last.finding.reason, Reason::BranchNotAnalysed | Reason::NotAsked);
         self.endpoints.iter().filter(|e| e.address == endpoint.address).any(|e| {
             e.last.host.is_some()
                 && e.last.finding.verdict != Verdict::Unreachable

@@ -204,6 +204,21 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
         };
     };
     let text = match reason {
+        Reason::NotAsked => {
+            "Not asked yet: sweep it with `--depth full`, which asks about this disclosure; or collect its host (`allclear host collect --ssh HOST`)."
+        }
+        Reason::EndedWithoutAlert => {
+            "It ended the conversation without an alert, as a filter does too: sweep it from inside, or collect its host (`allclear host collect --ssh HOST`)."
+        }
+        Reason::RsaKeyExchangeOffered => {
+            "RSA key exchange is offered, and whether it gives anything away is not asked: switch it off and sweep again, or attest what its maker says."
+        }
+        Reason::DhPrimeUnknown => {
+            "Its Diffie-Hellman prime has 1024 bits: put one of 2048 bits or more in its place, or elliptic curves alone, and sweep again."
+        }
+        Reason::Sslv2NoCiphers => {
+            "It speaks SSLv2 without any cipher, which old OpenSSL does not enforce: switch SSLv2 off, and sweep again."
+        }
         Reason::BranchNotAnalysed if from_network(view) => {
             "The network cannot tell for this disclosure: collect its host (`allclear host collect --ssh HOST`), or attest what is known."
         }

@@ -47,7 +47,12 @@ fn bleed() -> Disclosure {
             secrets: Owed::ByPolicy,
             steps: texts(&["Install the fixed version.", "Make new keys."]),
         },
-        probe: ProbeFact { kind: ProbeKind::SafeActive, method: "Ask it politely.".to_owned() },
+        probe: ProbeFact {
+            kind: ProbeKind::SafeActive,
+            method: "Ask it politely.".to_owned(),
+            proves: "That it answers.".to_owned(),
+            cannot: "Say why.".to_owned(),
+        },
         affected: vec![fixed, upstream, older, exact, firmware],
     }
 }

@@ -22,8 +22,6 @@ pub const INSUFFICIENT_SECURITY: u8 = 71;
 pub const INTERNAL_ERROR: u8 = 80;
 /// A fallback that was not needed (RFC 7507).
 pub const INAPPROPRIATE_FALLBACK: u8 = 86;
-/// The user gave up; at level warning it changes nothing.
-pub const USER_CANCELED: u8 = 90;
 /// The name of the SNI is not known (RFC 6066, 3).
 pub const UNRECOGNIZED_NAME: u8 = 112;
 

@@ -29,9 +29,8 @@ fn the_first_offer_begins_with_rsa_key_exchange_and_holds_no_anonymous_or_export
     let offer = Offer::Certificates.suites();
     let names: Vec<&str> = offer.iter().map(|n| find(*n).unwrap().name).collect();
     assert_eq!(names[0], "AES128-GCM-SHA256");
-    let place = |name: &str| {
-        names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("{name} is not offered"))
-    };
+    let place =
+        |name: &str| names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("{name} is not offered"));
     let order = [
         "AES256-SHA256",
         "ECDHE-RSA-AES256-SHA",
@@ -94,11 +93,9 @@ fn an_offer_for_one_question_holds_what_it_asks_about_alone() {
     let cbc = Offer::Cbc.suites_ssl3();
     assert!(cbc.contains(&0x000a) && cbc.contains(&0x002f) && !cbc.contains(&0x0005), "{cbc:?}");
     assert_eq!(names(Offer::EmptySecret).len(), 4);
-    for list in [
-        Offer::Fallback.suites(),
-        Offer::Fallback.suites_before_tls12(),
-        Offer::Fallback.suites_ssl3(),
-    ] {
+    for list in
+        [Offer::Fallback.suites(), Offer::Fallback.suites_before_tls12(), Offer::Fallback.suites_ssl3()]
+    {
         assert_eq!(list.last(), Some(&FALLBACK_SCSV));
     }
 }

@@ -13,12 +13,14 @@ use crate::{
         observation::TlsVersion,
     },
     probe::{context::Context, kind::Target, trace::Way},
-    wire::tls::{alert, empty_secret::ClientKeys, handshake, hello::Hello, record, suites::Offer, version_number},
+    wire::tls::{
+        alert, empty_secret::ClientKeys, handshake, hello::Hello, record, suites::Offer, version_number,
+    },
 };
 
-/// Sealed records that are sent in turn: each has its own wait, so that a server that closes late is not taken for one
-/// that reads them. OpenSSL puts up with four warnings in a row.
-const SEALED: usize = 3;
+/// Sealed records that are sent in turn, pieces of a ClientKeyExchange that is never finished: a server that reads them
+/// waits for the rest. Each has its own wait, so that one that closes late is not taken for one that reads.
+const SEALED: &[&[u8]] = &[&[16, 0, 1, 2, 1], &[0, 0], &[0, 0]];
 /// Bytes of the record that nobody can decrypt: whole blocks, and long enough for every suite.
 const JUNK: usize = 64;
 
@@ -26,6 +28,12 @@ const JUNK: usize = 64;
 pub(super) async fn ask(hello: Hello<'_>, target: Target<'_>, context: &Context) -> Asked {
     let mut line = match Line::open(Question::EarlyCcs, hello, target, context).await {
         Ok(line) => line,
+        Err(asked) if asked.came == Came::Alert => {
+            // To the hello, which it took before; not to anything that is asked here.
+            let mut other = Asked::ended(Question::EarlyCcs, Came::Other);
+            other.detail = Some(format!("no flight this time: {}", asked.answer()));
+            return other;
+        }
         Err(asked) => return *asked,
     };
     let Some(version) = line.facts().map(|f| f.version) else {
@@ -108,11 +116,14 @@ async fn prove(asked: &mut Asked, hello: Hello<'_>, target: Target<'_>, context:
     }
     let wait = line.short_wait().saturating_mul(2);
     target.tell(Way::Sent, || {
-        format!("{SEALED} warnings, each sealed with the keys that follow from both hellos and an empty secret")
+        format!(
+            "{} pieces of a message, each sealed with the keys that follow from both hellos and an empty secret",
+            SEALED.len()
+        )
     });
-    for _ in 0..SEALED {
+    for piece in SEALED {
         let mut out = Vec::new();
-        if keys.seal(&mut out, record::ALERT, &[alert::WARNING, alert::USER_CANCELED]).is_none() {
+        if keys.seal(&mut out, record::HANDSHAKE, piece).is_none() {
             return;
         }
         let heard = line.say(&out, wait).await;
@@ -126,7 +137,8 @@ async fn prove(asked: &mut Asked, hello: Hello<'_>, target: Target<'_>, context:
     if end.is_mute_end() || end == Heard::Alert(alert::BAD_RECORD_MAC) {
         asked.came = Came::Taken;
         asked.detail = Some(
-            "it read records under keys of an empty secret, and ended at one that nobody can decrypt".to_owned(),
+            "it read records under keys of an empty secret, and ended at one that nobody can decrypt"
+                .to_owned(),
         );
     }
 }

@@ -18,12 +18,7 @@ use crate::{
         asked::{Asked, Came, Question},
         observation::TlsVersion,
     },
-    probe::{
-        context::Context,
-        kind::Target,
-        tls13::Schemes,
-        trace::Way,
-    },
+    probe::{context::Context, kind::Target, tls13::Schemes, trace::Way},
     wire::tls::{
         hello::Hello,
         suites::{self, Offer},
