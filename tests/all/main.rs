@@ -24,6 +24,8 @@ mod daemons_more;
 mod evidence;
 mod expect;
 mod exports;
+mod full_depth;
+mod full_depth_peers;
 mod hostile;
 mod hosts;
 mod hosts_ssh;

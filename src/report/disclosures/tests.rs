@@ -111,6 +111,8 @@ fn one_disclosure_is_laid_out_for_a_tired_reader() {
     From the network
       Probe: safe-active.
       Ask it politely.
+      What it proves: That it answers.
+      What it cannot tell: Say why.
 
     Versions
       Branches of OpenSSL that nobody analysed: 3.0, 3.1.

@@ -77,6 +77,11 @@ pub fn node_safe() -> Option<PathBuf> {
     find("node 0.10.2", "node-0.10.2/bin/node", "")
 }
 
+/// An old node of this version, with an old OpenSSL linked in.
+pub fn node_old(version: &str) -> Option<PathBuf> {
+    find(&format!("node {version}"), &format!("node-{version}/bin/node"), "")
+}
+
 /// The folder with the libraries of OpenSSL 1.0.2q.
 pub fn openssl102() -> Option<PathBuf> {
     which("python3").map_or_else(

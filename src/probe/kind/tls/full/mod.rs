@@ -218,6 +218,3 @@ fn of_missed(question: Question, missed: Missed) -> Asked {
         Missed::NotTls(_) | Missed::StillPlain | Missed::Broken => ended(Came::Other),
     }
 }
-
-#[cfg(test)]
-mod tests;
