@@ -1,7 +1,7 @@
 //! What was asked of an endpoint beyond the first question, and what came: the questions of `--depth full`. Raw, without
 //! any judgement; bytes that a server sent are never in it, but for numbers.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -162,14 +162,14 @@ impl Asked {
             text.extend([", ", version.as_str()]);
         }
         if let Some(bits) = self.bits {
-            text.push_str(&format!(", {bits} bits"));
+            let _ = write!(text, ", {bits} bits"); // into a string, cannot fail
         }
         if let Some(group) = &self.group {
             text.extend([", the shared group of ", group]);
         }
         match self.ciphers {
             Some(1) => text.push_str(", one kind of cipher"),
-            Some(n) => text.push_str(&format!(", {n} kinds of cipher")),
+            Some(n) => _ = write!(text, ", {n} kinds of cipher"),
             None => {}
         }
         if let Some(detail) = &self.detail {

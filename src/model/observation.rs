@@ -143,7 +143,6 @@ impl Default for Stage {
 
 impl Stage {
     /// Whether it is the usual one.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
     pub const fn is_clear(&self) -> bool {
         matches!(self, Self::Clear)
     }

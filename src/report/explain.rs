@@ -70,6 +70,9 @@ pub const fn reason(reason: Reason) -> &'static str {
 
 /// Why a verdict with this reason follows from what came, for whoever doubts it.
 pub const fn because(reason: Reason) -> &'static str {
+    if let Some(text) = of_full_depth(reason) {
+        return text;
+    }
     match reason {
         Reason::MalformedHeartbeatAnswered => {
             "The malformed heartbeat claimed and carried the same bytes, but no padding. Fixed code drops such a message (1 + 2 + payload + 16 must fit the record); this server answered it with exactly our bytes, so the bounds check is missing. It would answer a larger claim with its own memory; that is never asked for"
@@ -112,6 +115,19 @@ pub const fn because(reason: Reason) -> &'static str {
         Reason::Fragile => {
             "The device is one that a probe may hang (by its row, its tags or its certificate): a handshake was made and no question asked"
         }
+        Reason::BannerOnly | Reason::BranchNotAnalysed => {
+            "The network cannot ask about this disclosure. Evidence of the host's packages or files can decide it: `allclear host collect`, then `allclear assess`"
+        }
+        Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut | Reason::DnsFailed => {
+            "Nothing was reached, so nothing is known: unreachable is never clean"
+        }
+        _ => "Nothing that came decides it",
+    }
+}
+
+/// The same for the questions of `--depth full`.
+const fn of_full_depth(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
         Reason::NotAsked => {
             "This disclosure is asked about at --depth full, and this look was less deep. Nothing was learned about it"
         }
@@ -175,14 +191,8 @@ pub const fn because(reason: Reason) -> &'static str {
         Reason::OtherAnswer => {
             "Something came that is no answer to the question. Nobody can say what it means, so it is no verdict"
         }
-        Reason::BannerOnly | Reason::BranchNotAnalysed => {
-            "The network cannot ask about this disclosure. Evidence of the host's packages or files can decide it: `allclear host collect`, then `allclear assess`"
-        }
-        Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut | Reason::DnsFailed => {
-            "Nothing was reached, so nothing is known: unreachable is never clean"
-        }
-        _ => "Nothing that came decides it",
-    }
+        _ => return None,
+    })
 }
 
 /// A state: what it means for whoever has to act.

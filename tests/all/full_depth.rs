@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::support::{
     HANG, Work,
     certs::{Identity, Key},
+    daemons::mail::{dovecot, postfix},
     peers::{self, Server, need},
     row, run_with_limit,
 };
@@ -282,4 +283,40 @@ fn depth_follows_the_disclosure_unless_it_was_typed() {
     for words in ["Question: SSLv3", "Other questions, each on a connection of its own", "SSLv2: alert 70"] {
         assert!(page.contains(words), "{words}: {page}");
     }
+}
+
+#[test]
+fn ports_with_starttls_are_asked_as_well() {
+    let work = Work::new();
+    let identity = Identity::rsa(work.folder(), "mail");
+    let mut text = "id,name,address,port,wrap\n".to_owned();
+    let mut daemons = Vec::new();
+    for (number, start) in [dovecot, postfix].into_iter().enumerate() {
+        let folder = work.path(&format!("daemon-{number}"));
+        std::fs::create_dir(&folder).unwrap();
+        daemons.extend(start(&folder, &identity));
+    }
+    for daemon in &daemons {
+        for port in &daemon.ports {
+            writeln!(
+                text,
+                "{},mail.test,{},{},{}",
+                port.what.replace(' ', "-"),
+                daemon.address,
+                port.port,
+                port.wrap
+            )
+            .unwrap();
+        }
+    }
+    let list = work.write("services.csv", text);
+    let rows = sweep(&work, &list, &["--depth", "full", "--offline"]);
+    let mut asked = 0;
+    for row in rows.iter().filter(|r| r["contact"] == "answered") {
+        asked += usize::from(row["wrap"].as_str().unwrap().starts_with("starttls-"));
+        let got: Vec<String> = IDS[..5].iter().map(|id| verdict_of(row, id)).collect();
+        assert_eq!(got[..3], [NO_CCS, NO_SSLV3, NO_FREAK], "{row:#}");
+        assert!([NO_DH, LONG_DH].contains(&&*got[3]) && got[4] == NO_SSLV2, "{row:#}");
+    }
+    assert!(daemons.is_empty() || asked >= 4, "{rows:#?}");
 }

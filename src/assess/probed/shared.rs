@@ -44,10 +44,10 @@ pub(in super::super) fn tainted(index: &Index<'_>) -> Vec<usize> {
 fn take_in(sweep: &[(usize, &Look<'_>)], spoken: &mut BTreeMap<u32, BTreeSet<Spki>>) {
     let mut now: BTreeMap<u32, BTreeSet<Spki>> = BTreeMap::new();
     for (_, look) in sweep {
-        match answer(look.seen) {
-            Some(Some(key)) => _ = now.entry(look.place).or_default().insert(key),
-            Some(None) => _ = now.entry(look.place).or_default(),
-            None => {}
+        match said(look.seen) {
+            Said::Spoken(key) => _ = now.entry(look.place).or_default().insert(key),
+            Said::Refused => _ = now.entry(look.place).or_default(),
+            Said::Nothing => {}
         }
     }
     for (place, keys) in now {
@@ -59,12 +59,21 @@ fn take_in(sweep: &[(usize, &Look<'_>)], spoken: &mut BTreeMap<u32, BTreeSet<Spk
     }
 }
 
-/// The key with which SSL 2.0 was spoken, or that it was refused. Absent: not known.
-fn answer(seen: &Observation) -> Option<Option<Spki>> {
-    let asked = seen.asked.iter().find(|a| a.question == Question::Sslv2)?;
+/// What a look says of SSL 2.0.
+enum Said {
+    /// It was spoken with this key.
+    Spoken(Spki),
+    /// It was refused by an alert.
+    Refused,
+    /// It was not asked, or the answer decides nothing.
+    Nothing,
+}
+
+fn said(seen: &Observation) -> Said {
+    let Some(asked) = seen.asked.iter().find(|a| a.question == Question::Sslv2) else { return Said::Nothing };
     match (asked.came, asked.ciphers) {
-        (Came::Taken, Some(1..)) => asked.spki_sha256.map(Some),
-        (Came::Alert, _) => Some(None),
-        _ => None,
+        (Came::Taken, Some(1..)) => asked.spki_sha256.map_or(Said::Nothing, Said::Spoken),
+        (Came::Alert, _) => Said::Refused,
+        _ => Said::Nothing,
     }
 }
