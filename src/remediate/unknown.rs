@@ -209,7 +209,7 @@ const fn of_full_depth(reason: Reason) -> Option<Words> {
             ],
         ),
         Reason::EndedWithoutAlert | Reason::OtherAnswer => (
-            "it ended the conversation without saying why, as some old servers and some filters do",
+            "it ended the conversation without saying why, as some servers (dovecot, old node) and some filters do",
             &[
                 "Look again from inside, past any intrusion prevention or balancer.",
                 "If it stays unclear, compare version and configuration on the host with the advisory.",

@@ -41,7 +41,7 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::KeySharedWithSslv2 => "its key is served over SSLv2 elsewhere",
         Reason::Sslv2NoCiphers => "speaks SSLv2 and names no cipher",
         Reason::Sslv2Refused => "refuses SSLv2",
-        Reason::RsaKeyExchangeOffered => "offers RSA key exchange; the rest is not asked",
+        Reason::RsaKeyExchangeOffered => "offers RSA key exchange; no more is asked",
         Reason::RsaKeyExchangeRefused => "refuses RSA key exchange",
         Reason::EndedWithoutAlert => "hung up without an alert, as a filter would",
         Reason::OtherAnswer => "answered something else than was asked",
@@ -186,7 +186,7 @@ const fn of_full_depth(reason: Reason) -> Option<&'static str> {
             "RSA key exchange was offered alone, and refused by an alert: without it there is nothing to attack"
         }
         Reason::EndedWithoutAlert => {
-            "The connection was closed or reset where an alert was due. Some old servers never get their alerts out, and a filter that knows the question does the same: nobody can tell the two apart from here"
+            "The connection was closed or reset where an alert was due. Some servers never get their alerts out (old node, dovecot), and a filter that knows the question does the same: nobody can tell the two apart from here"
         }
         Reason::OtherAnswer => {
             "Something came that is no answer to the question. Nobody can say what it means, so it is no verdict"

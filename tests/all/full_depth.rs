@@ -311,12 +311,22 @@ fn ports_with_starttls_are_asked_as_well() {
     }
     let list = work.write("services.csv", text);
     let rows = sweep(&work, &list, &["--depth", "full", "--offline"]);
-    let mut asked = 0;
+    let (mut asked, mut wrong) = (0, Vec::new());
     for row in rows.iter().filter(|r| r["contact"] == "answered") {
+        let id = row["row_id"].as_str().unwrap();
         asked += usize::from(row["wrap"].as_str().unwrap().starts_with("starttls-"));
         let got: Vec<String> = IDS[..5].iter().map(|id| verdict_of(row, id)).collect();
-        assert_eq!(got[..3], [NO_CCS, NO_SSLV3, NO_FREAK], "{row:#}");
-        assert!([NO_DH, LONG_DH].contains(&&*got[3]) && got[4] == NO_SSLV2, "{row:#}");
+        // dovecot 2.3 hangs up without ever sending an alert, on all of its ports; postfix sends them (measured).
+        let expected = if id.starts_with("dovecot-") {
+            [MUTE; 5]
+        } else {
+            let dh = if got[3] == NO_DH { NO_DH } else { LONG_DH };
+            [NO_CCS, NO_SSLV3, NO_FREAK, dh, NO_SSLV2]
+        };
+        if got != expected {
+            wrong.push(format!("{id}: {got:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(daemons.is_empty() || asked >= 4, "{rows:#?}");
 }
