@@ -17,6 +17,7 @@ use crate::model::{
         },
     },
     disclosure::Disclosure,
+    facet::State,
     ids::Spki,
     observation::{Contact, Observation},
     policy::Policy,
@@ -184,6 +185,27 @@ fn what_was_not_asked_or_not_reached_says_so() {
     }
 }
 
+#[test]
+fn a_sweep_that_does_not_ask_takes_no_verdict_back() {
+    let mut history = History::new(1);
+    let bad = vec![a(Sslv3, Taken), a(Sslv3Cbc, Taken)];
+    for (sweep, asked) in [(1, bad.clone()), (2, Vec::new()), (3, vec![no(Sslv3)]), (4, Vec::new())] {
+        history.sweep(sweep);
+        history.look("a", 1, Shows::Clean, &["K1"], true);
+        history.evidence.observations.last_mut().unwrap().asked = asked;
+        let judged = assess(&history.evidence, &disclosure("CVE-2014-3566"), &Policy::default(), history.now);
+        let endpoint = &judged.services[0].endpoints[0];
+        let expected = if sweep < 3 {
+            (Vulnerable, Reason::Sslv3CbcTaken)
+        } else {
+            (NotVulnerable, Reason::Sslv3CbcRefused)
+        };
+        assert_eq!((endpoint.verdict, endpoint.reason), expected, "sweep {sweep}");
+        let state = judged.services[0].state;
+        assert_eq!(state == State::Exposed, sweep < 3, "sweep {sweep}: {state}");
+    }
+}
+
 /// What each service's only endpoint comes to in the end: `None` is silence, else what SSL 2.0 brought.
 fn drown(looks: &[(u32, &str, u8, &[&str], Option<Came>)]) -> Vec<(String, Verdict, Reason)> {
     let mut history = History::new(3);
@@ -231,6 +253,8 @@ fn a_key_with_which_sslv2_is_spoken_taints_whoever_serves_it() {
     assert_eq!(drown(&later(no)), [refused("a"), refused("b")]);
     let silent = drown(&later(Some(Silent)));
     assert_eq!(silent, [shared("a"), of("b", Inconclusive, Reason::ProbeTimedOut)]);
+    // A sweep that was less deep, and did not ask, takes nothing back either.
+    assert_eq!(drown(&later(None)), [shared("a"), spoken("b")]);
     // A new key helps before SSL 2.0 is off elsewhere.
     assert_eq!(drown(&[fleet[0], fleet[1], (2, "a", 1, &["K3"], no)])[0], refused("a"));
     // Spoken without any cipher it is no proof, and taints nobody.
