@@ -155,6 +155,23 @@ fn old_nodes(work: &Work) -> Vec<Peer> {
     all
 }
 
+/// The same OpenSSL as in two of the nodes, which hide its alerts: here it sends them.
+fn with_alerts(work: &Work) -> Vec<Peer> {
+    let identity = Identity::rsa(work.folder(), "alerts");
+    let table = [
+        ("1.0.1e", peers::node_vulnerable(), [CCS, POODLE, FREAK, NO_DH, DROWN, RSA]),
+        // SSLv2 is not in this build, which says so by hanging up.
+        ("1.0.1u", peers::node_old("0.10.48"), [NO_CCS, POODLE, NO_FREAK, NO_DH, MUTE, RSA]),
+    ];
+    let mut all = Vec::new();
+    for (id, node, expected) in table {
+        if let Some(server) = node.and_then(|node| Server::node_openssl(&node, &identity)) {
+            all.push(Peer { id, server, expected });
+        }
+    }
+    all
+}
+
 fn fixed_and_modern(work: &Work) -> Vec<Peer> {
     let folder = work.folder();
     let identity = Identity::rsa(folder, "new");
@@ -215,6 +232,26 @@ fn old_nodes_show_their_real_holes_in_one_sweep() {
     let work = Work::new();
     let peers = old_nodes(&work);
     all_as_expected(&work, &peers);
+}
+
+#[test]
+fn old_openssl_answers_by_the_alerts_that_are_documented() {
+    let work = Work::new();
+    let peers = with_alerts(&work);
+    let rows = all_as_expected(&work, &peers);
+    let asked = |id: &str, question: &str| {
+        let all = row(&rows, id)["asked"].as_array().unwrap();
+        all.iter().find(|a| a["question"] == question).cloned().unwrap_or_default()
+    };
+    for (id, early, fallback) in [("1.0.1e", 20, "taken"), ("1.0.1u", 10, "alert")] {
+        if peers.iter().any(|p| p.id == id) {
+            assert_eq!(asked(id, "early-ccs")["alert"], early, "{id}");
+            assert_eq!(asked(id, "fallback-scsv")["came"], fallback, "{id}");
+        }
+    }
+    if peers.iter().any(|p| p.id == "1.0.1e") {
+        assert_eq!(asked("1.0.1e", "rsa-export")["bits"], 512, "a short key of its own");
+    }
 }
 
 #[test]

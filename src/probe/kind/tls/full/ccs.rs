@@ -1,8 +1,8 @@
 //! A ChangeCipherSpec right after ServerHelloDone, and then a record that nobody can decrypt (CVE-2014-0224). Code with
-//! the flaw takes the first, makes keys of nothing, and stumbles over the second: alert 20. Fixed code refuses the first:
-//! alert 10.
+//! the flaw takes the first, makes keys of nothing, and stumbles over the second: alert 20 (OpenSSL 1.0.1e, measured).
+//! Fixed code refuses the first: alert 10 (1.0.1l, 1.0.1u, 1.0.2d, 1.0.2q, 3.0 and GnuTLS, measured).
 //!
-//! node 0.10.0 (OpenSSL 1.0.1e) has the flaw and never gets its alerts out: silence, then a close (measured). A close alone
+//! node 0.10.0 (1.0.1e as well) has the flaw and never gets its alerts out: silence, then a close (measured). A close alone
 //! says nothing, so on one more connection records are sealed with the very keys that such a server makes: one that reads
 //! several of them without a word, and ends at the first that is sealed with nothing, has shown that it made those keys.
 
