@@ -9,7 +9,7 @@ use crate::model::{
     verdict::{Grade, Judgement, Reason, Verdict},
 };
 
-use super::heartbleed;
+use super::{heartbleed, probed};
 
 /// What a rule finds in one observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,14 @@ pub(super) struct Finding {
 /// The judgement of one disclosure.
 pub(super) type Rule = fn(&Observation) -> Finding;
 
-/// Every disclosure that this build can judge, by its primary id.
+/// Every disclosure that this build can judge at any depth, by its primary id; those of `--depth full` stand in
+/// [`probed::RULES`].
 pub(super) const RULES: &[(&str, Rule)] = &[("CVE-2014-0160", heartbleed::judge)];
 
 /// The rule of a disclosure; one that says `branch-not-analysed` where there is none.
 pub(super) fn rule(disclosure: &Disclosure) -> Rule {
-    RULES.iter().find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
+    let mut all = RULES.iter().chain(probed::RULES);
+    all.find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
 }
 
 /// What a rule finds in an observation. Where the network cannot tell and a banner names software that the disclosure is
@@ -65,6 +67,11 @@ pub(super) fn tried(observation: &Observation) -> u32 {
         Contact::Skipped | Contact::DnsFailed | Contact::LocalError | Contact::Interrupted
     );
     u32::try_from(observation.attempts.len()).unwrap_or(u32::MAX).max(u32::from(contacted))
+}
+
+/// Whether a disclosure, by its primary id, is asked about at `--depth full` alone.
+pub fn needs_full_depth(id: &str) -> bool {
+    probed::RULES.iter().any(|(known, _)| *known == id)
 }
 
 /// Judges one observation against one disclosure: the whole verdict table of DESIGN.

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     Console, Globals,
+    sweep::tell_depth,
     values::{WrapChoice, parse_duration, parse_wrap, read, wrap_help},
 };
 use crate::{
@@ -44,9 +45,11 @@ pub(crate) struct ProbeArgs {
     /// What a user must get, such as `https 200 /login` or `smtp 220`
     #[arg(long, value_name = "WHAT")]
     expect: Option<String>,
-    /// quick: one connection; standard: also the server's other key type; full: also without SNI
-    #[arg(long, default_value = "standard", value_name = "HOW", value_parser = words!(Depth))]
-    depth: Depth,
+    /// quick: one connection; standard: also the server's other key type; full: also without SNI, and the questions of
+    /// other disclosures (versions, SSLv2, early ChangeCipherSpec, export suites, Diffie-Hellman), some 15 connections
+    /// more, one after the other [default: standard; full where a --disclosure is asked about at that depth alone]
+    #[arg(long, value_name = "HOW", value_parser = words!(Depth))]
+    depth: Option<Depth>,
     /// Connections that ask the question
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
@@ -111,7 +114,9 @@ impl ProbeArgs {
         let found = globals.config(&[])?;
         let mut settings = Settings { policy: found.config.policy.clone(), ..Settings::default() };
         settings.fragile.clone_from(&found.config.fragile);
-        (settings.depth, settings.samples) = (self.depth, self.samples);
+        settings.samples = self.samples;
+        settings.set_disclosures(&globals.disclosure, &globals.incident)?;
+        tell_depth(settings.set_depth(self.depth), console);
         (settings.timeout, settings.probe_timeout) = (self.timeout, self.probe_timeout);
         (settings.source, settings.rate) = (self.source, 0);
         if let Some(choice) = self.wrap {

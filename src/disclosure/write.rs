@@ -31,7 +31,13 @@ pub fn write(disclosure: &Disclosure) -> String {
     out.list("rotate.steps", &d.rotate.steps);
     out.gap();
     out.text("probe.kind", d.probe.kind.as_str());
-    out.optional("probe.method", Some(&*d.probe.method).filter(|m| !m.is_empty()));
+    for (key, text) in [
+        ("probe.method", &d.probe.method),
+        ("probe.proves", &d.probe.proves),
+        ("probe.cannot", &d.probe.cannot),
+    ] {
+        out.optional(key, Some(&**text).filter(|t| !t.is_empty()));
+    }
     out.gap();
     out.list("not_analysed", &d.not_analysed);
     out.rows(&d.affected);

@@ -151,11 +151,17 @@ pub struct ProbeFact {
     pub kind: ProbeKind,
     /// How, for people.
     pub method: String,
+    /// What an answer proves, for people. Never empty for a probe that is built in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub proves: String,
+    /// What it cannot tell: how it can be wrong in either direction. Never empty for a probe that is built in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cannot: String,
 }
 
 impl Default for ProbeFact {
     fn default() -> Self {
-        Self { kind: ProbeKind::None, method: String::new() }
+        Self { kind: ProbeKind::None, method: String::new(), proves: String::new(), cannot: String::new() }
     }
 }
 

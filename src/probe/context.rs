@@ -15,7 +15,7 @@ vocabulary! {
         Quick = "quick",
         /// A second hello for the server's other kind of key as well.
         Standard = "standard",
-        /// And one without SNI.
+        /// And one without SNI, every version, and the questions of other disclosures.
         Full = "full",
     }
 }

@@ -16,10 +16,12 @@ use crate::{
         observation::{Certificate, Contact, HeartbeatExtension, Skip, TlsFacts, TlsVersion},
     },
     wire::tls::{
-        certificates,
+        certificates, groups,
         handshake::{self as hs, ServerHello},
         hello::Hello,
-        suites, version_of,
+        key_exchange::{self, Dh},
+        suites::{self, Suite},
+        version_of,
     },
 };
 
@@ -31,6 +33,10 @@ pub(super) const MAX_CHAIN: usize = 10;
 pub(super) struct Facts {
     pub(super) version: TlsVersion,
     pub(super) suite: u16,
+    /// The server's random.
+    pub(super) random: [u8; 32],
+    /// The parameters of its key exchange.
+    pub(super) exchange: Exchange,
     /// Whether the heartbeat extension came back.
     pub(super) heartbeat: bool,
     pub(super) leaf: Option<Box<Leaf>>,
@@ -38,6 +44,33 @@ pub(super) struct Facts {
     pub(super) chain: Vec<Vec<u8>>,
     /// The OCSP answer that came with it.
     pub(super) staple: Option<Vec<u8>>,
+}
+
+/// What a ServerKeyExchange told of its numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Exchange {
+    /// Bits of the Diffie-Hellman prime, or of the short RSA key.
+    pub(super) bits: Option<u32>,
+    /// The name of a prime that many share.
+    pub(super) group: Option<&'static str>,
+}
+
+impl Exchange {
+    /// By the suite, since the message itself does not say what it holds.
+    fn read(suite: u16, body: &[u8]) -> Self {
+        let suite = suites::find(suite);
+        if suite.is_some_and(Suite::is_dhe) {
+            let dh = Dh::parse(body);
+            Self {
+                bits: dh.map(|dh| key_exchange::bits(dh.prime)),
+                group: dh.and_then(|dh| groups::shared(dh.prime)),
+            }
+        } else if suite.is_some_and(|s| s.is_export() && s.is_rsa_exchange()) {
+            Self { bits: key_exchange::rsa_modulus(body).map(key_exchange::bits), group: None }
+        } else {
+            Self::default()
+        }
+    }
 }
 
 /// A flight as far as it was heard.
@@ -78,6 +111,8 @@ impl Flight {
                 self.facts = Some(Facts {
                     version,
                     suite: hello.suite,
+                    random: *hello.random,
+                    exchange: Exchange::default(),
                     heartbeat: hello.heartbeat().is_some(),
                     leaf: None,
                     chain: Vec::new(),
@@ -94,6 +129,11 @@ impl Flight {
             hs::CERTIFICATE_STATUS => {
                 if let Some(facts) = self.facts.as_mut() {
                     facts.staple = hs::ocsp_response(body).map(<[u8]>::to_vec);
+                }
+            }
+            hs::SERVER_KEY_EXCHANGE => {
+                if let Some(facts) = self.facts.as_mut() {
+                    facts.exchange = Exchange::read(facts.suite, body);
                 }
             }
             hs::SERVER_HELLO_DONE => {

@@ -115,6 +115,11 @@ pub fn show(disclosure: &Disclosure, screen: &Screen, out: &mut dyn Write) -> io
     page.section("From the network")?;
     page.text(2, &format!("Probe: {}.", d.probe.kind))?;
     page.text(2, &d.probe.method)?;
+    for (what, text) in [("What it proves", &d.probe.proves), ("What it cannot tell", &d.probe.cannot)] {
+        if !text.is_empty() {
+            page.text(2, &format!("{what}: {text}"))?;
+        }
+    }
     rows(d, &mut page)?;
     page.list("Notes", Ink::Plain, &d.notes)?;
     page.verbatim("Links", &d.links)?;

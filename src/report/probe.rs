@@ -58,6 +58,14 @@ pub fn text(page: &Page<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result
         "Named in banners, which prove nothing",
         seen.software.iter().map(|s| (Ink::Plain, s.to_string())),
     )?;
+    let asked = page.observation.asked.iter();
+    writer.list(
+        "Other questions, each on a connection of its own",
+        asked.map(|a| {
+            let offered = a.offered.map_or(String::new(), |version| format!(" ({version} at most)"));
+            (Ink::Plain, format!("{}{offered}: {}", a.question.words(), a.answer()))
+        }),
+    )?;
     writer.list("Findings, apart from the verdict", page.findings.iter().map(finding))?;
     for (title, judgement) in page.judgements {
         writer.verdict(title, judgement)?;

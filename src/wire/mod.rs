@@ -50,6 +50,8 @@ pub fn fuzz(data: &[u8]) {
     ssh::fuzz(rest, step);
     ticket::fuzz(rest, step);
     starttls::tds::fuzz(rest);
+    tls::sslv2::fuzz(rest);
+    tls::key_exchange::fuzz(rest);
     // One of them for each input: all of them would slow every other parser down.
     let chosen = data.last().map_or(0, |last| usize::from(*last) % starttls::DIALOGUES.len());
     if let Some(entry) = starttls::DIALOGUES.get(chosen) {

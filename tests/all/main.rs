@@ -25,6 +25,8 @@ mod dtls;
 mod evidence;
 mod expect;
 mod exports;
+mod full_depth;
+mod full_depth_peers;
 mod hostile;
 mod hosts;
 mod hosts_ssh;

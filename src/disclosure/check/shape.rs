@@ -75,8 +75,12 @@ const ROTATE: &[Field] = &[
     optional("steps", Kind::Texts),
 ];
 
-const PROBE: &[Field] =
-    &[optional("kind", Kind::Word(member::<ProbeKind>)), optional("method", Kind::Remark)];
+const PROBE: &[Field] = &[
+    optional("kind", Kind::Word(member::<ProbeKind>)),
+    optional("method", Kind::Remark),
+    optional("proves", Kind::Remark),
+    optional("cannot", Kind::Remark),
+];
 
 pub(super) const ROW: &[Field] = &[
     required("ecosystem", Kind::Text),

@@ -78,7 +78,8 @@ impl<'a> Hello<'a> {
         self.extensions && !matches!(self.version, TlsVersion::Ssl3)
     }
 
-    fn numbers(&self) -> &'static [u16] {
+    /// The suites on offer, in order.
+    pub fn numbers(&self) -> &'static [u16] {
         match self.version.of_stream() {
             TlsVersion::Ssl3 => self.offer.suites_ssl3(),
             TlsVersion::Tls10 | TlsVersion::Tls11 => self.offer.suites_before_tls12(),
@@ -261,6 +262,13 @@ mod tests {
             Offer::EcdsaOnly,
             Offer::Short,
             Offer::Anything,
+            Offer::Fallback,
+            Offer::Cbc,
+            Offer::RsaExport,
+            Offer::DheExport,
+            Offer::Dhe,
+            Offer::RsaExchange,
+            Offer::EmptySecret,
         ];
         for offer in offers {
             for version in [TlsVersion::Tls12, TlsVersion::Tls11, TlsVersion::Tls10, TlsVersion::Ssl3] {

@@ -1,12 +1,17 @@
 //! TLS up to 1.2 in the clear, as far as a client needs it that stops before keys are exchanged, and as far
-//! as a scripted server needs it (RFC 5246, RFC 6101, RFC 6520). No cryptography; TLS 1.3 is left to rustls.
+//! as a scripted server needs it (RFC 5246, RFC 6101, RFC 6520), and the first messages of SSL 2.0. No cryptography but
+//! for the keys that no secret is in (`empty_secret`); TLS 1.3 is left to rustls.
 
 pub mod alert;
 pub mod certificates;
+pub mod empty_secret;
+pub mod groups;
 pub mod handshake;
 pub mod heartbeat;
 pub mod hello;
+pub mod key_exchange;
 pub mod record;
+pub mod sslv2;
 pub mod suites;
 
 use crate::model::observation::TlsVersion;

@@ -20,6 +20,13 @@ pub(in crate::probe::kind) fn hello(hello: Hello<'_>) -> String {
         Offer::Short => "a short list of suites",
         Offer::Anything => "a list of any kind of suite",
         Offer::Finishable => "suites with which a handshake can be finished",
+        Offer::Fallback => "every suite with a certificate, marked as a fallback",
+        Offer::Cbc => "CBC suites alone",
+        Offer::RsaExport => "RSA_EXPORT suites alone",
+        Offer::DheExport => "DHE_EXPORT suites alone",
+        Offer::Dhe => "DHE suites alone",
+        Offer::RsaExchange => "suites with RSA key exchange alone",
+        Offer::EmptySecret => "AES-128-GCM alone",
         _ => "suites of the other kind of key alone",
     };
     let mut text = format!("ClientHello, {} at most, {suites}", hello.version);
@@ -69,8 +76,13 @@ pub(in crate::probe::kind) fn missed(missed: Missed) -> String {
         Missed::NotTls(None) => "no TLS: bytes of a protocol that is not known here".to_owned(),
         Missed::StillPlain => "plain text where TLS should have begun".to_owned(),
         Missed::Broken => "TLS, and then nothing that can be read".to_owned(),
-        Missed::Alert(code) => format!("alert {code}{}", alert_name(code)),
+        Missed::Alert(code) => alert(code),
     }
+}
+
+/// An alert by its number and name.
+pub(super) fn alert(code: u8) -> String {
+    format!("alert {code}{}", alert_name(code))
 }
 
 /// The question: one heartbeat whose whole payload is sent and whose padding is missing.

@@ -1,11 +1,12 @@
 //! TLS over TCP: reaching a handshake whatever it takes, the heartbeat ladder up to TLS 1.2, the certificate
-//! of TLS 1.3, and the other keys of an endpoint.
+//! of TLS 1.3, the other keys of an endpoint, and the other questions of `--depth full`.
 //!
 //! One connection at a time, always. Nothing here says vulnerable or clean.
 
 pub(super) mod account;
 mod encrypted;
 pub(super) mod fallback;
+mod full;
 pub(super) mod keys;
 mod ladder;
 mod peer;
@@ -99,6 +100,7 @@ pub(super) async fn look(declared: Target<'_>, context: &Context) -> Seen {
         Box::pin(found.look_for_another_kind(&first, target, context)).await;
         if context.settings.depth >= Depth::Full {
             Box::pin(found.look_without_sni(&first, target, context)).await;
+            seen.asked = Box::pin(full::ask_all(&first, target, context)).await;
         }
     }
     seen.other_keys = found.into_other_keys();
