@@ -40,6 +40,7 @@ mod index;
 mod invariants;
 mod join;
 mod keys;
+mod keys_seen;
 mod leads;
 mod next;
 mod picture;

@@ -236,6 +236,9 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
         Reason::RsaKeyExchangeOffered => {
             "RSA key exchange is offered, and whether it gives anything away is not asked: switch it off and sweep again, or attest what its maker says."
         }
+        Reason::ListDoesNotCover => {
+            "No list of weak keys covers its key: sweep it again with `--weak-keys FILE`, or make a new key."
+        }
         Reason::DhPrimeUnknown => {
             "Its Diffie-Hellman prime has 1024 bits: put one of 2048 bits or more in its place, or elliptic curves alone, and sweep again."
         }

@@ -9,7 +9,7 @@ use crate::model::{
     verdict::{Grade, Judgement, Reason, Verdict},
 };
 
-use super::{heartbleed, probed};
+use super::{heartbleed, keys_seen, probed};
 
 /// What a rule finds in one observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,11 @@ pub(super) type Rule = fn(&Observation) -> Finding;
 
 /// Every disclosure that this build can judge at any depth, by its primary id; those of `--depth full` stand in
 /// [`probed::RULES`].
-pub(super) const RULES: &[(&str, Rule)] = &[("CVE-2014-0160", heartbleed::judge)];
+pub(super) const RULES: &[(&str, Rule)] = &[
+    ("CVE-2014-0160", heartbleed::judge),
+    ("CVE-2017-15361", keys_seen::roca),
+    ("CVE-2008-0166", keys_seen::debian),
+];
 
 /// The rule of a disclosure; one that says `branch-not-analysed` where there is none.
 pub(super) fn rule(disclosure: &Disclosure) -> Rule {
@@ -37,6 +41,10 @@ pub(super) fn rule(disclosure: &Disclosure) -> Rule {
 /// What a rule finds in an observation. Where the network cannot tell and a banner names software that the disclosure is
 /// about, that is said; it is no verdict all the same, since banners name what they like and never a backport.
 pub(super) fn found(observation: &Observation, disclosure: &Disclosure, rule: Rule) -> Finding {
+    if disclosure.only_over.is_some_and(|transport| transport != observation.transport) {
+        let (verdict, reason) = (Verdict::NotApplicable, Reason::TransportNotAffected);
+        return Finding { verdict, reason, grade: Grade::E2, vulnerable: 0, tried: tried(observation) };
+    }
     let mut finding = rule(observation);
     let about = |product: &str| disclosure.affected.iter().any(|a| a.package.eq_ignore_ascii_case(product));
     if finding.reason == Reason::BranchNotAnalysed && observation.software.iter().any(|s| about(&s.product)) {

@@ -1,6 +1,6 @@
 //! `allclear probe`: one target, explained step by step.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, Exit},
+    model::weak_keys::WeakKeys,
     pipeline::{
         settings::{Depth, Settings},
         single::{self, Question},
@@ -75,6 +76,9 @@ pub(crate) struct TrustArgs {
     /// Roots in PEM to check chains against [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// A list of weak RSA keys, such as Debian's openssl-blacklist (docs/weak-keys.md); repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weak_keys: Vec<PathBuf>,
     /// Warn of certificates that end within this time, such as 15d or 36h [default: 15d]
     #[arg(long, value_name = "TIME", value_parser = parse_days)]
     pub(crate) expiry_warn: Option<u32>,
@@ -88,6 +92,15 @@ impl TrustArgs {
     pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
         if let Some(path) = &self.trust {
             settings.trust = Some((path.display().to_string(), read(path)?));
+        }
+        if !self.weak_keys.is_empty() {
+            let mut lists = WeakKeys::default();
+            for path in &self.weak_keys {
+                let name = path.display().to_string();
+                let added = lists.add(&name, &read(path)?);
+                added.map_err(|bad| Error::Input(format!("{name}:{bad}")))?;
+            }
+            settings.weak_keys = Some(Arc::new(lists));
         }
         if let Some(hours) = self.expiry_warn {
             settings.policy.findings.expiry_warn_hours = hours;

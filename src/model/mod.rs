@@ -42,6 +42,7 @@ pub mod text;
 pub mod time;
 pub mod verdict;
 pub mod version;
+pub mod weak_keys;
 pub mod wrap;
 
 /// Declares a closed vocabulary: an enum whose variants have one text form each, used on the

@@ -120,6 +120,18 @@ vocabulary! {
         OtherAnswer = "other-answer",
         /// This build cannot speak the wrap yet.
         WrapUnsupported = "wrap-unsupported",
+        /// The hole needs another transport than the service has.
+        TransportNotAffected = "transport-not-affected",
+        /// A key with a fault that its public half shows.
+        KeyWeak = "key-weak",
+        /// No key that was seen has it.
+        KeyNotWeak = "key-not-weak",
+        /// A kind of key that cannot have it.
+        KeyKindNotAffected = "key-kind-not-affected",
+        /// No list of weak keys that was given covers the kind and size of a key.
+        ListDoesNotCover = "list-does-not-cover",
+        /// No key was seen.
+        KeyNotSeen = "key-not-seen",
         /// A branch that nobody analysed.
         BranchNotAnalysed = "branch-not-analysed",
         /// The catalogue's row is not confirmed.

@@ -14,7 +14,7 @@ pub use crate::probe::Depth;
 use crate::{
     assess,
     error::Error,
-    model::{finding::FindingRules, fragile::Signature, policy::Policy, wrap::Wrap},
+    model::{finding::FindingRules, fragile::Signature, policy::Policy, weak_keys::WeakKeys, wrap::Wrap},
     pipeline::catalogue,
 };
 
@@ -46,6 +46,9 @@ pub struct Settings {
     pub offline: bool,
     /// The trust store's name and text in PEM; absent: the system's.
     pub trust: Option<(String, String)>,
+    /// Lists of weak keys. Not kept: they may be large, and a resumed sweep is given them again.
+    #[serde(skip)]
+    pub weak_keys: Option<Arc<WeakKeys>>,
     /// Signatures of fragile devices beside the built-in ones.
     pub fragile: Vec<Signature>,
     /// Addresses, networks and names that are left alone.
@@ -150,6 +153,7 @@ impl Default for Settings {
             find_wrap: false,
             offline: false,
             trust: None,
+            weak_keys: None,
             fragile: Vec::new(),
             exclude: Vec::new(),
             scope: None,

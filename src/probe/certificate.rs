@@ -6,6 +6,7 @@
 
 pub(super) mod der;
 mod details;
+mod modulus;
 mod name;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

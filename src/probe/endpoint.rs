@@ -138,8 +138,17 @@ fn not_built_yet(service: &Service) -> Seen {
     seen
 }
 
-fn observation(job: &Job, context: &Context, seen: Seen, aside: &Aside, started: Instant) -> Observation {
+fn observation(job: &Job, context: &Context, mut seen: Seen, aside: &Aside, started: Instant) -> Observation {
     let service = &*job.service;
+    if let Some(lists) = context.weak_keys.as_deref() {
+        let others = seen.other_keys.iter_mut().flatten().filter_map(|k| k.certificate.as_mut());
+        for certificate in seen.certificate.iter_mut().chain(others) {
+            if let Some(details) = &mut certificate.details {
+                let name = details.modulus_sha1.as_deref();
+                details.listed_weak = name.and_then(|n| lists.holds(n, details.key_bits.unwrap_or(0)));
+            }
+        }
+    }
     let sni = service.sni_to_send().and_then(|_| service.sni.clone().or_else(|| service.name.clone()));
     Observation {
         sweep: context.sweep,

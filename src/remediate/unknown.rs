@@ -222,6 +222,13 @@ const fn of_full_depth(reason: Reason) -> Option<Words> {
                 "Keep what the maker said in the ticket, and record it here.",
             ],
         ),
+        Reason::ListDoesNotCover => (
+            "no list of weak keys that was given covers its key",
+            &[
+                "Look again with `--weak-keys FILE` (docs/weak-keys.md says where such lists come from).",
+                "A key that was made after the repair of the host that made it is not concerned: find out where it was made, and record that.",
+            ],
+        ),
         Reason::DhPrimeUnknown => (
             "its Diffie-Hellman prime has 1024 bits, and whether others share it cannot be seen",
             &["Put a prime of 2048 bits or more in its place, or elliptic curves alone, and look again."],

@@ -46,6 +46,12 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::EndedWithoutAlert => "hung up without an alert, as a filter would",
         Reason::OtherAnswer => "answered something else than was asked",
         Reason::WrapUnsupported => "allclear cannot speak its protocol yet",
+        Reason::TransportNotAffected => "is reached over a transport that the hole does not exist on",
+        Reason::KeyWeak => "serves a key that is known to be weak",
+        Reason::KeyNotWeak => "serves no key with this weakness",
+        Reason::KeyKindNotAffected => "serves a kind of key that cannot have it",
+        Reason::ListDoesNotCover => "no list of weak keys that was given covers its key",
+        Reason::KeyNotSeen => "no key was seen that could be looked at",
         Reason::BranchNotAnalysed => "no probe and no record tells: nobody analysed it",
         Reason::RowUnconfirmed => "the catalogue's entry is not confirmed",
         Reason::SymbolsUnavailable => "its binary's symbols could not be read",
@@ -121,6 +127,20 @@ pub const fn because(reason: Reason) -> &'static str {
         Reason::Refused | Reason::NoRoute | Reason::ConnectTimedOut | Reason::DnsFailed => {
             "Nothing was reached, so nothing is known: unreachable is never clean"
         }
+        Reason::TransportNotAffected => {
+            "The hole needs DTLS, and this endpoint is reached over TCP. What the same process may answer over UDP is an endpoint of its own"
+        }
+        Reason::KeyWeak => {
+            "The public half shows it: the modulus bears the mark of the faulty generator, or the key stands in a list of weak keys that was given. No new version repairs it, only a new key does"
+        }
+        Reason::KeyNotWeak => {
+            "Every key that was seen was looked at, and none has this weakness, by its mark or by lists that cover keys of its size"
+        }
+        Reason::KeyKindNotAffected => "Only RSA keys have this weakness, and none was seen here",
+        Reason::ListDoesNotCover => {
+            "Weak keys of this kind are known by lists alone. None was given (--weak-keys FILE), or none that covers the kind and size of a key that was seen"
+        }
+        Reason::KeyNotSeen => "No certificate was seen whose key could be looked at",
         _ => "Nothing that came decides it",
     }
 }

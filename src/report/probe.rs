@@ -179,6 +179,10 @@ fn described(certificate: &Certificate) -> String {
     if let Some(details) = &certificate.details {
         let bits = details.key_bits.map_or(String::new(), |bits| format!(", {bits} bits"));
         parts.extend(details.key.as_ref().map(|key| format!("{key}{bits}")));
+        parts.extend(details.roca.then(|| "THE KEY IS WEAK (ROCA)".to_owned()));
+        parts.extend(
+            (details.listed_weak == Some(true)).then(|| "THE KEY IS IN A LIST OF WEAK KEYS".to_owned()),
+        );
         parts.extend(details.signature.as_ref().map(ToString::to_string));
         parts.extend(details.sct.first().map(|sct| format!("first logged {}", sct.short())));
     }

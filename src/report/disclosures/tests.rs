@@ -41,6 +41,7 @@ fn bleed() -> Disclosure {
         sources: Vec::new(),
         feature: Some("next_process".to_owned()),
         never_in: vec![TlsLibrary::Boringssl, TlsLibrary::Libressl],
+        only_over: None,
         not_analysed: texts(&["3.0", "3.1"]),
         rotate: Rotation {
             keys: Owed::Yes,
