@@ -80,14 +80,14 @@ mod tests {
         look
     }
 
-    fn rsa(roca: bool, listed_weak: Option<bool>) -> Option<Details> {
-        Some(Details {
+    fn rsa(roca: bool, listed_weak: Option<bool>) -> Details {
+        Details {
             key: Some(Arc::from("rsa")),
             modulus_sha1: Some(Arc::from("00")),
             roca,
             listed_weak,
             ..Details::default()
-        })
+        }
     }
 
     #[test]
@@ -95,15 +95,20 @@ mod tests {
         let curve = Some(Details { key: Some(Arc::from("ec-p256")), ..Details::default() });
         let old = Some(Details { key: Some(Arc::from("rsa")), ..Details::default() });
         let table: &[(&str, Option<Details>, &str, &str)] = &[
-            ("marked", rsa(true, None), "vulnerable/key-weak", "inconclusive/list-does-not-cover"),
-            ("listed", rsa(false, Some(true)), "not-vulnerable/key-not-weak", "vulnerable/key-weak"),
+            ("marked", Some(rsa(true, None)), "vulnerable/key-weak", "inconclusive/list-does-not-cover"),
+            ("listed", Some(rsa(false, Some(true))), "not-vulnerable/key-not-weak", "vulnerable/key-weak"),
             (
                 "neither",
-                rsa(false, Some(false)),
+                Some(rsa(false, Some(false))),
                 "not-vulnerable/key-not-weak",
                 "not-vulnerable/key-not-weak",
             ),
-            ("no list", rsa(false, None), "not-vulnerable/key-not-weak", "inconclusive/list-does-not-cover"),
+            (
+                "no list",
+                Some(rsa(false, None)),
+                "not-vulnerable/key-not-weak",
+                "inconclusive/list-does-not-cover",
+            ),
             ("a curve", curve, "not-applicable/key-kind-not-affected", "inconclusive/list-does-not-cover"),
             ("of an earlier release", old, "inconclusive/key-not-seen", "inconclusive/list-does-not-cover"),
             ("unreadable", None, "inconclusive/key-not-seen", "inconclusive/key-not-seen"),
@@ -117,7 +122,7 @@ mod tests {
                 "{what}"
             );
         }
-        let mut silent = look(&[rsa(false, None)]);
+        let mut silent = look(&[Some(rsa(false, None))]);
         (silent.certificate, silent.contact) = (None, Contact::ProbeTimedOut);
         assert_eq!(told(roca(&silent)), "inconclusive/probe-timed-out");
     }

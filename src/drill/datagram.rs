@@ -7,7 +7,7 @@
 mod session;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     sync::{
@@ -122,7 +122,7 @@ impl DatagramPeer {
             face,
             counts: Arc::clone(&counts),
             random,
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             late: Vec::new(),
         };
         Ok(Self { address, counts, task: tokio::spawn(server.run()) })
@@ -165,7 +165,7 @@ struct Server {
     face: Face,
     counts: Arc<Counts>,
     random: SmallRng,
-    sessions: HashMap<SocketAddr, Session>,
+    sessions: BTreeMap<SocketAddr, Session>,
     /// Sent after the next one.
     late: Vec<(SocketAddr, Vec<u8>)>,
 }
@@ -211,7 +211,7 @@ impl Server {
                 continue;
             }
             if self.random.random_range(0..100) < self.face.disorder {
-                if self.random.next_u32() % 2 == 0 {
+                if self.random.next_u32().is_multiple_of(2) {
                     self.late.push((client, datagram));
                     continue;
                 }

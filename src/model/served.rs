@@ -13,6 +13,7 @@ use super::{
 /// More about a certificate than its identity. Everything textual in it is hostile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that have nothing to do with each other")]
 pub struct Details {
     /// The key's algorithm: `rsa`, `rsa-pss`, `dsa`, `ed25519`, `ed448`, `ec` with the curve as in `ec-p256`, or the
     /// object identifier in dots.

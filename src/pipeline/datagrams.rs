@@ -98,7 +98,7 @@ async fn each_model_gets_its_verdict_however_it_holds_answers_back() {
     for (behaviour, expected) in behaviours {
         for held in [Held::Not, Held::Back] {
             for version in [TlsVersion::Dtls12, TlsVersion::Dtls10] {
-                let peer = start(Face { held, version, ..Face::new(&behaviour, &identity) }).await;
+                let peer = start(Face { version, held, ..Face::new(&behaviour, &identity) }).await;
                 let (seen, judgement) = look(peer.address(), Depth::Standard).await;
                 assert_eq!(told(&judgement), expected, "{behaviour:?} {held:?} {version}");
                 assert_eq!(seen.contact, Contact::Answered, "{behaviour:?} {held:?} {version}");
@@ -164,7 +164,7 @@ async fn fragments_and_cookies_change_nothing() {
     let identity = identity();
     for fragment in [0, 1, 7, 100, 1200] {
         for cookie in [true, false] {
-            let face = Face { fragment, cookie, ..Face::new(&Behaviour::Vulnerable, &identity) };
+            let face = Face { cookie, fragment, ..Face::new(&Behaviour::Vulnerable, &identity) };
             let peer = start(face).await;
             let (_, judgement) = look(peer.address(), Depth::Quick).await;
             assert_eq!(told(&judgement), VULNERABLE, "pieces of {fragment}, cookie {cookie}");

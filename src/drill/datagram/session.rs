@@ -222,13 +222,8 @@ impl Session {
             extensions.push((hs::EXT_HEARTBEAT, &[1]));
         }
         let mut plain = Vec::new();
-        let parts: [&dyn Fn(&mut Vec<u8>); 2] =
-            [&|out| hs::encode_server_hello(out, self.version, &self.random, number, &extensions), &|out| {
-                certificates::encode(out, &[&face.identity.certificate_der, &face.identity.issuer_der]);
-            }];
-        for part in parts {
-            part(&mut plain);
-        }
+        hs::encode_server_hello(&mut plain, self.version, &self.random, number, &extensions);
+        certificates::encode(&mut plain, &[&face.identity.certificate_der, &face.identity.issuer_der]);
         if let Ok(ephemeral) = Ephemeral::new(CURVE) {
             let body = self.exchange_body(face, &ephemeral.public);
             hs::encode_message(&mut plain, hs::SERVER_KEY_EXCHANGE, &body);

@@ -57,6 +57,7 @@ pub fn find(wrap: Wrap, transport: Transport) -> Option<&'static Kind> {
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that have nothing to do with each other")]
 pub struct Target<'a> {
     /// What is collected on the side.
     pub aside: &'a Aside,

@@ -22,13 +22,13 @@ pub struct Half {
 enum Inner {
     Cbc {
         key: Vec<u8>,
-        mac: hmac::Key,
+        mac: Box<hmac::Key>,
         mac_len: usize,
         /// The last block of the record before, in TLS 1.0. `None`: each record brings its own.
         chained: Option<[u8; BLOCK]>,
     },
     Gcm {
-        key: aead::LessSafeKey,
+        key: Box<aead::LessSafeKey>,
         salt: [u8; 4],
     },
 }
@@ -46,7 +46,7 @@ pub fn halves(suite: &Suite, block: &[u8], explicit: bool) -> Option<(Half, Half
                 Some(Half {
                     inner: Inner::Cbc {
                         key: keys.get(n)?.to_vec(),
-                        mac: hmac::Key::new(algorithm(mac), macs.get(n)?),
+                        mac: Box::new(hmac::Key::new(algorithm(mac), macs.get(n)?)),
                         mac_len: mac.len(),
                         chained: if explicit { None } else { Some(**vectors.get(n)?) },
                     },
@@ -60,7 +60,9 @@ pub fn halves(suite: &Suite, block: &[u8], explicit: bool) -> Option<(Half, Half
             let algorithm = if suite.key == 32 { &aead::AES_256_GCM } else { &aead::AES_128_GCM };
             let half = |n: usize| {
                 let key = aead::UnboundKey::new(algorithm, keys.get(n)?).ok()?;
-                Some(Half { inner: Inner::Gcm { key: aead::LessSafeKey::new(key), salt: **salts.get(n)? } })
+                Some(Half {
+                    inner: Inner::Gcm { key: Box::new(aead::LessSafeKey::new(key)), salt: **salts.get(n)? },
+                })
             };
             Some((half(0)?, half(1)?))
         }
@@ -106,7 +108,7 @@ impl Half {
             Inner::Gcm { key, salt } => {
                 let explicit = sequence.to_be_bytes();
                 let mut text = plain.to_vec();
-                let nonce = nonce(*salt, &explicit);
+                let nonce = nonce(*salt, explicit);
                 match key.seal_in_place_append_tag(nonce, aead::Aad::from(bound), &mut text) {
                     Ok(()) => [&explicit[..], &text].concat(),
                     Err(_) => Vec::new(), // longer than GCM can be: nothing here is
@@ -147,16 +149,16 @@ impl Half {
                 let length = sealed.len().checked_sub(TAG)?;
                 let bound = header(sequence, content_type, version, length);
                 let mut text = sealed.to_vec();
-                let plain = key.open_in_place(nonce(*salt, explicit), aead::Aad::from(bound), &mut text);
+                let plain = key.open_in_place(nonce(*salt, *explicit), aead::Aad::from(bound), &mut text);
                 plain.ok().map(|p| p.to_vec())
             }
         }
     }
 }
 
-fn nonce(salt: [u8; 4], explicit: &[u8; EXPLICIT_NONCE]) -> aead::Nonce {
+fn nonce(salt: [u8; 4], explicit: [u8; EXPLICIT_NONCE]) -> aead::Nonce {
     let mut bytes = [0; 12];
-    for (slot, byte) in bytes.iter_mut().zip(salt.iter().chain(explicit)) {
+    for (slot, byte) in bytes.iter_mut().zip(salt.iter().chain(&explicit)) {
         *slot = *byte;
     }
     aead::Nonce::assume_unique_for_key(bytes)

@@ -33,6 +33,7 @@ pub(super) struct Behind {
 }
 
 /// One side of an association, as far as it was heard.
+#[expect(clippy::struct_excessive_bools, reason = "marks that have nothing to do with each other")]
 pub(super) struct Ear {
     flight: Flight,
     messages: Reassembler,

@@ -100,8 +100,10 @@ struct Asked {
 /// Whether what was heard behind a handshake leaves nothing to ask in the clear.
 fn is_conclusive(attempt: &Attempt) -> bool {
     match (attempt.malformed, attempt.control) {
-        (Some(Answer::Echoed), _) => true,
-        (Some(Answer::Alert { level: alert::FATAL, code: alert::UNEXPECTED_MESSAGE }), _) => true,
+        (
+            Some(Answer::Echoed | Answer::Alert { level: alert::FATAL, code: alert::UNEXPECTED_MESSAGE }),
+            _,
+        ) => true,
         (Some(Answer::Silent), Some(Answer::Echoed)) => attempt.pairs.unwrap_or_default().outweighs_loss(),
         (Some(Answer::Silent), Some(Answer::Silent)) => {
             attempt.extension == Some(HeartbeatExtension::Offered)

@@ -57,15 +57,12 @@ pub(super) async fn look(target: Target<'_>, context: &Context) -> Seen {
         let (next, reached) = Box::pin(sample(target, context)).await;
         let stop = next.skip.is_some() || next.contact != Contact::Answered;
         way = way.or(reached);
-        match (&mut seen, &mut found) {
-            (Some(seen), Some(found)) => {
-                found.add(next.certificate.clone());
-                super::tls::add_sample(seen, next);
-            }
-            _ => {
-                found = Some(Found::new(&next));
-                seen = Some(next);
-            }
+        if let (Some(seen), Some(found)) = (&mut seen, &mut found) {
+            found.add(next.certificate.clone());
+            super::tls::add_sample(seen, next);
+        } else {
+            found = Some(Found::new(&next));
+            seen = Some(next);
         }
         if stop {
             break;

@@ -93,6 +93,7 @@ pub(super) async fn relay(target: Target<'_>, context: &Context) -> Option<Relay
 }
 
 /// What was heard on a connection.
+#[expect(clippy::struct_excessive_bools, reason = "marks that have nothing to do with each other")]
 struct Ear {
     records: RecordReader,
     messages: Assembler,
@@ -241,9 +242,8 @@ impl Channel {
         hello: Hello<'_>,
         limits: Timeouts,
     ) -> Result<Self, String> {
-        let mut link = Box::pin(Link::open(target, context, limits))
-            .await
-            .map_err(|unlinked| crate::probe::link::words(unlinked))?;
+        let mut link =
+            Box::pin(Link::open(target, context, limits)).await.map_err(crate::probe::link::words)?;
         let random: [u8; 32] = rand::random();
         let mut ear = Ear::new(Negotiation::new(random, hello.number()));
         let mut message = Vec::new();
@@ -264,7 +264,6 @@ impl Channel {
         }
         hs::encode_message(&mut plain, hs::CLIENT_KEY_EXCHANGE, &answer.exchange);
         ear.negotiation.transcribe(&plain);
-        let Keys { .. } = &answer.keys;
         let mut finished = Vec::new();
         let body = answer.keys.finished(Side::Client, ear.negotiation.transcript());
         hs::encode_message(&mut finished, hs::FINISHED, &body);
