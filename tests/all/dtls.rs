@@ -3,6 +3,7 @@
 //! has a DTLS server with the hole of Heartbleed: that one is modelled, and played by this very program in a namespace.
 
 use std::{
+    io::{Write as _, stderr},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -43,14 +44,13 @@ fn start(command: &mut Command, port: u16, namespace: Option<&str>) -> Datagrams
     let began = Instant::now();
     let wanted = format!(":{port:04X} ");
     loop {
-        let mut look = Command::new("ip");
-        match namespace {
-            Some(name) => look.args(["netns", "exec", name, "cat", "/proc/net/udp", "/proc/net/udp6"]),
-            None => {
-                look = Command::new("cat");
-                look.args(["/proc/net/udp", "/proc/net/udp6"])
-            }
-        };
+        let files = ["/proc/net/udp", "/proc/net/udp6"];
+        let mut look = Command::new("cat");
+        if let Some(name) = namespace {
+            look = Command::new("ip");
+            look.args(["netns", "exec", name, "cat"]);
+        }
+        look.args(files);
         let out = look.stderr(Stdio::null()).output().unwrap();
         if String::from_utf8_lossy(&out.stdout).contains(&wanted) {
             return server;
@@ -219,10 +219,8 @@ impl Cable {
             let netem =
                 format!("ip netns exec {name} tc qdisc add dev up0 root netem delay 4ms 2ms reorder 25%");
             if let Err(why) = shell(&netem) {
-                eprintln!(
-                    "this kernel has no netem, so nothing is put out of order on the cable: {}",
-                    why.trim()
-                );
+                let told = "this kernel has no netem: the modelled server alone puts datagrams out of order";
+                let _ = writeln!(stderr(), "{told} ({})", why.trim());
             }
         }
         Ok(())
