@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::model::disclosure::{Affected, Confidence, Disclosure, RowStatus};
+use crate::model::{
+    disclosure::{Affected, Confidence, Disclosure, RowStatus},
+    wrap::Transport,
+};
 
 /// The widest line that a list gets before it has an entry a line.
 const WIDTH: usize = 100;
@@ -25,6 +28,7 @@ pub fn write(disclosure: &Disclosure) -> String {
     out.gap();
     out.optional("feature", d.feature.as_deref());
     out.list("never_in", &d.never_in.iter().map(ToString::to_string).collect::<Vec<_>>());
+    out.optional("only_over", d.only_over.map(Transport::as_str));
     out.gap();
     out.text("rotate.keys", d.rotate.keys.as_str());
     out.text("rotate.secrets", d.rotate.secrets.as_str());

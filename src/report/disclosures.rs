@@ -103,6 +103,9 @@ pub fn show(disclosure: &Disclosure, screen: &Screen, out: &mut dyn Write) -> io
     if let Some(feature) = &d.feature {
         page.text(2, &format!("A build without the function {feature} does not have it."))?;
     }
+    if let Some(transport) = d.only_over {
+        page.text(2, &format!("Concerns services over {transport} alone."))?;
+    }
     if !d.never_in.is_empty() {
         let never: Vec<&str> = d.never_in.iter().map(|library| library.as_str()).collect();
         page.text(2, &format!("Never in {}.", never.join(", ")))?;
