@@ -46,7 +46,7 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::EndedWithoutAlert => "hung up without an alert, as a filter would",
         Reason::OtherAnswer => "answered something else than was asked",
         Reason::WrapUnsupported => "allclear cannot speak its protocol yet",
-        Reason::TransportNotAffected => "is reached over a transport that the hole does not exist on",
+        Reason::TransportNotAffected => "is not reached over UDP, which the hole needs",
         Reason::KeyWeak => "serves a key that is known to be weak",
         Reason::KeyNotWeak => "serves no key with this weakness",
         Reason::KeyKindNotAffected => "serves a kind of key that cannot have it",

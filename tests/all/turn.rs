@@ -134,3 +134,51 @@ fn an_allocation_that_was_granted_is_given_back() {
     assert!(told.contains("the allocation is given back"), "{told}");
     assert!(told.contains("it relays for strangers"), "{told}");
 }
+
+/// The DTLS leak of 2026 has no harmless probe: what speaks DTLS is found from outside, and its host says by version whether
+/// it leaks. The same server over TCP is not concerned, whatever it is linked with.
+#[test]
+fn the_leak_of_2026_is_judged_by_the_host_behind_what_speaks_over_udp() {
+    let turnserver = need!(peers::turnserver());
+    let work = Work::new();
+    let identity = Identity::rsa(work.folder(), "turn");
+    let turn = Turn::start(&turnserver, &work, &identity, &["--no-auth"]);
+    let host = String::from_utf8(Command::new("uname").arg("-n").output().unwrap().stdout).unwrap();
+    let rows: String = turn.rows("a").lines().map(|line| format!("{line},host={}\n", host.trim())).collect();
+    let list =
+        work.write("services.csv", format!("id,address,port,transport,wrap,service_type,tags\n{rows}"));
+    let disclosure = ["--disclosure", "CVE-2026-84782"];
+    for _ in 0..20 {
+        let sweep = ["sweep", list.to_str().unwrap(), "--jsonl", "--offline"];
+        let rows = work.ok(&[&sweep[..], &disclosure].concat()).rows();
+        if rows.iter().all(|row| row["contact"] != "refused") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let verdicts = |told: &Value| -> Vec<(String, String)> {
+        let services = told["services"].as_array().unwrap().iter();
+        let word = |s: &Value, key: &str| s[key].as_str().unwrap_or("?").to_owned();
+        let mut all: Vec<_> = services
+            .map(|s| (word(s, "row_id"), format!("{}/{}", word(s, "verdict"), word(s, "reason"))))
+            .collect();
+        all.sort();
+        all
+    };
+    let assess = [&["assess", "--json"][..], &disclosure].concat();
+    let expect = |udp: &dyn Fn(&str) -> bool| {
+        for (id, came) in verdicts(&work.ok(&assess).json()) {
+            if id == "a-tcp" || id == "a-tls" {
+                assert_eq!(came, "not-applicable/transport-not-affected", "{id}");
+            } else {
+                assert!(udp(&came), "{id}: {came}");
+            }
+        }
+    };
+    expect(&|came| came.starts_with("inconclusive/"));
+    let document = work.ok(&["host", "collect", "--no-files"]).stdout;
+    let document = work.write("host.jsonl", document);
+    work.ok(&["host", "import", document.to_str().unwrap()]);
+    // By the package that is installed here, fixed or not.
+    expect(&|came| came == "vulnerable/package-affected" || came == "not-vulnerable/package-fixed");
+}

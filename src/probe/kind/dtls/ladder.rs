@@ -41,6 +41,8 @@ const MOST: u32 = 12;
 const MOST_SILENT: u32 = 3;
 /// Associations that do not come about before no more are tried.
 const MOST_FAILURES: u32 = 2;
+/// The same where some questions were answered.
+const MOST_FAILURES_WITH_LOSS: u32 = 4;
 /// Between two questions: a server that reads by events must be given time to read the one before.
 const GAP: Duration = Duration::from_millis(4);
 /// After an association that did not come about.
@@ -147,7 +149,10 @@ async fn stage(
                 // moment.
                 let refused = stage == Stage::Encrypted && sum.is_none() && !why.ends_with(SILENCE);
                 failures += 1;
-                gone = failures >= MOST_FAILURES && !refused;
+                // A path that loses some of everything is not one that is cut.
+                let heard = sum.as_ref().and_then(|s| s.pairs).is_some_and(|p| p.answered > 0);
+                let most = if heard { MOST_FAILURES_WITH_LOSS } else { MOST_FAILURES };
+                gone = failures >= most && !refused;
                 if gone || refused {
                     break;
                 }

@@ -317,7 +317,7 @@ async fn a_second_key_is_found_and_its_absence_told_from_silence() {
 #[tokio::test]
 async fn the_key_for_clients_without_a_name_is_found_at_full_depth() {
     let server = Server::start(|number, mut talk| async move {
-        if number > 2 {
+        if number > 3 {
             // The other questions of this depth: there is nobody any more.
             talk.close().await;
             return talk;
