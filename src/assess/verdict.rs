@@ -4,7 +4,7 @@
 //! here knows about other observations, claims or time: what a service owes is for the other files.
 
 use crate::model::{
-    disclosure::Disclosure,
+    disclosure::{Affected, Disclosure},
     observation::{Contact, Observation},
     verdict::{Grade, Judgement, Reason, Verdict},
 };
@@ -46,11 +46,25 @@ pub(super) fn found(observation: &Observation, disclosure: &Disclosure, rule: Ru
         return Finding { verdict, reason, grade: Grade::E2, vulnerable: 0, tried: tried(observation) };
     }
     let mut finding = rule(observation);
-    let about = |product: &str| disclosure.affected.iter().any(|a| a.package.eq_ignore_ascii_case(product));
+    let about = |product: &str| disclosure.affected.iter().any(|row| names(row, product));
     if finding.reason == Reason::BranchNotAnalysed && observation.software.iter().any(|s| about(&s.product)) {
         finding.reason = Reason::BannerOnly;
     }
     finding
+}
+
+/// Whether a banner's product is what a row is about: its package, or the box of a maker (`vendor:F5 BIG-IP`), which calls
+/// itself now this way and now that (`BigIP`).
+fn names(row: &Affected, product: &str) -> bool {
+    let letters = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let boxed = || {
+        let product = letters(product);
+        let maker = row.ecosystem.strip_prefix("vendor:").map(letters);
+        product.len() > 3 && maker.is_some_and(|maker| maker.ends_with(&product))
+    };
+    row.package.eq_ignore_ascii_case(product) || boxed()
 }
 
 /// What was not reached, was left alone or failed on our side is so whatever the disclosure is.
@@ -96,5 +110,22 @@ pub fn judge(observation: &Observation, disclosure: &Disclosure) -> Judgement {
         vulnerable: finding.vulnerable,
         tried: finding.tried,
         foreign_bytes: observation.foreign_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_is_known_by_the_name_that_it_gives_itself() {
+        let row = Affected::new("vendor:F5 BIG-IP", "tmos", "K05121675");
+        for product in ["BIG-IP", "BigIP", "bigip", "TMOS"] {
+            assert!(names(&row, product), "{product}");
+        }
+        for product in ["nginx", "IP", "", "BIG-IQ"] {
+            assert!(!names(&row, product), "{product}");
+        }
+        assert!(!names(&Affected::new("Debian:12", "openssl", "DSA-1"), "Debian"));
     }
 }
