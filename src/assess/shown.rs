@@ -95,11 +95,16 @@ fn all_of<'c>(
             certificate: None,
         });
     }
-    if observation.relay.as_ref().is_some_and(|r| r.allocation == Some(Allocation::Open)) {
+    if let Some(relay) = observation.relay.as_ref().filter(|r| r.allocation == Some(Allocation::Open)) {
+        let end = match relay.given_back {
+            Some(true) => "was given back at once",
+            _ => "ends by itself within its lifetime, since giving it back was not confirmed",
+        };
         found.push(Finding {
             kind: FindingKind::OpenRelay,
-            detail: "it relays for strangers: an allocation was granted without credentials, and was given back at once"
-                .to_owned(),
+            detail: format!(
+                "it relays for strangers: an allocation was granted without credentials, and {end}"
+            ),
             certificate: None,
         });
     }

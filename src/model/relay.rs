@@ -10,7 +10,7 @@ vocabulary! {
     Allocation, "allocation" {
         /// Refused without credentials (401).
         NeedsCredentials = "needs-credentials",
-        /// Granted to a stranger: an open relay. It was given back at once.
+        /// Granted to a stranger: an open relay.
         Open = "open",
         /// The server has no TURN, or refuses it for another reason.
         Refused = "refused",
@@ -27,6 +27,9 @@ pub struct Relay {
     /// Whether an allocation needs credentials. Absent: not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation: Option<Allocation>,
+    /// Whether an allocation that was granted was given back, by the server's own word. Absent: none was granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_back: Option<bool>,
     /// The error code that refused the allocation (RFC 8489, 14.8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<u16>,

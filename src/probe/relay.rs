@@ -34,7 +34,7 @@ impl Relaying {
             allocates,
             over: false,
             held: Vec::new(),
-            relay: Relay { binding: false, allocation: None, error: None },
+            relay: Relay { binding: false, allocation: None, given_back: None, error: None },
         }
     }
 
@@ -77,7 +77,12 @@ impl Relaying {
                 });
                 self.go_on_to(answer.error.is_none().then_some(Method::Release));
             }
-            Method::Release => self.go_on_to(None),
+            Method::Release => {
+                if self.relay.allocation == Some(Allocation::Open) {
+                    self.relay.given_back = Some(answer.error.is_none());
+                }
+                self.go_on_to(None);
+            }
         }
         true
     }
@@ -103,18 +108,27 @@ impl Relaying {
         }
     }
 
-    /// Nobody answered what went out: there is no point in the next question, but for the one that matters most.
+    /// Nobody answered what went out. A relay may be told to answer no binding and allocate all the same; and an answer
+    /// to an allocation may have been lost, so it is given back unseen.
     pub(super) fn silent(&mut self, target: Target<'_>) {
         target.tell(Way::Came, || "silence within the wait".to_owned());
-        if self.method == Method::Allocate {
-            self.relay.allocation = Some(Allocation::Silent);
+        match self.method {
+            Method::Binding if self.allocates && !self.relay.binding => self.go_on_to(Some(Method::Allocate)),
+            Method::Allocate => {
+                self.relay.allocation = Some(Allocation::Silent);
+                self.go_on_to(self.relay.binding.then_some(Method::Release));
+            }
+            Method::Release if self.relay.allocation == Some(Allocation::Open) => {
+                self.relay.given_back = Some(false);
+                self.over = true;
+            }
+            Method::Binding | Method::Release => self.over = true,
         }
-        self.over = true;
     }
 
-    /// Whether a binding was answered.
-    pub(super) const fn is_answered(&self) -> bool {
-        self.relay.binding
+    /// Whether any question was answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.relay.binding || self.relay.allocation.is_some_and(|a| a != Allocation::Silent)
     }
 
     /// What was learned.

@@ -73,8 +73,12 @@ fn a_relay_is_seen_over_udp_tcp_tls_and_dtls() {
     let guarded = Turn::start(&turnserver, &work, &identity, &["--lt-cred-mech", "--user", "someone:secret"]);
     let open = Turn::start(&turnserver, &work, &identity, &["--no-auth"]);
     let plain = Turn::start(&turnserver, &work, &identity, &["--no-auth", "--no-tls", "--no-dtls"]);
+    // It answers no binding, and allocates all the same.
+    let mute = Turn::start(&turnserver, &work, &identity, &["--no-auth", "--no-stun"]);
     let text = format!(
-        "{}{}plain-udp,{},{},udp,turn,turn\nplain-tcp,{},{},tcp,turn,turn\ndead,{},{},udp,stun,stun\n",
+        "mute,{},{},udp,turn,turn\n{}{}plain-udp,{},{},udp,turn,turn\nplain-tcp,{},{},tcp,turn,turn\ndead,{},{},udp,stun,stun\n",
+        mute.address,
+        mute.plain,
         guarded.rows("guarded"),
         open.rows("open"),
         plain.address,
@@ -103,6 +107,13 @@ fn a_relay_is_seen_over_udp_tcp_tls_and_dtls() {
         let version = row(&rows, &format!("{server}-dtls"))["tls"]["version"].clone();
         assert_eq!(version, "DTLSv1.2");
     }
+    let seen = row(&rows, "mute");
+    assert_eq!(
+        (&seen["relay"]["binding"], &seen["relay"]["allocation"]),
+        (&false.into(), &"open".into()),
+        "{seen}"
+    );
+    assert_eq!(seen["relay"]["given_back"], true, "{seen}");
     for way in ["udp", "tcp"] {
         let seen = row(&rows, &format!("plain-{way}"));
         assert_eq!(seen["relay"]["binding"], true, "{seen}");
@@ -121,6 +132,7 @@ fn an_allocation_that_was_granted_is_given_back() {
     let one = Turn::start(&turnserver, &work, &identity, &["--no-auth", "--verbose"]);
     let rows = sweep(&work, &format!("one,{},{},udp,turn,turn\n", one.address, one.plain));
     assert_eq!(row(&rows, "one")["relay"]["allocation"], "open", "{rows:?}");
+    assert_eq!(row(&rows, "one")["relay"]["given_back"], true, "{rows:?}");
     let released = || one.running.out_so_far().matches("lifetime=0").count();
     for _ in 0..100 {
         if released() > 0 {

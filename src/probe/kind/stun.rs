@@ -67,9 +67,9 @@ async fn look(target: Target<'_>, context: &Context) -> Seen {
         seen.contact,
         Contact::ProbeTimedOut | Contact::ClosedEarly | Contact::NotTls | Contact::Refused
     );
-    if relay.as_ref().is_some_and(|r| r.binding) && none && seen.tls.is_none() {
+    if relay.is_some() && none && seen.tls.is_none() {
         // It must still be there: a filter that has cut us off answers nothing any more.
-        if ask(target, context, false).await.is_ok_and(|again| again.binding) {
+        if ask(target, context, asks).await.is_ok() {
             let skip = seen.skip;
             seen = Seen::ended(if skip.is_some() { Contact::Skipped } else { Contact::NotTls });
             seen.skip = skip;
@@ -77,7 +77,7 @@ async fn look(target: Target<'_>, context: &Context) -> Seen {
             seen.detail = Some(format!("STUN is answered before and after, and no {name} on this port"));
         }
     }
-    seen.relay = relay.filter(|r| r.binding);
+    seen.relay = relay;
     seen
 }
 
