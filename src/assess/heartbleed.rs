@@ -4,7 +4,7 @@
 //! observation, and nothing here can turn silence into a clean verdict.
 
 use crate::model::{
-    observation::{Answer, Attempt, Contact, HeartbeatExtension, Observation, Skip, TlsVersion},
+    observation::{Answer, Attempt, Contact, HeartbeatExtension, Observation, Pairs, Skip, TlsVersion},
     verdict::{Grade, Reason, Verdict},
 };
 
@@ -85,8 +85,37 @@ fn aggregate(outcomes: &[Outcome], observation: &Observation) -> Outcome {
     outcomes.iter().copied().min_by_key(|o| strength(o.1)).unwrap_or(whole)
 }
 
-/// One attempt by its answers, or by how its contact ended where no question was asked.
+/// One attempt: its questions in the clear, and the same ones behind a finished handshake, where they were asked there.
 fn attempt(attempt: &Attempt, observation: &Observation) -> Outcome {
+    let Some(behind) = attempt.encrypted.as_deref() else {
+        return stage(attempt, observation, Stage::Clear);
+    };
+    let behind = stage(behind, observation, Stage::Encrypted);
+    if attempt.malformed.is_none() && attempt.contact == Contact::Answered {
+        return behind; // not asked in the clear
+    }
+    let clear = stage(attempt, observation, Stage::Clear);
+    let bad = |o: &Outcome| o.0 == Verdict::Vulnerable;
+    // An answer that makes no sense is not outvoted by silence elsewhere.
+    let odd = |o: &Outcome| o.1 == Reason::UnexpectedAnswer;
+    if let Some(found) =
+        [clear, behind].into_iter().find(bad).or_else(|| [clear, behind].into_iter().find(odd))
+    {
+        return found;
+    }
+    let decides = clear.0.is_clean() && clear.1 != Reason::HeartbeatNotAnswered;
+    if decides || !behind.0.is_decided() { clear } else { behind }
+}
+
+/// Where a question was asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Clear,
+    Encrypted,
+}
+
+/// The questions of one stage by their answers, or by how the contact ended where none was asked.
+fn stage(attempt: &Attempt, observation: &Observation, stage: Stage) -> Outcome {
     let steps = [attempt.malformed, attempt.control, attempt.poke, attempt.alone];
     if attempt.malformed == Some(Answer::Echoed) {
         return (Verdict::Vulnerable, Reason::MalformedHeartbeatAnswered);
@@ -101,8 +130,15 @@ fn attempt(attempt: &Attempt, observation: &Observation) -> Outcome {
     match (attempt.malformed, attempt.control) {
         (None, _) => unasked(attempt.version.or(observation.tls.as_ref().map(|t| t.version))),
         (Some(end), _) if is_refusal(end) => (Verdict::NotVulnerable, Reason::HeartbeatRefused),
-        (Some(Answer::Silent), Some(Answer::Echoed)) => (Verdict::NotVulnerable, Reason::FixProved),
-        (Some(Answer::Silent), Some(Answer::Silent)) => after_silence(attempt),
+        (Some(Answer::Silent), Some(Answer::Echoed)) => {
+            // Over datagrams a question that was lost looks like one that was ignored.
+            if attempt.pairs.is_none_or(Pairs::outweighs_loss) {
+                (Verdict::NotVulnerable, Reason::FixProved)
+            } else {
+                (Verdict::Inconclusive, Reason::ProbeTimedOut)
+            }
+        }
+        (Some(Answer::Silent), Some(Answer::Silent)) => after_silence(attempt, stage),
         (Some(Answer::Silent), None) => (Verdict::Inconclusive, Reason::ProbeTimedOut),
         // Nothing was answered before the control, so its end may be a slow server's answer to either.
         (Some(Answer::Silent), Some(end)) if is_refusal(end) => {
@@ -140,10 +176,13 @@ fn ended(end: Answer, attempt: &Attempt) -> Outcome {
 }
 
 /// Malformed and control both ignored: the poke decides whether anyone was listening.
-fn after_silence(attempt: &Attempt) -> Outcome {
+///
+/// Over datagrams silence in the clear is never clean: a vulnerable server may hold its answer back for ever (PROBING 3).
+fn after_silence(attempt: &Attempt, stage: Stage) -> Outcome {
+    let held_back = stage == Stage::Clear && attempt.version.is_some_and(TlsVersion::is_datagram);
     match attempt.poke {
         Some(Answer::Alert { .. } | Answer::Closed | Answer::Reset) => {
-            let clean = attempt.extension == Some(HeartbeatExtension::Offered);
+            let clean = attempt.extension == Some(HeartbeatExtension::Offered) && !held_back;
             let verdict = if clean { Verdict::NotVulnerable } else { Verdict::Inconclusive };
             (verdict, Reason::HeartbeatNotAnswered)
         }

@@ -24,8 +24,10 @@ pub(super) struct Endpoint<'e> {
     pub(super) address: Option<IpAddr>,
     pub(super) vantage: &'e Arc<str>,
     pub(super) first: Moment,
-    /// Its own last look.
+    /// Its own last look; one that did not ask takes nothing back of one that ended in a verdict.
     pub(super) last: &'e Look<'e>,
+    /// The last sweep that found it.
+    seen_in: u32,
     pub(super) last_answer: Option<Moment>,
     /// Its last look that ended in a verdict.
     last_decided: Option<Moment>,
@@ -201,6 +203,10 @@ impl<'e> Track<'e> {
         let last_bad = self.last_bad;
         let number = self.endpoint(look);
         if let Some(endpoint) = self.endpoints.get_mut(number) {
+            endpoint.seen_in = moment.sweep;
+            if look.finding.reason == Reason::NotAsked && endpoint.last.finding.verdict.is_decided() {
+                return;
+            }
             endpoint.take(index, look);
             endpoint.weigh(index, keys, last_bad, look);
         }
@@ -236,6 +242,7 @@ impl<'e> Track<'e> {
                 vantage,
                 first: look.moment,
                 last: look,
+                seen_in: look.moment.sweep,
                 last_answer: None,
                 last_decided: None,
                 last_bad: None,
@@ -273,7 +280,7 @@ impl<'e> Track<'e> {
 
     /// Whether a later finished sweep from the same vantage no longer found the endpoint.
     pub(super) fn has_left(&self, endpoint: &Endpoint<'e>) -> bool {
-        self.covered.get(&**endpoint.vantage).is_some_and(|sweep| *sweep > endpoint.last.moment.sweep)
+        self.covered.get(&**endpoint.vantage).is_some_and(|sweep| *sweep > endpoint.seen_in)
             && !self.nameless.contains_key(&**endpoint.vantage)
     }
 
@@ -324,7 +331,7 @@ impl<'e> Track<'e> {
     /// Whether a host speaks for an endpoint of which the network could not tell, and has not told since. A host that
     /// cannot tell either speaks for it where nothing can be seen from the network at all.
     fn is_spoken_for(&self, endpoint: &Endpoint<'e>) -> bool {
-        let blind = endpoint.last.finding.reason == Reason::BranchNotAnalysed;
+        let blind = matches!(endpoint.last.finding.reason, Reason::BranchNotAnalysed | Reason::NotAsked);
         self.endpoints.iter().filter(|e| e.address == endpoint.address).any(|e| {
             e.last.host.is_some()
                 && e.last.finding.verdict != Verdict::Unreachable

@@ -25,6 +25,7 @@ use crate::model::{
 
 use super::{
     join::HostLook,
+    probed::{self, shared},
     revocations::Revocations,
     verdict::{Finding, found, rule},
 };
@@ -276,9 +277,24 @@ impl<'e> Index<'e> {
             self.of_service.push(start..end);
             start = end;
         }
+        if &*self.disclosure.id == probed::DROWN {
+            self.spread_sslv2();
+        }
         self.doubt_plain_text();
         if !hosts.is_empty() {
             self.doubt_hosts();
+        }
+    }
+
+    /// A key with which SSL 2.0 is spoken anywhere is in danger wherever it is served.
+    fn spread_sslv2(&mut self) {
+        for number in shared::tainted(self) {
+            if let Some(look) = self.looks.get_mut(number) {
+                let finding = &mut look.finding;
+                (finding.verdict, finding.reason) = (Verdict::Vulnerable, Reason::KeySharedWithSslv2);
+                finding.vulnerable = 1;
+                finding.tried = finding.tried.max(1);
+            }
         }
     }
 

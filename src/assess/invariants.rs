@@ -156,6 +156,8 @@ impl History {
             served: None,
             expectations: Vec::new(),
             software: Vec::new(),
+            asked: Vec::new(),
+            relay: None,
         });
     }
 

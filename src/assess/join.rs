@@ -93,7 +93,12 @@ pub(super) fn join(
             }
             let copies = judge.document(&host.document, builds);
             let scene = Scene::new(host, &copies);
-            services.iter().filter_map(|lead| scene.look(evidence, lead, sweep)).collect()
+            // What cannot be had over a service's transport is no matter of the code behind it.
+            let concerned = |lead: &&Lead| {
+                let service = evidence.services.get(lead.service);
+                disclosure.only_over.is_none_or(|t| service.is_some_and(|s| s.transport == t))
+            };
+            services.iter().filter(concerned).filter_map(|lead| scene.look(evidence, lead, sweep)).collect()
         })
         .collect();
     gone(looks.into_iter().flatten().collect())
@@ -332,6 +337,8 @@ impl<'d> Scene<'d> {
                 served: None,
                 expectations: Vec::new(),
                 software: Vec::new(),
+                asked: Vec::new(),
+                relay: None,
             },
             finding: Finding {
                 verdict,

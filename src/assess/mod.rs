@@ -40,9 +40,11 @@ mod index;
 mod invariants;
 mod join;
 mod keys;
+mod keys_seen;
 mod leads;
 mod next;
 mod picture;
+mod probed;
 mod regressions;
 mod revocations;
 mod secrets;
@@ -67,7 +69,7 @@ pub use gate::{changes, gate};
 pub use hosts::{BuildIds, Judge, judge_copies};
 pub use invariants::fuzz;
 pub use shown::findings_of;
-pub use verdict::judge;
+pub use verdict::{judge, needs_full_depth};
 
 use index::{Index, Moment, NONE};
 

@@ -146,6 +146,11 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
             "{again}{where_} when last seen; said to be patched since: restart it, then sweep again."
         );
     }
+    if let Some(switch) =
+        bad.iter().find_map(|e| by_configuration(view.track.standing_look(e).finding.reason))
+    {
+        return format!("{again}{where_}: {switch}, then sweep again with `--depth full`.");
+    }
     // A host is an endpoint of its own at the address where the network saw the hole.
     let at_bad = |e: &&Endpoint<'_>| bad.iter().any(|b| b.address == e.address);
     let hosts = view.endpoints().filter(at_bad).filter_map(|e| e.last.host);
@@ -154,6 +159,24 @@ fn while_bad(view: &View<'_, '_>, headline: &Headline) -> String {
         return format!("{again}{where_}; {acts} Then collect the host again.");
     }
     format!("{again}{where_}: {}", fix(stack(view)))
+}
+
+/// What closes a hole that no update closes by itself: a matter of what the server is told to offer.
+const fn by_configuration(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::Sslv3CbcTaken => "switch SSLv3 off in its configuration and restart it",
+        Reason::RsaExportTaken | Reason::DheExportTaken => {
+            "switch export suites off in its configuration and restart it"
+        }
+        Reason::DhPrimeShort | Reason::DhPrimeShared => {
+            "give it a Diffie-Hellman prime of its own of 2048 bits or more, or elliptic curves alone, and restart it"
+        }
+        Reason::Sslv2Spoken => "switch SSLv2 off in its configuration and restart it",
+        Reason::KeySharedWithSslv2 => {
+            "switch SSLv2 off wherever else its key is served (`allclear export keys` says where), or give it a key of its own"
+        }
+        _ => return None,
+    })
 }
 
 fn stack(view: &View<'_, '_>) -> TlsStack {
@@ -204,6 +227,24 @@ fn unknown(view: &View<'_, '_>, headline: &Headline) -> String {
         };
     };
     let text = match reason {
+        Reason::NotAsked => {
+            "Not asked yet: sweep it with `--depth full`, which asks about this disclosure; or collect its host (`allclear host collect --ssh HOST`)."
+        }
+        Reason::EndedWithoutAlert => {
+            "It ended the conversation without an alert, as a filter does too: sweep it from inside, or collect its host (`allclear host collect --ssh HOST`)."
+        }
+        Reason::RsaKeyExchangeOffered => {
+            "RSA key exchange is offered, and whether it gives anything away is not asked: switch it off and sweep again, or attest what its maker says."
+        }
+        Reason::ListDoesNotCover => {
+            "No list of weak keys covers its key: sweep it again with `--weak-keys FILE`, or make a new key."
+        }
+        Reason::DhPrimeUnknown => {
+            "Its Diffie-Hellman prime has 1024 bits: put one of 2048 bits or more in its place, or elliptic curves alone, and sweep again."
+        }
+        Reason::Sslv2NoCiphers => {
+            "It speaks SSLv2 without any cipher, which old OpenSSL does not enforce: switch SSLv2 off, and sweep again."
+        }
         Reason::BranchNotAnalysed if from_network(view) => {
             "The network cannot tell for this disclosure: collect its host (`allclear host collect --ssh HOST`), or attest what is known."
         }

@@ -9,6 +9,7 @@ use crate::model::{
     joined::Graded,
     observation::{Certificate, Observation, TlsVersion},
     policy::Policy,
+    relay::Allocation,
     revocation::{Revocation, RevocationStatus},
     served::Software,
     service::Service,
@@ -94,13 +95,26 @@ fn all_of<'c>(
             certificate: None,
         });
     }
+    if let Some(relay) = observation.relay.as_ref().filter(|r| r.allocation == Some(Allocation::Open)) {
+        let end = match relay.given_back {
+            Some(true) => "was given back at once",
+            _ => "ends by itself within its lifetime, since giving it back was not confirmed",
+        };
+        found.push(Finding {
+            kind: FindingKind::OpenRelay,
+            detail: format!(
+                "it relays for strangers: an allocation was granted without credentials, and {end}"
+            ),
+            certificate: None,
+        });
+    }
     found.sort_by_key(|f| (!f.kind.is_outage(), f.kind));
     found
 }
 
 /// Whether a staple that can be believed came; absent where none was asked for. Only hellos up to TLS 1.2 ask.
 fn staple(observation: &Observation) -> Option<bool> {
-    let asked = observation.tls.as_ref().is_some_and(|tls| tls.version < TlsVersion::Tls13);
+    let asked = observation.tls.as_ref().is_some_and(|tls| tls.version.of_stream() < TlsVersion::Tls13);
     let served = observation.served.as_ref().filter(|_| asked)?;
     Some(served.staple.is_some())
 }

@@ -4,12 +4,12 @@
 //! here knows about other observations, claims or time: what a service owes is for the other files.
 
 use crate::model::{
-    disclosure::Disclosure,
+    disclosure::{Affected, Disclosure},
     observation::{Contact, Observation},
     verdict::{Grade, Judgement, Reason, Verdict},
 };
 
-use super::heartbleed;
+use super::{heartbleed, keys_seen, probed};
 
 /// What a rule finds in one observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,23 +24,47 @@ pub(super) struct Finding {
 /// The judgement of one disclosure.
 pub(super) type Rule = fn(&Observation) -> Finding;
 
-/// Every disclosure that this build can judge, by its primary id.
-pub(super) const RULES: &[(&str, Rule)] = &[("CVE-2014-0160", heartbleed::judge)];
+/// Every disclosure that this build can judge at any depth, by its primary id; those of `--depth full` stand in
+/// [`probed::RULES`].
+pub(super) const RULES: &[(&str, Rule)] = &[
+    ("CVE-2014-0160", heartbleed::judge),
+    ("CVE-2017-15361", keys_seen::roca),
+    ("CVE-2008-0166", keys_seen::debian),
+];
 
 /// The rule of a disclosure; one that says `branch-not-analysed` where there is none.
 pub(super) fn rule(disclosure: &Disclosure) -> Rule {
-    RULES.iter().find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
+    let mut all = RULES.iter().chain(probed::RULES);
+    all.find(|(id, _)| *id == &*disclosure.id).map_or(not_analysed, |(_, rule)| *rule)
 }
 
 /// What a rule finds in an observation. Where the network cannot tell and a banner names software that the disclosure is
 /// about, that is said; it is no verdict all the same, since banners name what they like and never a backport.
 pub(super) fn found(observation: &Observation, disclosure: &Disclosure, rule: Rule) -> Finding {
+    if disclosure.only_over.is_some_and(|transport| transport != observation.transport) {
+        let (verdict, reason) = (Verdict::NotApplicable, Reason::TransportNotAffected);
+        return Finding { verdict, reason, grade: Grade::E2, vulnerable: 0, tried: tried(observation) };
+    }
     let mut finding = rule(observation);
-    let about = |product: &str| disclosure.affected.iter().any(|a| a.package.eq_ignore_ascii_case(product));
+    let about = |product: &str| disclosure.affected.iter().any(|row| names(row, product));
     if finding.reason == Reason::BranchNotAnalysed && observation.software.iter().any(|s| about(&s.product)) {
         finding.reason = Reason::BannerOnly;
     }
     finding
+}
+
+/// Whether a banner's product is what a row is about: its package, or the box of a maker (`vendor:F5 BIG-IP`), which calls
+/// itself now this way and now that (`BigIP`).
+fn names(row: &Affected, product: &str) -> bool {
+    let letters = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let boxed = || {
+        let product = letters(product);
+        let maker = row.ecosystem.strip_prefix("vendor:").map(letters);
+        product.len() > 3 && maker.is_some_and(|maker| maker.ends_with(&product))
+    };
+    row.package.eq_ignore_ascii_case(product) || boxed()
 }
 
 /// What was not reached, was left alone or failed on our side is so whatever the disclosure is.
@@ -67,6 +91,11 @@ pub(super) fn tried(observation: &Observation) -> u32 {
     u32::try_from(observation.attempts.len()).unwrap_or(u32::MAX).max(u32::from(contacted))
 }
 
+/// Whether a disclosure, by its primary id, is asked about at `--depth full` alone.
+pub fn needs_full_depth(id: &str) -> bool {
+    probed::RULES.iter().any(|(known, _)| *known == id)
+}
+
 /// Judges one observation against one disclosure: the whole verdict table of DESIGN.
 ///
 /// A single look from the network is grade E2. A disclosure without a rule in this build is
@@ -81,5 +110,22 @@ pub fn judge(observation: &Observation, disclosure: &Disclosure) -> Judgement {
         vulnerable: finding.vulnerable,
         tried: finding.tried,
         foreign_bytes: observation.foreign_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_is_known_by_the_name_that_it_gives_itself() {
+        let row = Affected::new("vendor:F5 BIG-IP", "tmos", "K05121675");
+        for product in ["BIG-IP", "BigIP", "bigip", "TMOS"] {
+            assert!(names(&row, product), "{product}");
+        }
+        for product in ["nginx", "IP", "", "BIG-IQ"] {
+            assert!(!names(&row, product), "{product}");
+        }
+        assert!(!names(&Affected::new("Debian:12", "openssl", "DSA-1"), "Debian"));
     }
 }

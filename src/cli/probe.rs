@@ -1,16 +1,18 @@
 //! `allclear probe`: one target, explained step by step.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 
 use super::{
     Console, Globals,
+    sweep::tell_depth,
     values::{WrapChoice, parse_duration, parse_wrap, read, wrap_help},
 };
 use crate::{
     clock::Clock,
     error::{Error, Exit},
+    model::weak_keys::WeakKeys,
     pipeline::{
         settings::{Depth, Settings},
         single::{self, Question},
@@ -44,9 +46,11 @@ pub(crate) struct ProbeArgs {
     /// What a user must get, such as `https 200 /login` or `smtp 220`
     #[arg(long, value_name = "WHAT")]
     expect: Option<String>,
-    /// quick: one connection; standard: also the server's other key type; full: also without SNI
-    #[arg(long, default_value = "standard", value_name = "HOW", value_parser = words!(Depth))]
-    depth: Depth,
+    /// quick: one connection; standard: also the server's other key type; full: also without SNI, and the questions of
+    /// other disclosures (versions, SSLv2, early ChangeCipherSpec, export suites, Diffie-Hellman), some 15 connections
+    /// more, one after the other [default: standard; full where a --disclosure is asked about at that depth alone]
+    #[arg(long, value_name = "HOW", value_parser = words!(Depth))]
+    depth: Option<Depth>,
     /// Connections that ask the question
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     samples: u32,
@@ -72,6 +76,9 @@ pub(crate) struct TrustArgs {
     /// Roots in PEM to check chains against [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// A list of weak RSA keys, such as Debian's openssl-blacklist (docs/weak-keys.md); repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weak_keys: Vec<PathBuf>,
     /// Warn of certificates that end within this time, such as 15d or 36h [default: 15d]
     #[arg(long, value_name = "TIME", value_parser = parse_days)]
     pub(crate) expiry_warn: Option<u32>,
@@ -85,6 +92,15 @@ impl TrustArgs {
     pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
         if let Some(path) = &self.trust {
             settings.trust = Some((path.display().to_string(), read(path)?));
+        }
+        if !self.weak_keys.is_empty() {
+            let mut lists = WeakKeys::default();
+            for path in &self.weak_keys {
+                let name = path.display().to_string();
+                let added = lists.add(&name, &read(path)?);
+                added.map_err(|bad| Error::Input(format!("{name}:{bad}")))?;
+            }
+            settings.weak_keys = Some(Arc::new(lists));
         }
         if let Some(hours) = self.expiry_warn {
             settings.policy.findings.expiry_warn_hours = hours;
@@ -111,7 +127,9 @@ impl ProbeArgs {
         let found = globals.config(&[])?;
         let mut settings = Settings { policy: found.config.policy.clone(), ..Settings::default() };
         settings.fragile.clone_from(&found.config.fragile);
-        (settings.depth, settings.samples) = (self.depth, self.samples);
+        settings.samples = self.samples;
+        settings.set_disclosures(&globals.disclosure, &globals.incident)?;
+        tell_depth(settings.set_depth(self.depth), console);
         (settings.timeout, settings.probe_timeout) = (self.timeout, self.probe_timeout);
         (settings.source, settings.rate) = (self.source, 0);
         if let Some(choice) = self.wrap {

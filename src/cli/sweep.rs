@@ -30,7 +30,7 @@ use crate::{
         plan::{self, Fate, Planned},
         revocations,
         session::Session,
-        settings::{Depth, Resolve, Settings},
+        settings::{Depth, DepthNotice, Resolve, Settings},
         sweep::{Outcome, Sinks, trust_notice},
     },
     report,
@@ -103,9 +103,11 @@ pub(crate) struct LimitArgs {
     /// Connections that ask the question, for each address: finds one bad backend behind a balancer
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) samples: u32,
-    /// quick: one connection; standard: also the server's other key type; full: also without SNI
-    #[arg(long, default_value = "standard", value_name = "HOW", value_parser = words!(Depth))]
-    pub(crate) depth: Depth,
+    /// quick: one connection; standard: also the server's other key type; full: also without SNI, and the questions of
+    /// other disclosures (versions, SSLv2, early ChangeCipherSpec, export suites, Diffie-Hellman), some 15 connections
+    /// more, one after the other [default: standard; full where a --disclosure is asked about at that depth alone]
+    #[arg(long, value_name = "HOW", value_parser = words!(Depth))]
+    pub(crate) depth: Option<Depth>,
     /// The local address to connect from
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) source: Option<IpAddr>,
@@ -129,7 +131,7 @@ impl LimitArgs {
         settings.timeout = self.timeout;
         settings.probe_timeout = self.probe_timeout;
         settings.samples = self.samples;
-        settings.depth = self.depth;
+        settings.depth = self.depth.unwrap_or(settings.depth);
         settings.source = self.source;
         settings.resolver = self.resolver;
         self.trust.apply(settings)
@@ -142,6 +144,15 @@ impl LimitArgs {
         settings.exclude.clone_from(&config.limits.exclude);
         settings.fragile.clone_from(&config.fragile);
         Ok(settings)
+    }
+}
+
+/// Says what depth has to do with the disclosures that were named.
+pub(super) fn tell_depth(notice: Option<DepthNotice>, console: &mut Console) {
+    match notice {
+        Some(DepthNotice::Full(text)) => console.note(&text),
+        Some(DepthNotice::NotAsked(text)) => console.warn(&text),
+        None => {}
     }
 }
 
@@ -177,6 +188,9 @@ impl SweepArgs {
         if let Some(loaded) = &loaded {
             super::inventory::report_faults(loaded, console);
             self.take_scope(loaded, &mut settings, console);
+        }
+        if !self.resume {
+            tell_depth(settings.set_depth(self.limits.depth), console);
         }
         if let Some(loaded) = &loaded {
             // Before anything is stored: a sweep with a broken scope must not begin.

@@ -106,6 +106,7 @@ impl VerifyArgs {
             gate: self.gate,
             choice: &choice,
             settings: (!self.no_sweep).then_some(settings),
+            may_deepen: self.limits.depth.is_none(),
             command_line: &line,
         };
         let progress = Shown::new(console.quiet || self.json, console.animate);

@@ -102,6 +102,7 @@ impl WatchArgs {
             all: self.all,
             choice: &choice,
             settings,
+            may_deepen: self.limits.depth.is_none(),
             command_line: &line,
             until: self.until,
         };

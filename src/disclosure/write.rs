@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::model::disclosure::{Affected, Confidence, Disclosure, RowStatus};
+use crate::model::{
+    disclosure::{Affected, Confidence, Disclosure, RowStatus},
+    wrap::Transport,
+};
 
 /// The widest line that a list gets before it has an entry a line.
 const WIDTH: usize = 100;
@@ -25,13 +28,20 @@ pub fn write(disclosure: &Disclosure) -> String {
     out.gap();
     out.optional("feature", d.feature.as_deref());
     out.list("never_in", &d.never_in.iter().map(ToString::to_string).collect::<Vec<_>>());
+    out.optional("only_over", d.only_over.map(Transport::as_str));
     out.gap();
     out.text("rotate.keys", d.rotate.keys.as_str());
     out.text("rotate.secrets", d.rotate.secrets.as_str());
     out.list("rotate.steps", &d.rotate.steps);
     out.gap();
     out.text("probe.kind", d.probe.kind.as_str());
-    out.optional("probe.method", Some(&*d.probe.method).filter(|m| !m.is_empty()));
+    for (key, text) in [
+        ("probe.method", &d.probe.method),
+        ("probe.proves", &d.probe.proves),
+        ("probe.cannot", &d.probe.cannot),
+    ] {
+        out.optional(key, Some(&**text).filter(|t| !t.is_empty()));
+    }
     out.gap();
     out.list("not_analysed", &d.not_analysed);
     out.rows(&d.affected);

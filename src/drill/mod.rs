@@ -2,9 +2,10 @@
 //! measured to behave (PROBING 1 and 2), for the calibration of every sweep, for the drill and for tests.
 //!
 //! Not a TLS library: up to TLS 1.2 a handshake goes as far as ServerHelloDone and no further; TLS 1.3 is
-//! rustls. Nothing here leaks: what looks like a vulnerable server returns bytes that it was sent, plus
+//! rustls; over datagrams handshakes are finished, with one kind of key. Nothing here leaks: what looks like a vulnerable server returns bytes that it was sent, plus
 //! padding that it made, and never more. What a rehearsal tells is `pipeline`'s business.
 
+pub mod datagram;
 pub mod fleet;
 pub mod peer;
 #[cfg(test)]

@@ -32,7 +32,7 @@ use tokio::{
 
 pub use self::{
     calibration::Calibration,
-    face::{Behaviour, Ending, Face, Framing, Reaction, SniRule},
+    face::{Behaviour, EarlyCcs, Ending, Face, Framing, Reaction, SniRule, Sslv2},
     identity::{AUTHORITY, Identity, authority_pem},
     wire_log::{Content, Received},
 };

@@ -25,7 +25,7 @@ fn failure(csv: impl AsRef<[u8]>) -> String {
 
 fn summary(service: &Service) -> String {
     let addresses: Vec<String> = service.addresses.iter().map(ToString::to_string).collect();
-    format!("{} {} {} [{}]", service.display_port(), service.transport, service.wrap, addresses.join(" "))
+    format!("{} {} {} [{}]", service.place(), service.transport, service.wrap, addresses.join(" "))
 }
 
 fn summaries(loaded: &Loaded) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{host::TlsLibrary, time::Timestamp, version::Scheme, vocabulary};
+use super::{host::TlsLibrary, time::Timestamp, version::Scheme, vocabulary, wrap::Transport};
 
 /// A disclosure's id, such as `CVE-2014-0160`.
 pub type DisclosureId = Arc<str>;
@@ -56,6 +56,9 @@ pub struct Disclosure {
     /// Other libraries that cannot have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_in: Vec<TlsLibrary>,
+    /// The transport without which the hole cannot be had: a service over the other one is not concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_over: Option<Transport>,
     /// Branches of OpenSSL that lie between the affected ones and that nobody analysed, such as `3.1`.
     /// Branches older than the oldest one in a row are never analysed unless a row says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,6 +93,7 @@ impl Disclosure {
             sources: Vec::new(),
             feature: None,
             never_in: Vec::new(),
+            only_over: None,
             not_analysed: Vec::new(),
             rotate: Rotation::default(),
             probe: ProbeFact::default(),
@@ -151,11 +155,17 @@ pub struct ProbeFact {
     pub kind: ProbeKind,
     /// How, for people.
     pub method: String,
+    /// What an answer proves, for people. Never empty for a probe that is built in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub proves: String,
+    /// What it cannot tell: how it can be wrong in either direction. Never empty for a probe that is built in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cannot: String,
 }
 
 impl Default for ProbeFact {
     fn default() -> Self {
-        Self { kind: ProbeKind::None, method: String::new() }
+        Self { kind: ProbeKind::None, method: String::new(), proves: String::new(), cannot: String::new() }
     }
 }
 

@@ -42,6 +42,8 @@ vocabulary! {
         MixedContent = "mixed-content",
         /// The service speaks another wrap than its row says.
         OtherWrap = "other-wrap",
+        /// A TURN server relays for strangers.
+        OpenRelay = "open-relay",
         /// A certificate or the chain could not be judged: nothing is known, and nothing is clean.
         CertificateUnchecked = "certificate-unchecked",
     }

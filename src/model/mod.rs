@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod address;
+pub mod asked;
 pub mod assessment;
 pub mod check;
 pub mod checklist;
@@ -30,6 +31,7 @@ pub mod merge;
 pub mod observation;
 pub mod plan;
 pub mod policy;
+pub mod relay;
 pub mod revocation;
 pub mod rules;
 pub mod secret;
@@ -40,6 +42,7 @@ pub mod text;
 pub mod time;
 pub mod verdict;
 pub mod version;
+pub mod weak_keys;
 pub mod wrap;
 
 /// Declares a closed vocabulary: an enum whose variants have one text form each, used on the

@@ -8,7 +8,9 @@ use std::{net::IpAddr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    asked::Asked,
     ids::{RowId, Sha256, Spki, SweepId},
+    relay::Relay,
     served::{Details, Expectation, Served, Software},
     time::Timestamp,
     vocabulary,
@@ -76,6 +78,27 @@ vocabulary! {
         Tls12 = "TLSv1.2",
         /// TLS 1.3 (RFC 8446).
         Tls13 = "TLSv1.3",
+        /// DTLS 1.0 (RFC 4347), which is TLS 1.1 over datagrams.
+        Dtls10 = "DTLSv1.0",
+        /// DTLS 1.2 (RFC 6347), which is TLS 1.2 over datagrams.
+        Dtls12 = "DTLSv1.2",
+    }
+}
+
+impl TlsVersion {
+    /// The version of TLS that this is over a stream.
+    #[must_use]
+    pub const fn of_stream(self) -> Self {
+        match self {
+            Self::Dtls10 => Self::Tls11,
+            Self::Dtls12 => Self::Tls12,
+            stream => stream,
+        }
+    }
+
+    /// Whether it is spoken over datagrams.
+    pub const fn is_datagram(self) -> bool {
+        matches!(self, Self::Dtls10 | Self::Dtls12)
     }
 }
 
@@ -122,6 +145,44 @@ vocabulary! {
     }
 }
 
+/// Pairs of a malformed and a well-formed heartbeat over a path that may lose either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairs {
+    /// Pairs that went out.
+    pub sent: u32,
+    /// Well-formed ones that were answered.
+    pub answered: u32,
+}
+
+/// The chance at which loss is no longer believed to explain what was seen: one in nine hundred.
+const DOUBT: f64 = 1.0 / 900.0;
+
+impl Pairs {
+    /// Whether loss alone can still explain that no malformed heartbeat was answered and so many well-formed ones were:
+    /// Fisher's exact test, which needs to know nothing of how lossy the path is. Both kinds are of about one size and
+    /// go out in turn, so that loss hits them alike; that all of the answers fall on one kind then has a chance of
+    /// C(n, k) / C(2n, k) for k answers to n pairs.
+    pub fn outweighs_loss(self) -> bool {
+        let (sent, answered) = (f64::from(self.sent), f64::from(self.answered.min(self.sent)));
+        let mut chance = 1.0;
+        let mut k = 0.0;
+        while k < answered && chance >= DOUBT {
+            chance *= (sent - k) / (2.0 * sent - k);
+            k += 1.0;
+        }
+        chance < DOUBT
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn with(self, more: Self) -> Self {
+        Self {
+            sent: self.sent.saturating_add(more.sent),
+            answered: self.answered.saturating_add(more.answered),
+        }
+    }
+}
+
 /// One connection that asked the heartbeat question, and its follow-up where one was needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -133,6 +194,9 @@ pub struct Attempt {
     /// The heartbeat extension in this handshake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<HeartbeatExtension>,
+    /// Over datagrams: how often the pair of questions went out, and how many well-formed ones came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<Pairs>,
     /// After the message with a whole payload and no padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub malformed: Option<Answer>,
@@ -148,7 +212,12 @@ pub struct Attempt {
     /// On one more connection: whether a plain handshake still works, asked after silence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub still_up: Option<bool>,
-    /// Bytes of heartbeat answers beyond header, our own payload and 16 bytes of padding.
+    /// On one more connection: the same questions behind a finished handshake, encrypted (PROBING 3), asked where silence
+    /// in the clear decides nothing, and at full depth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<Box<Attempt>>,
+    /// Bytes of heartbeat answers beyond header, our own payload and 16 bytes of padding, those of `encrypted` among
+    /// them.
     #[serde(default)]
     pub foreign_bytes: u64,
 }
@@ -160,11 +229,13 @@ impl Attempt {
             contact,
             version: None,
             extension: None,
+            pairs: None,
             malformed: None,
             control: None,
             poke: None,
             alone: None,
             still_up: None,
+            encrypted: None,
             foreign_bytes: 0,
         }
     }
@@ -315,6 +386,12 @@ pub struct Observation {
     /// Software that the service named, at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub software: Vec<Software>,
+    /// Other questions and what came of them, in the order in which they were asked. Absent below `--depth full`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
+    /// What it said as a STUN or TURN server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Relay>,
 }
 
 impl Observation {
@@ -332,5 +409,29 @@ impl Observation {
     /// Foreign bytes over all attempts.
     pub fn foreign_bytes(&self) -> u64 {
         self.attempts.iter().map(|a| a.foreign_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_pairs_without_loss_are_a_proof_and_fewer_are_not() {
+        let outweighs = |sent, answered| Pairs { sent, answered }.outweighs_loss();
+        let table = [
+            ((0, 0), false),
+            ((1, 1), false),
+            ((5, 5), false), // 1 in 252
+            ((6, 6), true),  // 1 in 924
+            ((8, 6), false),
+            ((8, 7), true),
+            ((12, 8), true),
+            ((1000, 1), false),
+            ((u32::MAX, 20), true),
+        ];
+        for ((sent, answered), expected) in table {
+            assert_eq!(outweighs(sent, answered), expected, "{answered} of {sent}");
+        }
     }
 }

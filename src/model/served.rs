@@ -13,6 +13,7 @@ use super::{
 /// More about a certificate than its identity. Everything textual in it is hostile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that have nothing to do with each other")]
 pub struct Details {
     /// The key's algorithm: `rsa`, `rsa-pss`, `dsa`, `ed25519`, `ed448`, `ec` with the curve as in `ec-p256`, or the
     /// object identifier in dots.
@@ -21,6 +22,16 @@ pub struct Details {
     /// The key's size in bits: of the modulus, or of the curve's field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_bits: Option<u32>,
+    /// The last ten bytes, in hex, of SHA-1 over `Modulus=`, the modulus in upper-case hex and a line feed: how lists of weak
+    /// RSA keys name a key (Debian's `openssl-blacklist`). Absent for other keys, and in evidence of earlier releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modulus_sha1: Option<Arc<str>>,
+    /// Whether the modulus bears the mark of ROCA (CVE-2017-15361). Looked at wherever `modulus_sha1` is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub roca: bool,
+    /// Whether the key stands in a list of weak keys that was given at the look. Absent: no list covers its size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed_weak: Option<bool>,
     /// The signature's algorithm by its usual name, such as `sha256WithRSAEncryption`, or the object identifier in dots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Arc<str>>,

@@ -159,8 +159,18 @@ impl Service {
         }
     }
 
-    /// `name:port`, with an IPv6 address in brackets.
+    /// `name:port`, with an IPv6 address in brackets, and `/udp` behind what is not reached over TCP: two services of one
+    /// port are told apart.
     pub fn display_port(&self) -> String {
+        let place = self.place();
+        match self.transport {
+            Transport::Tcp => place,
+            Transport::Udp => format!("{place}/udp"),
+        }
+    }
+
+    /// `name:port`, whatever the transport.
+    pub fn place(&self) -> String {
         let name = self.display_name();
         if name.contains(':') { format!("[{name}]:{}", self.port) } else { format!("{name}:{}", self.port) }
     }

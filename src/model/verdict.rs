@@ -76,8 +76,62 @@ vocabulary! {
         PackageFixed = "package-fixed",
         /// The version is outside the affected range.
         VersionNotAffected = "version-not-affected",
+        /// The question is asked at `--depth full` alone, and was not.
+        NotAsked = "not-asked",
+        /// SSL 3.0 was agreed on with a CBC suite.
+        Sslv3CbcTaken = "sslv3-cbc-taken",
+        /// SSL 3.0, or its CBC suites, were refused by an alert.
+        Sslv3CbcRefused = "sslv3-cbc-refused",
+        /// A ChangeCipherSpec before any key was taken.
+        EarlyCcsTaken = "early-ccs-taken",
+        /// A ChangeCipherSpec before any key was refused by alert 10.
+        EarlyCcsRefused = "early-ccs-refused",
+        /// An RSA_EXPORT suite was agreed on.
+        RsaExportTaken = "rsa-export-taken",
+        /// RSA_EXPORT suites were refused by an alert.
+        RsaExportRefused = "rsa-export-refused",
+        /// A DHE_EXPORT suite was agreed on.
+        DheExportTaken = "dhe-export-taken",
+        /// A Diffie-Hellman prime of less than 1024 bits.
+        DhPrimeShort = "dh-prime-short",
+        /// A Diffie-Hellman prime of 1024 bits that many servers share.
+        DhPrimeShared = "dh-prime-shared",
+        /// A Diffie-Hellman prime of 1024 bits that is in no list here.
+        DhPrimeUnknown = "dh-prime-unknown",
+        /// A Diffie-Hellman prime of more than 1024 bits, and no export suite.
+        DhPrimeLong = "dh-prime-long",
+        /// Ephemeral Diffie-Hellman was refused by an alert, export or not.
+        DheRefused = "dhe-refused",
+        /// SSL 2.0 is spoken.
+        Sslv2Spoken = "sslv2-spoken",
+        /// SSL 2.0 is spoken elsewhere with the same key.
+        KeySharedWithSslv2 = "key-shared-with-sslv2",
+        /// SSL 2.0 is spoken, and no kind of cipher was named.
+        Sslv2NoCiphers = "sslv2-no-ciphers",
+        /// SSL 2.0 was refused by an alert.
+        Sslv2Refused = "sslv2-refused",
+        /// RSA key exchange is offered; the question behind it is not asked.
+        RsaKeyExchangeOffered = "rsa-key-exchange-offered",
+        /// RSA key exchange was refused by an alert.
+        RsaKeyExchangeRefused = "rsa-key-exchange-refused",
+        /// A close or a reset where an alert was due.
+        EndedWithoutAlert = "ended-without-alert",
+        /// Something came that is no answer to the question.
+        OtherAnswer = "other-answer",
         /// This build cannot speak the wrap yet.
         WrapUnsupported = "wrap-unsupported",
+        /// The hole needs another transport than the service has.
+        TransportNotAffected = "transport-not-affected",
+        /// A key with a fault that its public half shows.
+        KeyWeak = "key-weak",
+        /// No key that was seen has it.
+        KeyNotWeak = "key-not-weak",
+        /// A kind of key that cannot have it.
+        KeyKindNotAffected = "key-kind-not-affected",
+        /// No list of weak keys that was given covers the kind and size of a key.
+        ListDoesNotCover = "list-does-not-cover",
+        /// No key was seen.
+        KeyNotSeen = "key-not-seen",
         /// A branch that nobody analysed.
         BranchNotAnalysed = "branch-not-analysed",
         /// The catalogue's row is not confirmed.

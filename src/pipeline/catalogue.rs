@@ -15,7 +15,7 @@ use crate::{
     },
     error::Error,
     model::{
-        disclosure::{Disclosure, TakenIn},
+        disclosure::{Disclosure, ProbeKind, TakenIn},
         host::Package,
     },
     store::{Reader, Store},
@@ -208,9 +208,18 @@ fn toml_alone(words: String) -> Result<String, Vec<String>> {
     Ok(words)
 }
 
+/// What a disclosure of the embedded catalogue leaves unsaid of a probe that is built in.
+fn unsaid(disclosure: &Disclosure) -> Vec<String> {
+    let probe = &disclosure.probe;
+    let texts = [("probe.proves", &probe.proves), ("probe.cannot", &probe.cannot)];
+    let missing = texts.iter().filter(|(_, text)| probe.kind == ProbeKind::BuiltIn && text.is_empty());
+    missing.map(|(key, _)| format!(" the probe is built in, and {key} does not say")).collect()
+}
+
 /// Checks catalogue files; without any, the built-in ones.
 pub fn check(files: &[PathBuf]) -> Vec<Checked> {
     let built_in = disclosure::FILES.iter().filter(|_| files.is_empty());
+    let embedded = files.is_empty();
     let built_in =
         built_in.map(|(name, words)| (format!("disclosures/{name}.toml"), Ok((*words).to_owned())));
     let named = files.iter().map(|file| {
@@ -221,7 +230,10 @@ pub fn check(files: &[PathBuf]) -> Vec<Checked> {
     built_in
         .chain(named)
         .map(|(file, words)| match words.and_then(toml_alone).map(|words| check::check(&words)) {
-            Ok(Ok(disclosure)) => Checked { file, disclosure: Some(disclosure), faults: Vec::new() },
+            Ok(Ok(disclosure)) => {
+                let faults = if embedded { unsaid(&disclosure) } else { Vec::new() };
+                Checked { file, disclosure: Some(disclosure).filter(|_| faults.is_empty()), faults }
+            }
             Ok(Err(faults)) => {
                 Checked { file, disclosure: None, faults: faults.iter().map(Fault::to_string).collect() }
             }

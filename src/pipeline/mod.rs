@@ -10,6 +10,8 @@ pub mod checks;
 pub mod claims;
 pub mod classify;
 pub mod dashboard;
+#[cfg(test)]
+mod datagrams;
 pub mod difference;
 pub mod edits;
 pub mod hosts;

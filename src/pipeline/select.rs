@@ -127,6 +127,7 @@ fn names(service: &Service, wanted: &str) -> bool {
     service.row_id.as_str().to_lowercase() == wanted
         || service.display_name() == wanted
         || service.display_port() == wanted
+        || service.place() == wanted
         || service.addresses.iter().any(|a| a.to_string() == wanted)
 }
 

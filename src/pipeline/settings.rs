@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::probe::Depth;
 use crate::{
+    assess,
     error::Error,
-    model::{finding::FindingRules, fragile::Signature, policy::Policy, wrap::Wrap},
+    model::{finding::FindingRules, fragile::Signature, policy::Policy, weak_keys::WeakKeys, wrap::Wrap},
     pipeline::catalogue,
 };
 
@@ -45,6 +46,9 @@ pub struct Settings {
     pub offline: bool,
     /// The trust store's name and text in PEM; absent: the system's.
     pub trust: Option<(String, String)>,
+    /// Lists of weak keys. Not kept: they may be large, and a resumed sweep is given them again.
+    #[serde(skip)]
+    pub weak_keys: Option<Arc<WeakKeys>>,
     /// Signatures of fragile devices beside the built-in ones.
     pub fragile: Vec<Signature>,
     /// Addresses, networks and names that are left alone.
@@ -97,6 +101,43 @@ impl Settings {
     }
 }
 
+/// What a user should know of the depth of a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DepthNotice {
+    /// It is full since a disclosure asks for that.
+    Full(String),
+    /// It was typed, and some disclosure is not asked about at it.
+    NotAsked(String),
+}
+
+impl Settings {
+    /// Makes the depth full where that is how a disclosure is asked about.
+    #[must_use]
+    pub fn deep_enough_for(mut self, disclosure: &str) -> Self {
+        if assess::needs_full_depth(disclosure) {
+            self.depth = Depth::Full;
+        }
+        self
+    }
+
+    /// Puts the depth in force: what was typed, else full where a disclosure is asked about at that depth alone.
+    pub fn set_depth(&mut self, typed: Option<Depth>) -> Option<DepthNotice> {
+        self.depth = typed.unwrap_or(self.depth);
+        let wanting: Vec<&str> =
+            self.disclosures.iter().map(String::as_str).filter(|id| assess::needs_full_depth(id)).collect();
+        if wanting.is_empty() || self.depth == Depth::Full {
+            return None;
+        }
+        let named = wanting.join(", ");
+        if typed.is_none() {
+            self.depth = Depth::Full;
+            return Some(DepthNotice::Full(format!("--depth full, since only that asks about {named}")));
+        }
+        let text = format!("--depth {} does not ask about {named}: that takes --depth full", self.depth);
+        Some(DepthNotice::NotAsked(text))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -112,6 +153,7 @@ impl Default for Settings {
             find_wrap: false,
             offline: false,
             trust: None,
+            weak_keys: None,
             fragile: Vec::new(),
             exclude: Vec::new(),
             scope: None,
@@ -121,6 +163,30 @@ impl Default for Settings {
             resolve: Resolve::Live,
             disclosures: vec!["CVE-2014-0160".to_owned()],
             policy: Policy::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disclosure_of_full_depth_makes_the_depth_full_unless_one_was_typed() {
+        let table: &[(&[&str], Option<Depth>, Depth, Option<bool>)] = &[
+            (&["CVE-2014-0160"], None, Depth::Standard, None),
+            (&["CVE-2014-0160"], Some(Depth::Quick), Depth::Quick, None),
+            (&["CVE-2014-0160", "CVE-2014-3566"], None, Depth::Full, Some(true)),
+            (&["CVE-2014-3566"], Some(Depth::Full), Depth::Full, None),
+            (&["CVE-2014-3566"], Some(Depth::Standard), Depth::Standard, Some(false)),
+            (&["ROBOT"], Some(Depth::Quick), Depth::Quick, Some(false)),
+            (&["CVE-2022-3602"], None, Depth::Standard, None),
+        ];
+        for (ids, typed, expected, told) in table {
+            let disclosures = ids.iter().map(|id| (*id).to_owned()).collect();
+            let mut settings = Settings { disclosures, ..Settings::default() };
+            let notice = settings.set_depth(*typed).map(|n| matches!(n, DepthNotice::Full(_)));
+            assert_eq!((settings.depth, notice), (*expected, *told), "{ids:?} {typed:?}");
         }
     }
 }

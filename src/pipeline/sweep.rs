@@ -230,6 +230,7 @@ pub(super) fn context(s: &Settings, clock: &Clock, sweep: SweepId) -> Result<Con
         clock: clock.clone(),
         sweep,
         trust: trust.map(Arc::new),
+        weak_keys: s.weak_keys.clone(),
         fragile: Arc::new(Signatures::built_in().with(&s.fragile)),
     })
 }
@@ -324,6 +325,8 @@ impl Settle {
             served: None,
             expectations: Vec::new(),
             software: Vec::new(),
+            asked: Vec::new(),
+            relay: None,
         };
         Looked::plain(service, observation)
     }

@@ -58,6 +58,8 @@ pub struct Question<'a> {
     pub choice: &'a Choice,
     /// Settings of the sweep; absent: no sweep, only the stored evidence.
     pub settings: Option<Settings>,
+    /// Whether the depth may be full where the disclosure is asked about at that depth alone: none was typed.
+    pub may_deepen: bool,
     /// The command line, for the record.
     pub command_line: &'a str,
 }
@@ -80,7 +82,11 @@ pub fn verify<'s>(
     let mut checked = checks::Round::default();
     if let Some(settings) = &question.settings {
         // Under the rules that are in force: without a configuration, those of the sweep before.
-        let settings = &settings.under(&before.assessment.policy);
+        let mut settings = settings.under(&before.assessment.policy);
+        if question.may_deepen {
+            settings = settings.deep_enough_for(&before.assessment.disclosure.id);
+        }
+        let settings = &settings;
         let mut once = |services: &[&Service]| -> Result<Outcome, Error> {
             let session = Session::again(incident, services, settings.clone(), question.command_line, clock)?;
             session.run(clock, sinks())

@@ -54,6 +54,8 @@ pub struct Question<'a> {
     pub choice: &'a Choice,
     /// Settings of the sweeps.
     pub settings: Settings,
+    /// Whether the depth may be full where the disclosure is asked about at that depth alone: none was typed.
+    pub may_deepen: bool,
     /// The command line, for the record.
     pub command_line: &'a str,
     /// The gate whose holding ends the watch, or decides the exit code of one round.
@@ -130,6 +132,9 @@ pub fn round<'s>(
         // Under the rules that are in force: without a configuration, those of the sweep before.
         let mut settings = question.settings.under(&now.assessment.policy);
         settings.disclosures = vec![now.assessment.disclosure.id.to_string()];
+        if question.may_deepen {
+            settings = settings.deep_enough_for(&now.assessment.disclosure.id);
+        }
         let session = Session::again(incident, &due, settings, question.command_line, clock);
         match session {
             Ok(session) => break (rows, due.len(), Some(session.run(clock, sinks())?)),

@@ -6,6 +6,7 @@
 
 pub(super) mod der;
 mod details;
+mod modulus;
 mod name;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,6 +15,7 @@ use x509_parser::{
     certificate::X509Certificate,
     extensions::{GeneralName, ParsedExtension},
     prelude::FromDer as _,
+    public_key::PublicKey,
 };
 
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         observation::{Certificate, OtherKey},
         time::Timestamp,
     },
-    wire::tls::suites::Auth,
+    wire::{secure::exchange::RsaKey, tls::suites::Auth},
 };
 
 /// The most names that are kept.
@@ -69,6 +71,17 @@ impl Leaf {
     pub fn into_other_key(self) -> Option<OtherKey> {
         let spki_sha256 = self.certificate.spki_sha256?;
         Some(OtherKey { spki_sha256, certificate: Some(self.certificate) })
+    }
+}
+
+/// The RSA key of a certificate, where it holds one.
+pub fn rsa_key(der: &[u8]) -> Option<RsaKey> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    match parsed.public_key().parsed().ok()? {
+        PublicKey::RSA(key) => {
+            Some(RsaKey { modulus: key.modulus.to_vec(), exponent: key.exponent.to_vec() })
+        }
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{dial::Dialer, fragile::Signatures, limits::Timeouts, trust::TrustStore};
 use crate::{
     clock::Clock,
-    model::{ids::SweepId, observation::Certificate, vocabulary},
+    model::{ids::SweepId, observation::Certificate, vocabulary, weak_keys::WeakKeys},
 };
 
 vocabulary! {
@@ -15,7 +15,7 @@ vocabulary! {
         Quick = "quick",
         /// A second hello for the server's other kind of key as well.
         Standard = "standard",
-        /// And one without SNI.
+        /// And one without SNI, every version, and the questions of other disclosures.
         Full = "full",
     }
 }
@@ -60,6 +60,8 @@ pub struct Context {
     pub sweep: SweepId,
     /// What chains are checked against; absent: they are not.
     pub trust: Option<Arc<TrustStore>>,
+    /// Lists of weak keys; absent: none was given.
+    pub weak_keys: Option<Arc<WeakKeys>>,
     /// How devices are told that a probe may hurt.
     pub fragile: Arc<Signatures>,
 }
@@ -67,7 +69,15 @@ pub struct Context {
 impl Context {
     /// A context without a trust store, with the built-in signatures of fragile devices.
     pub fn new(settings: Settings, dialer: Dialer, clock: Clock, sweep: SweepId) -> Self {
-        Self { settings, dialer, clock, sweep, trust: None, fragile: Arc::new(Signatures::built_in()) }
+        Self {
+            settings,
+            dialer,
+            clock,
+            sweep,
+            trust: None,
+            weak_keys: None,
+            fragile: Arc::new(Signatures::built_in()),
+        }
     }
 
     /// The signature of a fragile device that a certificate bears, if it does.

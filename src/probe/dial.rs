@@ -29,8 +29,8 @@ pub const MAX_BYTES: usize = 256 * 1024;
 /// A heartbeat answer, or most of a flight of certificates, in one read.
 const READ_LEN: usize = 8 * 1024;
 
-/// The longest datagram that is taken; what is longer is cut.
-const DATAGRAM: usize = 2048;
+/// The longest datagram that is taken; what is longer is cut. Over loopback a server may send a whole flight in one.
+const DATAGRAM: usize = 16 * 1024 + 512;
 
 /// Pauses before another try after a failure of our own.
 const LOCAL_PAUSES: [Duration; 3] =
@@ -76,41 +76,48 @@ impl Dialer {
     /// # Errors
     ///
     /// How the contact ended: `refused` (an ICMP message says so), `no-route`, `probe-timed-out` or `local-error`.
-    pub async fn ask_datagram<T>(
+    pub async fn ask_datagram<T: Send>(
         &self,
         target: SocketAddr,
         question: &[u8],
         waits: &[Duration],
-        take: impl Fn(&[u8]) -> Option<T>,
+        take: impl Fn(&[u8]) -> Option<T> + Send + Sync,
     ) -> Result<T, Contact> {
+        let mut datagrams = self.associate(target).await?;
+        for (number, wait) in waits.iter().enumerate() {
+            if number > 0 {
+                self.rate.permit().await;
+            }
+            datagrams.send(question).await?;
+            let mut found = None;
+            let heard = datagrams.receive(*wait, |bytes| {
+                found = take(bytes);
+                found.is_some()
+            });
+            let heard = heard.await?;
+            if let (Wait::Met, Some(found)) = (heard, found) {
+                return Ok(found);
+            }
+        }
+        Err(Contact::ProbeTimedOut)
+    }
+
+    /// A port of our own that hears one target alone. It counts against the rate.
+    ///
+    /// # Errors
+    ///
+    /// `no-route` or `local-error`.
+    pub async fn associate(&self, target: SocketAddr) -> Result<Datagrams, Contact> {
         let any = if target.is_ipv4() {
             IpAddr::from(std::net::Ipv4Addr::UNSPECIFIED)
         } else {
             IpAddr::from(std::net::Ipv6Addr::UNSPECIFIED)
         };
         let from = self.source.filter(|s| s.is_ipv4() == target.is_ipv4()).unwrap_or(any);
-        let of = |error: io::Error| contact_of(&error);
-        let socket = UdpSocket::bind(SocketAddr::new(from, 0)).await.map_err(of)?;
-        socket.connect(target).await.map_err(of)?;
-        let mut space = [0; DATAGRAM];
-        for wait in waits {
-            self.rate.permit().await;
-            socket.send(question).await.map_err(of)?;
-            let hearing = async {
-                loop {
-                    let length = socket.recv(&mut space).await?;
-                    if let Some(found) = take(space.get(..length).unwrap_or_default()) {
-                        return Ok::<T, io::Error>(found);
-                    }
-                }
-            };
-            match timeout(*wait, hearing).await {
-                Ok(Ok(found)) => return Ok(found),
-                Ok(Err(error)) => return Err(of(error)),
-                Err(_elapsed) => {}
-            }
-        }
-        Err(Contact::ProbeTimedOut)
+        self.rate.permit().await;
+        let socket = UdpSocket::bind(SocketAddr::new(from, 0)).await.map_err(|e| contact_of(&e))?;
+        socket.connect(target).await.map_err(|e| contact_of(&e))?;
+        Ok(Datagrams { socket, taken: 0 })
     }
 
     async fn connect(&self, target: SocketAddr, limit: Duration) -> Result<Connection, Contact> {
@@ -243,6 +250,56 @@ impl Connection {
             }
         })
         .await
+    }
+}
+
+/// Datagrams to a target and from it.
+#[derive(Debug)]
+pub struct Datagrams {
+    socket: UdpSocket,
+    taken: usize,
+}
+
+impl Datagrams {
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    ///
+    /// How the contact ended: `refused` (an ICMP message about an earlier one says so), `no-route` or `local-error`.
+    pub async fn send(&self, datagram: &[u8]) -> Result<(), Contact> {
+        self.socket.send(datagram).await.map(|_| ()).map_err(|e| contact_of(&e))
+    }
+
+    /// Hands each datagram that comes to `enough` until that says so, or for at most `limit`: [`Wait::Met`],
+    /// [`Wait::TimedOut`] or [`Wait::Flooded`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn receive(
+        &mut self,
+        limit: Duration,
+        mut enough: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<Wait, Contact> {
+        let Self { socket, taken } = self;
+        let hearing = async {
+            let mut space = vec![0; DATAGRAM];
+            loop {
+                let length = socket.recv(&mut space).await?;
+                *taken = taken.saturating_add(length);
+                if enough(space.get(..length).unwrap_or_default()) {
+                    return Ok::<Wait, io::Error>(Wait::Met);
+                }
+                if *taken > MAX_BYTES {
+                    return Ok(Wait::Flooded);
+                }
+            }
+        };
+        match timeout(limit, hearing).await {
+            Ok(Ok(wait)) => Ok(wait),
+            Ok(Err(error)) => Err(contact_of(&error)),
+            Err(_elapsed) => Ok(Wait::TimedOut),
+        }
     }
 }
 

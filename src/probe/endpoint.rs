@@ -74,11 +74,13 @@ async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation
             let target = Target {
                 aside,
                 address: SocketAddr::new(job.address, service.port),
+                transport: service.transport,
                 wrap: service.wrap,
                 sni: service.sni_to_send(),
                 fragile: job.fragile,
                 trial: false,
                 sturdy: service.declared.fragile == Some(false),
+                relays: relays(service),
             };
             let mut seen = (kind.look)(target, context).await;
             // Counted wherever they came: the figure is of the whole look.
@@ -99,6 +101,14 @@ async fn probe_aside(job: &Job, context: &Context, aside: &Aside) -> Observation
         None => not_built_yet(service),
     };
     observation(job, context, seen, aside, started)
+}
+
+/// Whether a service is a STUN or TURN server: by the word of its row, or by the port that nobody else has (RFC 8489,
+/// 18.6).
+fn relays(service: &Service) -> bool {
+    let word = service.declared.service_type.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let named = ["turn", "stun", "coturn", "turns", "stuns"].contains(&&*word);
+    named || (word.is_empty() && [3478, 5349].contains(&service.port))
 }
 
 /// What users must still get, as the inventory says it. Nothing where it says nothing, and for a quick look.
@@ -128,8 +138,17 @@ fn not_built_yet(service: &Service) -> Seen {
     seen
 }
 
-fn observation(job: &Job, context: &Context, seen: Seen, aside: &Aside, started: Instant) -> Observation {
+fn observation(job: &Job, context: &Context, mut seen: Seen, aside: &Aside, started: Instant) -> Observation {
     let service = &*job.service;
+    if let Some(lists) = context.weak_keys.as_deref() {
+        let others = seen.other_keys.iter_mut().flatten().filter_map(|k| k.certificate.as_mut());
+        for certificate in seen.certificate.iter_mut().chain(others) {
+            if let Some(details) = &mut certificate.details {
+                let name = details.modulus_sha1.as_deref();
+                details.listed_weak = name.and_then(|n| lists.holds(n, details.key_bits.unwrap_or(0)));
+            }
+        }
+    }
     let sni = service.sni_to_send().and_then(|_| service.sni.clone().or_else(|| service.name.clone()));
     Observation {
         sweep: context.sweep,
@@ -154,6 +173,8 @@ fn observation(job: &Job, context: &Context, seen: Seen, aside: &Aside, started:
         served: seen.served,
         expectations: seen.expectations,
         software: aside.take_software(),
+        asked: seen.asked,
+        relay: seen.relay,
     }
 }
 
@@ -198,7 +219,7 @@ mod tests {
     async fn a_wrap_that_cannot_be_spoken_is_not_contacted() {
         let table = [
             (Wrap::Smtp, Transport::Udp, "wrap not built yet: starttls-smtp over udp"),
-            (Wrap::Dtls, Transport::Udp, "wrap not built yet: dtls"),
+            (Wrap::Dtls, Transport::Tcp, "wrap not built yet: dtls over tcp"),
             (Wrap::Tls, Transport::Udp, "wrap not built yet: tls over udp"),
         ];
         for (wrap, transport, detail) in table {

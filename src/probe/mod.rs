@@ -11,10 +11,12 @@ pub mod dial;
 pub mod endpoint;
 pub mod engine;
 pub mod expect;
+mod flight;
 pub mod fragile;
 pub mod kind;
 pub mod limits;
 pub mod link;
+mod relay;
 pub mod secret;
 pub mod signer;
 pub mod tls13;
@@ -24,13 +26,15 @@ pub mod trust;
 pub use context::{Context, Depth, Settings};
 pub use endpoint::{Job, Looked, look, probe_endpoint};
 
-/// The fuzz target of this stage: any bytes as a certificate, and as what services publish of their secrets.
+/// The fuzz target of this stage: any bytes as a certificate, as what services publish of their secrets, and as
+/// what comes on a connection whose handshake is to be finished.
 ///
 /// # Panics
 ///
 /// When an invariant does not hold; that is its purpose.
 pub fn fuzz(data: &[u8]) {
     secret::fuzz(data);
+    kind::fuzz(data);
     let leaf = certificate::Leaf::read(data);
     assert_eq!(leaf.certificate.sha256, crate::model::ids::Sha256::of(data));
     assert!(leaf.certificate.names.len() <= certificate::MAX_NAMES);

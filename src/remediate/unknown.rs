@@ -94,7 +94,10 @@ const VERSION: &[&str] = &[
     "Compare the version and build on the host with the advisory of its distribution or maker.",
 ];
 
-fn words(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
+fn words(reason: Option<Reason>) -> Words {
+    if let Some(words) = reason.and_then(of_full_depth) {
+        return words;
+    }
     match reason {
         None => ("nobody has looked at it yet", &["Let allclear look from a place that reaches it."]),
         Some(Reason::Fragile) => (
@@ -190,4 +193,50 @@ fn words(reason: Option<Reason>) -> (&'static str, &'static [&'static str]) {
             &["Compare the version and build on the host with the advisory of its distribution or maker."],
         ),
     }
+}
+
+/// Why it is not known, and what to do.
+type Words = (&'static str, &'static [&'static str]);
+
+/// The same for the questions of `--depth full`.
+const fn of_full_depth(reason: Reason) -> Option<Words> {
+    Some(match reason {
+        Reason::NotAsked => (
+            "it was not asked: only a look at full depth asks about this disclosure",
+            &[
+                "Sweep it with `--depth full`.",
+                "If it cannot be asked from outside, compare the version on the host with the advisory.",
+            ],
+        ),
+        Reason::EndedWithoutAlert | Reason::OtherAnswer => (
+            "it ended the conversation without saying why, as some servers (dovecot, old node) and some filters do",
+            &[
+                "Look again from inside, past any intrusion prevention or balancer.",
+                "If it stays unclear, compare version and configuration on the host with the advisory.",
+            ],
+        ),
+        Reason::RsaKeyExchangeOffered => (
+            "RSA key exchange is offered, and whether it gives anything away is not asked",
+            &[
+                "Switch RSA key exchange off and look again; or ask its maker whether it is affected.",
+                "Keep what the maker said in the ticket, and record it here.",
+            ],
+        ),
+        Reason::ListDoesNotCover => (
+            "no list of weak keys that was given covers its key",
+            &[
+                "Look again with `--weak-keys FILE` (docs/weak-keys.md says where such lists come from).",
+                "A key that was made after the repair of the host that made it is not concerned: find out where it was made, and record that.",
+            ],
+        ),
+        Reason::DhPrimeUnknown => (
+            "its Diffie-Hellman prime has 1024 bits, and whether others share it cannot be seen",
+            &["Put a prime of 2048 bits or more in its place, or elliptic curves alone, and look again."],
+        ),
+        Reason::Sslv2NoCiphers => (
+            "it speaks SSLv2 without any cipher, which old OpenSSL does not enforce",
+            &["Switch SSLv2 off, and look again."],
+        ),
+        _ => return None,
+    })
 }

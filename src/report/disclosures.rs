@@ -103,6 +103,9 @@ pub fn show(disclosure: &Disclosure, screen: &Screen, out: &mut dyn Write) -> io
     if let Some(feature) = &d.feature {
         page.text(2, &format!("A build without the function {feature} does not have it."))?;
     }
+    if let Some(transport) = d.only_over {
+        page.text(2, &format!("Concerns services over {transport} alone."))?;
+    }
     if !d.never_in.is_empty() {
         let never: Vec<&str> = d.never_in.iter().map(|library| library.as_str()).collect();
         page.text(2, &format!("Never in {}.", never.join(", ")))?;
@@ -115,6 +118,11 @@ pub fn show(disclosure: &Disclosure, screen: &Screen, out: &mut dyn Write) -> io
     page.section("From the network")?;
     page.text(2, &format!("Probe: {}.", d.probe.kind))?;
     page.text(2, &d.probe.method)?;
+    for (what, text) in [("What it proves", &d.probe.proves), ("What it cannot tell", &d.probe.cannot)] {
+        if !text.is_empty() {
+            page.text(2, &format!("{what}: {text}"))?;
+        }
+    }
     rows(d, &mut page)?;
     page.list("Notes", Ink::Plain, &d.notes)?;
     page.verbatim("Links", &d.links)?;

@@ -8,9 +8,11 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::model::{
+    asked::Asked,
     finding::Finding,
     ids::{RowId, Spki, SweepId},
     observation::{Certificate, Contact, Observation, Skip, TlsFacts},
+    relay::Relay,
     served::{Expectation, Software},
     time::Timestamp,
     verdict::Judgement,
@@ -56,6 +58,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     software: &'a [Software],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    asked: &'a [Asked],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<&'a Relay>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     findings: &'a [Finding],
     verdicts: &'a [Judgement],
 }
@@ -91,6 +97,8 @@ pub fn line(observation: &Observation, judgements: &[Judgement], findings: &[Fin
         other_keys: observation.other_keys.as_ref().map(other),
         expectations: &observation.expectations,
         software: &observation.software,
+        asked: &observation.asked,
+        relay: observation.relay.as_ref(),
         findings,
         verdicts: judgements,
     })

@@ -58,6 +58,14 @@ pub fn text(page: &Page<'_>, screen: &Screen, out: &mut dyn Write) -> io::Result
         "Named in banners, which prove nothing",
         seen.software.iter().map(|s| (Ink::Plain, s.to_string())),
     )?;
+    let asked = page.observation.asked.iter();
+    writer.list(
+        "Other questions, each on a connection of its own",
+        asked.map(|a| {
+            let offered = a.offered.map_or(String::new(), |version| format!(" ({version} at most)"));
+            (Ink::Plain, format!("{}{offered}: {}", a.question.words(), a.answer()))
+        }),
+    )?;
     writer.list("Findings, apart from the verdict", page.findings.iter().map(finding))?;
     for (title, judgement) in page.judgements {
         writer.verdict(title, judgement)?;
@@ -171,6 +179,10 @@ fn described(certificate: &Certificate) -> String {
     if let Some(details) = &certificate.details {
         let bits = details.key_bits.map_or(String::new(), |bits| format!(", {bits} bits"));
         parts.extend(details.key.as_ref().map(|key| format!("{key}{bits}")));
+        parts.extend(details.roca.then(|| "THE KEY IS WEAK (ROCA)".to_owned()));
+        parts.extend(
+            (details.listed_weak == Some(true)).then(|| "THE KEY IS IN A LIST OF WEAK KEYS".to_owned()),
+        );
         parts.extend(details.signature.as_ref().map(ToString::to_string));
         parts.extend(details.sct.first().map(|sct| format!("first logged {}", sct.short())));
     }

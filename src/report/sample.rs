@@ -179,7 +179,7 @@ pub(crate) fn disclosure() -> Disclosure {
     Disclosure {
         aliases: vec!["heartbleed".to_owned()],
         leaks: "memory".to_owned(),
-        probe: ProbeFact { kind: ProbeKind::BuiltIn, method: String::new() },
+        probe: ProbeFact { kind: ProbeKind::BuiltIn, ..ProbeFact::default() },
         ..Disclosure::named("CVE-2014-0160", "Heartbleed", "2014-04-07".parse().expect("a date"))
     }
 }
@@ -343,6 +343,8 @@ fn observation(service: &Service, spec: &Spec) -> Observation {
         served: None,
         expectations: Vec::new(),
         software: Vec::new(),
+        asked: Vec::new(),
+        relay: None,
     }
 }
 

@@ -145,6 +145,8 @@ fn observation(sweep: SweepId, n: u32, seconds: i64) -> Observation {
         served: None,
         expectations: Vec::new(),
         software: Vec::new(),
+        asked: Vec::new(),
+        relay: None,
     }
 }
 

@@ -6,7 +6,9 @@
 
 pub mod banner;
 pub(crate) mod cursor;
+pub mod dtls;
 pub mod greeting;
+pub mod secure;
 pub mod ssh;
 pub mod starttls;
 pub mod stun;
@@ -43,9 +45,13 @@ pub fn fuzz(data: &[u8]) {
     let _ = greeting::recognise(rest);
     banner::fuzz(rest);
     stun::fuzz(rest);
+    dtls::fuzz(rest);
+    secure::fuzz(rest);
     ssh::fuzz(rest, step);
     ticket::fuzz(rest, step);
     starttls::tds::fuzz(rest);
+    tls::sslv2::fuzz(rest);
+    tls::key_exchange::fuzz(rest);
     // One of them for each input: all of them would slow every other parser down.
     let chosen = data.last().map_or(0, |last| usize::from(*last) % starttls::DIALOGUES.len());
     if let Some(entry) = starttls::DIALOGUES.get(chosen) {

@@ -127,7 +127,7 @@ fn as_many_rows_come_out_as_services_went_in() {
         ("closed", "unreachable/refused"),
         ("v6", "unreachable/refused"),
         ("nowhere", "unreachable/dns-failed"),
-        ("udp", "inconclusive/wrap-unsupported"),
+        ("udp", "unreachable/refused"),
     ] {
         assert_eq!(verdict(row(&rows, id)), expected, "{id}");
     }

@@ -109,6 +109,8 @@ impl Authority {
             fragile: false,
             trial: false,
             sturdy: false,
+            relays: false,
+            transport: allclear::model::wrap::Transport::Tcp,
         };
         let found = try_all(&expect::parse(text).unwrap(), target, &self.context).await;
         (found, aside.take_software())

@@ -194,40 +194,6 @@ fn each_hostile_dialogue_ends_in_a_reason_within_its_time() {
 }
 
 #[test]
-fn a_turn_server_names_its_software_and_gets_no_verdict_from_it() {
-    let turnserver = need!(peers::turnserver());
-    let work = Work::new();
-    let (address, port) = (crate::support::fresh_address(), crate::support::free_port());
-    let mut command = std::process::Command::new(turnserver);
-    command.args(["-n", "--no-tls", "--no-dtls", "--no-cli", "--no-tcp", "--log-file", "stdout"]);
-    command.args(["-L", &address.to_string(), "-p", &port.to_string(), "--relay-ip", &address.to_string()]);
-    command.args([
-        "--pidfile",
-        work.path("pid").to_str().unwrap(),
-        "--userdb",
-        work.path("db").to_str().unwrap(),
-    ]);
-    let _running = crate::support::Running::start(command.current_dir(work.folder()), b"");
-    let list = work.write(
-        "services.csv",
-        format!("id,address,port,wrap\nturn,{address},{port},turn\ndead,{address},{},stun\n", port + 1),
-    );
-    let mut rows = Vec::new();
-    for _ in 0..20 {
-        rows = work.ok(&["sweep", list.to_str().unwrap(), "--jsonl", "--offline"]).rows();
-        if row(&rows, "turn").get("software").is_some() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(250));
-    }
-    let turn = row(&rows, "turn");
-    assert_eq!(turn["software"][0]["product"], "Coturn", "{turn}");
-    assert!(turn["software"][0]["version"].as_str().is_some_and(|v| v.starts_with('4')), "{turn}");
-    assert_eq!(verdict(turn), "inconclusive/wrap-unsupported", "a name is no verdict");
-    assert_eq!(verdict(row(&rows, "dead")), "unreachable/refused");
-}
-
-#[test]
 fn probe_tells_step_by_step_why_the_verdict_follows() {
     let work = Work::new();
     let identity = Identity::rsa(work.folder(), "peer");

@@ -11,6 +11,7 @@ use crate::model::{
     disclosure::{Confidence, Owed, ProbeKind, RowStatus},
     host::TlsLibrary,
     time::Timestamp,
+    wrap::Transport,
 };
 
 use super::{super::near, Faults, rows, short};
@@ -63,6 +64,7 @@ const DISCLOSURE: &[Field] = &[
     optional("sources", Kind::Texts),
     optional("feature", Kind::Text),
     optional("never_in", Kind::Words(member::<TlsLibrary>)),
+    optional("only_over", Kind::Word(member::<Transport>)),
     optional("not_analysed", Kind::Words(branch)),
     optional("rotate", Kind::Table(ROTATE)),
     optional("probe", Kind::Table(PROBE)),
@@ -75,8 +77,12 @@ const ROTATE: &[Field] = &[
     optional("steps", Kind::Texts),
 ];
 
-const PROBE: &[Field] =
-    &[optional("kind", Kind::Word(member::<ProbeKind>)), optional("method", Kind::Remark)];
+const PROBE: &[Field] = &[
+    optional("kind", Kind::Word(member::<ProbeKind>)),
+    optional("method", Kind::Remark),
+    optional("proves", Kind::Remark),
+    optional("cannot", Kind::Remark),
+];
 
 pub(super) const ROW: &[Field] = &[
     required("ecosystem", Kind::Text),

@@ -263,6 +263,7 @@ fn finished(draft: Draft<'_>, source: &str, notes: &mut Notes) -> Disclosure {
         sources: vec![source.to_owned()],
         feature: None,
         never_in: Vec::new(),
+        only_over: None,
         not_analysed: Vec::new(),
         rotate: Rotation::default(),
         probe: ProbeFact::default(),

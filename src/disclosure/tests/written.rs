@@ -71,7 +71,8 @@ proptest! {
         (d.title, d.leaks, d.confidence, d.severity) = (title, leaks, confidence, severity);
         (d.links, d.notes, d.sources) = (links, notes, sources);
         d.rotate = Rotation { keys: Owed::No, steps, ..Rotation::default() };
-        d.probe = ProbeFact { kind: ProbeKind::Passive, method };
+        d.probe =
+            ProbeFact { kind: ProbeKind::Passive, method, proves: "much".to_owned(), cannot: String::new() };
         d.disclosed_at = Timestamp::from_micros(micros);
         d.never_in = vec![TlsLibrary::Boringssl];
         d.affected = rows;

@@ -72,6 +72,11 @@ impl<'a> Connection<'a> {
         self.by_edges = self.face.one_record_per_arrival;
     }
 
+    /// All that arrived before the first hello was whole.
+    pub(super) fn first_bytes(&self) -> &[u8] {
+        self.first_bytes.as_deref().unwrap_or_default()
+    }
+
     /// The stream and all that arrived on it, to begin anew with another TLS library.
     pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.stream, self.first_bytes.unwrap_or_default())

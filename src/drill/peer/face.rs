@@ -108,7 +108,7 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// What follows a malformed heartbeat and a well-formed one, and whether the extension is acknowledged.
-    pub(super) const fn heartbeats(&self) -> (Reaction, Reaction, bool) {
+    pub(in crate::drill) const fn heartbeats(&self) -> (Reaction, Reaction, bool) {
         const REFUSE: Reaction = Reaction::End(Ending::Alert(alert::UNEXPECTED_MESSAGE));
         const CLOSE: Reaction = Reaction::End(Ending::Close);
         const RESET: Reaction = Reaction::End(Ending::Reset);
@@ -140,6 +140,31 @@ impl Behaviour {
             | Self::EndsAtOnce(_) => (REFUSE, REFUSE, false),
         }
     }
+}
+
+/// What follows a ChangeCipherSpec that comes before any key was exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyCcs {
+    /// It ends the conversation: fixed code does, by alert 10.
+    Refused(Ending),
+    /// It is taken, keys are made of nothing, and the first record that these do not open ends the conversation like
+    /// this: alert 20, unless the alert never gets out.
+    Taken(Ending),
+    /// It is dropped, as if it had not come.
+    Dropped,
+}
+
+/// What follows a hello of SSL 2.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sslv2 {
+    /// It ends the conversation: today's servers do, by alert 70.
+    Refused(Ending),
+    /// It is answered, with so many kinds of cipher.
+    Spoken(usize),
+    /// The answer is cut after so many bytes, and ends like this.
+    Cut(usize, Ending),
+    /// It is answered with these bytes, again and again until the client goes.
+    Endless(&'static [u8]),
 }
 
 /// What a server does with the name that a client sends (RFC 6066, 3).
@@ -216,6 +241,18 @@ pub struct Face {
     pub one_record_per_arrival: bool,
     /// Whether the heartbeat extension is acknowledged, against what the behaviour says.
     pub acknowledges: Option<bool>,
+    /// What follows an early ChangeCipherSpec.
+    pub early_ccs: EarlyCcs,
+    /// What follows a hello of SSL 2.0.
+    pub sslv2: Sslv2,
+    /// How a hello below the newest version ends that is marked as a fallback. `None`: the mark is not known.
+    pub on_fallback: Option<Ending>,
+    /// The Diffie-Hellman prime, big-endian.
+    pub dh_prime: Vec<u8>,
+    /// The modulus of the short RSA key of export suites, big-endian.
+    pub export_modulus: Vec<u8>,
+    /// How a hello ends that has no suite in common.
+    pub no_suite: Ending,
 }
 
 impl Face {
@@ -248,6 +285,12 @@ impl Face {
             pokes_dropped: 0,
             one_record_per_arrival: false,
             acknowledges: None,
+            early_ccs: EarlyCcs::Refused(Ending::Alert(alert::UNEXPECTED_MESSAGE)),
+            sslv2: Sslv2::Refused(Ending::Alert(alert::PROTOCOL_VERSION)),
+            on_fallback: Some(Ending::Alert(alert::INAPPROPRIATE_FALLBACK)),
+            dh_prime: Vec::new(),
+            export_modulus: Vec::new(),
+            no_suite: Ending::Alert(alert::HANDSHAKE_FAILURE),
         }
     }
 

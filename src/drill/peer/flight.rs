@@ -11,7 +11,7 @@ use crate::{
     model::observation::TlsVersion,
     wire::tls::{
         alert::{self, Alert},
-        certificates, handshake as hs, record,
+        certificates, handshake as hs, key_exchange as parameters, record,
         suites::{self, Auth, Suite},
         version_number, version_of,
     },
@@ -61,8 +61,14 @@ pub(super) fn answer(face: &Face, hello: &hs::ClientHello<'_>, length: usize, ra
         SniRule::Refused(ending) if named => return end(ending),
         _ => {}
     }
+    let below = version < face.newest || (face.tls13_too && version <= TlsVersion::Tls12);
+    if let Some(ending) = face.on_fallback.filter(|_| below)
+        && hello.suites().any(|suite| suite == suites::FALLBACK_SCSV)
+    {
+        return end(ending);
+    }
     let Some(suite) = choose(face, hello, version) else {
-        return end(Ending::Alert(alert::HANDSHAKE_FAILURE));
+        return end(face.no_suite);
     };
     let mut records = Vec::new();
     if face.sni == SniRule::Warns && named {
@@ -73,7 +79,7 @@ pub(super) fn answer(face: &Face, hello: &hs::ClientHello<'_>, length: usize, ra
     let messages = [
         Some(server_hello(face, hello, version, suite, random)),
         identity.filter(|_| suite.auth.has_certificate()).map(certificate),
-        key_exchange(suite, version, identity),
+        key_exchange(face, suite, version, identity),
         face.asks_certificate.then(|| certificate_request(number)),
         Some(hello_done()),
     ];
@@ -147,11 +153,18 @@ fn hello_done() -> Vec<u8> {
 }
 
 /// The ServerKeyExchange of suites that have one, in the shape of RFC 8422, 5.4 or RFC 5246, 7.4.3.
-fn key_exchange(suite: &Suite, version: TlsVersion, identity: Option<&Identity>) -> Option<Vec<u8>> {
+fn key_exchange(
+    face: &Face,
+    suite: &Suite,
+    version: TlsVersion,
+    identity: Option<&Identity>,
+) -> Option<Vec<u8>> {
     const NAMED_CURVE: u8 = 3;
     const SECP256R1: u8 = 23;
-    let name = suite.name.trim_start_matches("EXP-").trim_start_matches("EXP1024-");
-    let starts = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
+    /// A prime and a short modulus where none are set.
+    const PRIME: &[u8] = &[0xff; 256];
+    const MODULUS: &[u8] = &[0x81; 64];
+    let starts = |words: &[&str]| words.iter().any(|word| suite.name.starts_with(word));
     let mut body = Vec::new();
     if starts(&["ECDHE-", "AECDH-"]) {
         let own = identity.filter(|i| i.auth == Auth::Ecdsa);
@@ -159,10 +172,12 @@ fn key_exchange(suite: &Suite, version: TlsVersion, identity: Option<&Identity>)
         body.extend_from_slice(&[NAMED_CURVE, 0, SECP256R1]);
         body.push(u8::try_from(point.len()).ok()?);
         body.extend_from_slice(point);
-    } else if starts(&["DHE-", "EDH-", "ADH-"]) {
-        for number in [&[0xff; 256][..], &[2], &[0x7f; 256]] {
-            put_vec16(&mut body, number);
-        }
+    } else if suite.is_dhe() {
+        let prime = if face.dh_prime.is_empty() { PRIME } else { &face.dh_prime };
+        parameters::encode_dh(&mut body, prime);
+    } else if suite.is_export() && suite.is_rsa_exchange() {
+        let modulus = if face.export_modulus.is_empty() { MODULUS } else { &face.export_modulus };
+        parameters::encode_rsa(&mut body, modulus);
     } else {
         return None;
     }

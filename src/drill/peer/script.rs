@@ -17,15 +17,17 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     connection::{Connection, Incoming},
-    face::{Behaviour, Ending, Face, Reaction},
+    face::{Behaviour, EarlyCcs, Ending, Face, Reaction, Sslv2},
     flight::{self, Answer},
 };
 use crate::{
     model::observation::TlsVersion,
     wire::tls::{
-        alert, handshake as hs,
+        alert,
+        empty_secret::ClientKeys,
+        handshake as hs,
         heartbeat::{self, Message},
-        record, version_number,
+        record, sslv2, version_number,
     },
 };
 
@@ -33,9 +35,6 @@ use crate::{
 const LIFETIME: Duration = Duration::from_secs(300);
 /// The most records that are taken from one client after its hello.
 const MAX_RECORDS: u32 = 10_000;
-/// Behind the hello a client may send this in order; it is not what a poke is.
-const CLIENT_KEY_EXCHANGE: u8 = 16;
-
 /// Called when the client is blocked from now on, with how its later connections end.
 pub(super) type Block<'a> = &'a (dyn Fn(Ending) + Sync);
 
@@ -76,6 +75,9 @@ async fn tls(mut connection: Connection<'_>, face: &Face, block: Block<'_>) -> i
     let body = match client_hello(&mut connection).await {
         Ok(Some(body)) => body,
         Ok(None) => return Ok(()),
+        Err(First::NotTls) if sslv2::is_client_hello(connection.first_bytes()) => {
+            return speak_sslv2(connection, face, old).await;
+        }
         Err(First::NotTls) => return connection.end(Ending::Close, old).await,
         Err(First::Unexpected) => {
             return connection.end(Ending::Alert(alert::UNEXPECTED_MESSAGE), old).await;
@@ -92,7 +94,8 @@ async fn tls(mut connection: Connection<'_>, face: &Face, block: Block<'_>) -> i
         return tls13(connection, face, hello.sni().is_some()).await;
     }
     connection.past_hello();
-    match flight::answer(face, &hello, body.len() + 4, &random()) {
+    let (client, server) = (*hello.random, random());
+    match flight::answer(face, &hello, body.len() + 4, &server) {
         Answer::End { version, ending } => connection.end(ending, version).await,
         Answer::Flight { version, records } => {
             if let Some((length, ending)) = face.cut
@@ -102,8 +105,32 @@ async fn tls(mut connection: Connection<'_>, face: &Face, block: Block<'_>) -> i
                 return connection.end(ending, version).await;
             }
             connection.send(&records).await?;
-            converse(connection, face, version, block).await
+            let keys = ClientKeys::derive(&client, &server);
+            converse(connection, face, version, keys, block).await
         }
+    }
+}
+
+/// Answers a hello of SSL 2.0.
+async fn speak_sslv2(mut connection: Connection<'_>, face: &Face, version: u16) -> io::Result<()> {
+    let certificate = face.identities.first().map(|i| &*i.certificate_der).unwrap_or_default();
+    let mut out = Vec::new();
+    match face.sslv2 {
+        Sslv2::Refused(ending) => connection.end(ending, version).await,
+        Sslv2::Spoken(kinds) => {
+            sslv2::encode_server_hello(&mut out, certificate, kinds);
+            connection.send(&out).await?;
+            connection.hold().await
+        }
+        Sslv2::Cut(length, ending) => {
+            sslv2::encode_server_hello(&mut out, certificate, 7);
+            out.truncate(length);
+            connection.send(&out).await?;
+            connection.end(ending, version).await
+        }
+        Sslv2::Endless(bytes) => loop {
+            connection.send(bytes).await?;
+        },
     }
 }
 
@@ -148,10 +175,17 @@ async fn converse(
     mut connection: Connection<'_>,
     face: &Face,
     version: u16,
+    keys: Option<ClientKeys>,
     block: Block<'_>,
 ) -> io::Result<()> {
-    let mut state =
-        Conversation { face, version, messages: hs::Assembler::new(), pokes_left: face.pokes_dropped };
+    let mut state = Conversation {
+        face,
+        version,
+        messages: hs::Assembler::new(),
+        pokes_left: face.pokes_dropped,
+        keys,
+        early: None,
+    };
     for _ in 0..MAX_RECORDS {
         let found = match connection.record().await {
             Ok(Some(found)) => found,
@@ -179,6 +213,10 @@ struct Conversation<'a> {
     version: u16,
     messages: hs::Assembler,
     pokes_left: u8,
+    /// The keys of an empty secret.
+    keys: Option<ClientKeys>,
+    /// How a record ends it that those do not open, once they are in force.
+    early: Option<Ending>,
 }
 
 impl Conversation<'_> {
@@ -186,7 +224,19 @@ impl Conversation<'_> {
         if found.version != self.version {
             return Next::End(Ending::Alert(alert::PROTOCOL_VERSION));
         }
+        if let Some(ending) = self.early {
+            let opened = self.keys.as_mut().and_then(|keys| keys.open(found.content_type, &found.fragment));
+            return if opened.is_some() { Next::Go } else { Next::End(ending) };
+        }
         match found.content_type {
+            record::CHANGE_CIPHER_SPEC => match self.face.early_ccs {
+                EarlyCcs::Refused(ending) => Next::End(ending),
+                EarlyCcs::Dropped => Next::Go,
+                EarlyCcs::Taken(ending) => {
+                    self.early = Some(ending);
+                    Next::Go
+                }
+            },
             record::HEARTBEAT => self.heartbeat(&found.fragment),
             record::HANDSHAKE => self.handshake(&found.fragment),
             record::ALERT => match alert::Alert::parse(&found.fragment) {
@@ -222,7 +272,7 @@ impl Conversation<'_> {
         loop {
             match self.messages.read(&mut rest) {
                 Ok(None) => return Next::Go,
-                Ok(Some(m)) if matches!(m.kind, hs::CERTIFICATE | CLIENT_KEY_EXCHANGE) => {
+                Ok(Some(m)) if matches!(m.kind, hs::CERTIFICATE | hs::CLIENT_KEY_EXCHANGE) => {
                     // No keys are made here, so that a client that goes on has to be sent away.
                     return Next::End(Ending::Alert(alert::HANDSHAKE_FAILURE));
                 }

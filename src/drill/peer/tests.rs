@@ -3,6 +3,7 @@
 mod handshake;
 mod heartbeats;
 mod listening;
+mod questions;
 
 use std::net::SocketAddr;
 

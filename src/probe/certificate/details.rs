@@ -15,10 +15,14 @@ use x509_parser::{
     },
     extensions::{DistributionPointName, GeneralName, ParsedExtension},
     oid_registry::Oid,
+    public_key::PublicKey,
     x509::{AlgorithmIdentifier, SubjectPublicKeyInfo},
 };
 
-use super::der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, content, element};
+use super::{
+    der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, content, element},
+    modulus,
+};
 use crate::{
     model::{served::Details, text::acts_on_a_terminal, time::Timestamp},
     wire::cursor::Cursor,
@@ -43,6 +47,10 @@ pub(super) fn read(parsed: &X509Certificate<'_>) -> Details {
         self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
         ..Details::default()
     };
+    if let Ok(PublicKey::RSA(rsa)) = parsed.public_key().parsed() {
+        details.modulus_sha1 = Some(modulus::fingerprint(rsa.modulus).into());
+        details.roca = modulus::is_roca(rsa.modulus);
+    }
     for extension in parsed.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(constraints) => details.is_ca |= constraints.ca,

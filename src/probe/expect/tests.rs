@@ -13,7 +13,7 @@ use tokio::{
 use super::*;
 use crate::{
     clock::Clock,
-    model::{expect, ids::SweepId},
+    model::{expect, ids::SweepId, wrap::Transport},
     probe::{
         context::Settings,
         dial::Dialer,
@@ -35,8 +35,17 @@ fn context() -> Context {
 
 async fn run(text: &str, address: SocketAddr, wrap: Wrap, context: &Context) -> (Vec<Expectation>, Aside) {
     let aside = Aside::default();
-    let target =
-        Target { aside: &aside, address, wrap, sni: None, fragile: false, trial: false, sturdy: false };
+    let target = Target {
+        aside: &aside,
+        address,
+        wrap,
+        sni: None,
+        fragile: false,
+        trial: false,
+        sturdy: false,
+        relays: false,
+        transport: Transport::Tcp,
+    };
     let found = try_all(&expect::parse(text).unwrap(), target, context).await;
     (found, aside)
 }
@@ -164,6 +173,8 @@ async fn a_fragile_device_is_not_even_connected_to() {
         fragile: true,
         trial: false,
         sturdy: false,
+        relays: false,
+        transport: Transport::Tcp,
     };
     let found = try_all(&expect::parse("smtp 220; http 200 /").unwrap(), target, &context()).await;
     assert_eq!(found.len(), 2);

@@ -10,16 +10,29 @@ use super::{
     trace::{Aside, Way},
 };
 use crate::model::{
+    asked::Asked,
     ids::Sha256,
     observation::{Attempt, Certificate, Contact, OtherKey, Skip, TlsFacts},
+    relay::Relay,
     served::{Expectation, Served},
     wrap::{Transport, Wrap},
 };
 
+mod dtls;
 mod stun;
 mod tls;
 /// Every probe.
-pub const KINDS: &[Kind] = &[stun::KIND, tls::KIND];
+pub const KINDS: &[Kind] = &[dtls::KIND, stun::OVER_UDP, stun::OVER_TCP, tls::KIND];
+
+/// Hands any bytes to those who hear a server on a connection of their own. For fuzzers and property tests.
+///
+/// # Panics
+///
+/// When one of them does, or takes something for an answer that is none.
+pub fn fuzz(data: &[u8]) {
+    dtls::fuzz(data);
+    tls::fuzz(data);
+}
 
 /// One probe.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +57,14 @@ pub fn find(wrap: Wrap, transport: Transport) -> Option<&'static Kind> {
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that have nothing to do with each other")]
 pub struct Target<'a> {
     /// What is collected on the side.
     pub aside: &'a Aside,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The transport of its row.
+    pub transport: Transport,
     /// How TLS is reached, as far as is known.
     pub wrap: Wrap,
     /// The host name to send.
@@ -59,6 +75,8 @@ pub struct Target<'a> {
     pub trial: bool,
     /// The inventory says that it is not fragile, whatever it looks like.
     pub sturdy: bool,
+    /// It relays, by what the inventory calls it or by its port: STUN and TURN are asked about inside TLS and DTLS too.
+    pub relays: bool,
 }
 
 impl Target<'_> {
@@ -95,6 +113,10 @@ pub struct Seen {
     pub served: Option<Box<Served>>,
     /// What users must still get.
     pub expectations: Vec<Expectation>,
+    /// Other questions and what came of them.
+    pub asked: Vec<Asked>,
+    /// What it said as a relay.
+    pub relay: Option<Relay>,
 }
 
 impl Seen {
@@ -112,6 +134,8 @@ impl Seen {
             attempts: Vec::new(),
             served: None,
             expectations: Vec::new(),
+            asked: Vec::new(),
+            relay: None,
         }
     }
 }
@@ -137,11 +161,16 @@ mod tests {
     #[test]
     fn a_wrap_has_one_probe_at_most() {
         for wrap in Wrap::ALL {
-            let n = KINDS.iter().filter(|k| k.wraps.contains(wrap)).count();
-            assert!(n <= 1, "{wrap} has {n} probes");
+            for transport in Transport::ALL {
+                let fits = |k: &&Kind| k.transport == *transport && k.wraps.contains(wrap);
+                let n = KINDS.iter().filter(fits).count();
+                assert!(n <= 1, "{wrap} over {transport} has {n} probes");
+            }
         }
         assert_eq!(find(Wrap::Tls, Transport::Tcp).map(|k| k.name), Some("tls"));
         assert_eq!(find(Wrap::Turn, Transport::Udp).map(|k| k.name), Some("stun"));
+        assert_eq!(find(Wrap::Turn, Transport::Tcp).map(|k| k.name), Some("stun"));
+        assert_eq!(find(Wrap::Dtls, Transport::Udp).map(|k| k.name), Some("dtls"));
         assert!(find(Wrap::Tls, Transport::Udp).is_none());
     }
 }

@@ -22,7 +22,7 @@ mod tests;
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use super::{context::Context, kind::Target, limits::Timeouts, trace::Aside};
-use crate::model::wrap::Wrap;
+use crate::model::wrap::{Transport, Wrap};
 
 /// The longest identifier that is kept as it is; a longer one is kept as its digest.
 const MAX_IDENTIFIER: usize = 256;
@@ -147,6 +147,8 @@ async fn one(question: &Question, address: SocketAddr, place: &Place, context: &
         fragile: false,
         trial: false,
         sturdy: false,
+        relays: false,
+        transport: Transport::Tcp,
     };
     match question {
         Question::TicketKey => Box::pin(ticket::ask(target, context)).await,

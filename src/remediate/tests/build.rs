@@ -254,7 +254,7 @@ pub(in crate::remediate) fn assessment(
         disclosure: Disclosure {
             aliases: vec!["heartbleed".to_owned()],
             leaks: "memory".to_owned(),
-            probe: ProbeFact { kind: ProbeKind::BuiltIn, method: String::new() },
+            probe: ProbeFact { kind: ProbeKind::BuiltIn, ..ProbeFact::default() },
             ..Disclosure::named("CVE-2014-0160", "Heartbleed", BAD)
         },
         policy: Policy::default(),

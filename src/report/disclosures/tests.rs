@@ -41,13 +41,19 @@ fn bleed() -> Disclosure {
         sources: Vec::new(),
         feature: Some("next_process".to_owned()),
         never_in: vec![TlsLibrary::Boringssl, TlsLibrary::Libressl],
+        only_over: None,
         not_analysed: texts(&["3.0", "3.1"]),
         rotate: Rotation {
             keys: Owed::Yes,
             secrets: Owed::ByPolicy,
             steps: texts(&["Install the fixed version.", "Make new keys."]),
         },
-        probe: ProbeFact { kind: ProbeKind::SafeActive, method: "Ask it politely.".to_owned() },
+        probe: ProbeFact {
+            kind: ProbeKind::SafeActive,
+            method: "Ask it politely.".to_owned(),
+            proves: "That it answers.".to_owned(),
+            cannot: "Say why.".to_owned(),
+        },
         affected: vec![fixed, upstream, older, exact, firmware],
     }
 }
@@ -106,6 +112,8 @@ fn one_disclosure_is_laid_out_for_a_tired_reader() {
     From the network
       Probe: safe-active.
       Ask it politely.
+      What it proves: That it answers.
+      What it cannot tell: Say why.
 
     Versions
       Branches of OpenSSL that nobody analysed: 3.0, 3.1.

@@ -36,11 +36,43 @@ fn the_software_of_an_answer_is_read() {
         software(sample, b"\xb7\xe7\xa7\x01\xbc\x34\xd6\x86\xfa\x87\xdf\xae"),
         Ok(answered(b"test vector"))
     );
-    assert_eq!(software(&message(BINDING_SUCCESS, &[]), &ID), Ok(answered(b"")));
+    assert_eq!(software(&message(Method::Binding.success(), &[]), &ID), Ok(answered(b"")));
     let twice = [attribute_bytes(SOFTWARE, b"first"), attribute_bytes(SOFTWARE, b"second")].concat();
-    assert_eq!(software(&message(BINDING_SUCCESS, &twice), &ID), Ok(answered(b"first")));
-    let long = software(&message(BINDING_SUCCESS, &attribute_bytes(SOFTWARE, &[b'x'; 763])), &ID).unwrap();
+    assert_eq!(software(&message(Method::Binding.success(), &twice), &ID), Ok(answered(b"first")));
+    let long =
+        software(&message(Method::Binding.success(), &attribute_bytes(SOFTWARE, &[b'x'; 763])), &ID).unwrap();
     assert_eq!(long.software.len(), MAX_SOFTWARE);
+}
+
+#[test]
+fn relays_are_asked_without_credentials_and_let_go() {
+    assert_eq!(
+        request(Method::Allocate, ID),
+        b"\x00\x03\x00\x08\x21\x12\xa4\x42transaction!\x00\x19\x00\x04\x11\x00\x00\x00"
+    );
+    assert_eq!(
+        request(Method::Release, ID),
+        b"\x00\x04\x00\x08\x21\x12\xa4\x42transaction!\x00\x0d\x00\x04\x00\x00\x00\x00"
+    );
+    let refused = message(Method::Allocate.error(), &attribute_bytes(ERROR_CODE, b"\0\0\x04\x01"));
+    assert_eq!(answer(&refused, Method::Allocate, &ID).unwrap().error, Some(401));
+    assert_eq!(software(&refused, &ID), Err(NotStun::Kind), "an answer to another question");
+    assert_eq!(answer(&message(Method::Allocate.success(), &[]), Method::Allocate, &ID).unwrap().error, None);
+}
+
+#[test]
+fn messages_in_a_stream_end_where_they_say_and_what_is_none_is_told_at_once() {
+    let whole = message(Method::Binding.success(), &attribute_bytes(SOFTWARE, b"server"));
+    for n in 0..whole.len() {
+        assert_eq!(length(&whole[..n]), Ok(None), "cut at {n}");
+    }
+    let two = [whole.clone(), whole.clone()].concat();
+    assert_eq!(length(&two), Ok(Some(whole.len())));
+    for other in
+        [&b"HTTP/1.1 400"[..], b"\x40\x00\x00\x04data", b"\x16\x03\x01\x00\x05", b"\x01\x01\x00\x03", b"\x80"]
+    {
+        assert_eq!(length(other), Err(NotStun::Message), "{other:?}");
+    }
 }
 
 #[test]
@@ -48,17 +80,17 @@ fn errors_have_a_code() {
     let refused =
         [attribute_bytes(ERROR_CODE, b"\0\0\x04\x01Unauthorized"), attribute_bytes(SOFTWARE, b"s")].concat();
     let expected = Answer { error: Some(401), software: b"s".to_vec() };
-    assert_eq!(software(&message(BINDING_ERROR, &refused), &ID), Ok(expected));
+    assert_eq!(software(&message(Method::Binding.error(), &refused), &ID), Ok(expected));
     for bad in [b"\0\0\x02\x01".as_slice(), b"\0\0\x07\x01", b"\0\0\x04\x64", b"\0\0\x04"] {
-        let bad = message(BINDING_ERROR, &attribute_bytes(ERROR_CODE, bad));
+        let bad = message(Method::Binding.error(), &attribute_bytes(ERROR_CODE, bad));
         assert_eq!(software(&bad, &ID), Err(NotStun::Attribute));
     }
-    assert_eq!(software(&message(BINDING_ERROR, &[]), &ID), Err(NotStun::Attribute));
+    assert_eq!(software(&message(Method::Binding.error(), &[]), &ID), Err(NotStun::Attribute));
 }
 
 #[test]
 fn what_is_no_answer_to_us_says_why() {
-    let good = message(BINDING_SUCCESS, &attribute_bytes(SOFTWARE, b"coturn"));
+    let good = message(Method::Binding.success(), &attribute_bytes(SOFTWARE, b"coturn"));
     assert_eq!(software(&good, b"another one!"), Err(NotStun::Transaction));
     for kind in [0x0001, 0x0011, 0x0103, 0x0113] {
         assert_eq!(software(&message(kind, &[]), &ID), Err(NotStun::Kind), "{kind:x}");
@@ -72,7 +104,7 @@ fn what_is_no_answer_to_us_says_why() {
 
 #[test]
 fn every_prefix_and_every_longer_datagram_is_refused() {
-    let good = message(BINDING_SUCCESS, &attribute_bytes(SOFTWARE, b"coturn"));
+    let good = message(Method::Binding.success(), &attribute_bytes(SOFTWARE, b"coturn"));
     for length in 0..good.len() {
         assert_eq!(software(&good[..length], &ID), Err(NotStun::Message), "{length}");
     }
@@ -87,15 +119,15 @@ fn hostile_lengths_are_refused() {
         b"\x80\x22\x00\x00\x80\x22\x00\x01", // no padding
     ] {
         assert_eq!(
-            software(&message(BINDING_SUCCESS, attributes), &ID),
+            software(&message(Method::Binding.success(), attributes), &ID),
             Err(NotStun::Attribute),
             "{attributes:?}"
         );
     }
-    assert_eq!(software(&message(BINDING_SUCCESS, b"\x80\x22"), &ID), Err(NotStun::Message));
+    assert_eq!(software(&message(Method::Binding.success(), b"\x80\x22"), &ID), Err(NotStun::Message));
     // As many empty attributes as a datagram holds.
     let flood = b"\x80\x22\x00\x00".repeat(16_000);
-    assert_eq!(software(&message(BINDING_SUCCESS, &flood), &ID), Ok(answered(b"")));
+    assert_eq!(software(&message(Method::Binding.success(), &flood), &ID), Ok(answered(b"")));
 }
 
 proptest! {
@@ -113,6 +145,6 @@ proptest! {
     ) {
         let mut attributes: Vec<u8> = parts.iter().flat_map(|(kind, value)| attribute_bytes(*kind, value)).collect();
         attributes.truncate(attributes.len().saturating_sub(cut * 4));
-        fuzz(&message(if error { BINDING_ERROR } else { BINDING_SUCCESS }, &attributes));
+        fuzz(&message(if error { Method::Binding.error() } else { Method::Binding.success() }, &attributes));
     }
 }

@@ -6,6 +6,8 @@ use super::record;
 pub const CLOSE_NOTIFY: u8 = 0;
 /// A message that does not belong there.
 pub const UNEXPECTED_MESSAGE: u8 = 10;
+/// A record whose check does not hold (RFC 5246: also one that cannot be decrypted).
+pub const BAD_RECORD_MAC: u8 = 20;
 /// No parameters in common.
 pub const HANDSHAKE_FAILURE: u8 = 40;
 /// A field out of range.
@@ -18,6 +20,8 @@ pub const PROTOCOL_VERSION: u8 = 70;
 pub const INSUFFICIENT_SECURITY: u8 = 71;
 /// The server's own fault.
 pub const INTERNAL_ERROR: u8 = 80;
+/// A fallback that was not needed (RFC 7507).
+pub const INAPPROPRIATE_FALLBACK: u8 = 86;
 /// The name of the SNI is not known (RFC 6066, 3).
 pub const UNRECOGNIZED_NAME: u8 = 112;
 

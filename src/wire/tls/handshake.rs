@@ -17,6 +17,10 @@ pub const SERVER_KEY_EXCHANGE: u8 = 12;
 pub const CERTIFICATE_REQUEST: u8 = 13;
 /// ServerHelloDone.
 pub const SERVER_HELLO_DONE: u8 = 14;
+/// ClientKeyExchange.
+pub const CLIENT_KEY_EXCHANGE: u8 = 16;
+/// Finished.
+pub const FINISHED: u8 = 20;
 /// CertificateStatus (RFC 6066, 8): a stapled OCSP answer.
 pub const CERTIFICATE_STATUS: u8 = 22;
 

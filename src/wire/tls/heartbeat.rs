@@ -22,19 +22,34 @@ pub const PADDING_LEN: usize = 16;
 /// Type and length.
 pub const HEADER_LEN: usize = 3;
 
-/// The payload is made and compared in pieces of so many bytes; its length is a multiple of it.
+/// The payload is made and compared in pieces of so many bytes.
 const PIECE: usize = 64;
 
-/// A random payload of [`PAYLOAD_LEN`] bytes, kept as the seed that it is grown from.
+/// Payload bytes where nothing is held back, and where large claims kill old servers: over datagrams and behind a
+/// finished handshake (PROBING 3).
+pub const SHORT_LEN: u16 = 16;
+
+/// A random payload, kept as the seed that it is grown from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payload {
     seed: [u8; 16],
+    length: u16,
 }
 
 impl Payload {
-    /// The payload that grows from a seed. Two seeds make two payloads.
+    /// The payload of [`PAYLOAD_LEN`] bytes that grows from a seed. Two seeds make two payloads.
     pub const fn new(seed: [u8; 16]) -> Self {
-        Self { seed }
+        Self { seed, length: PAYLOAD_LEN }
+    }
+
+    /// One of [`SHORT_LEN`] bytes.
+    pub const fn short(seed: [u8; 16]) -> Self {
+        Self { seed, length: SHORT_LEN }
+    }
+
+    /// Its bytes in number.
+    pub const fn length(&self) -> u16 {
+        self.length
     }
 
     fn generator(&self) -> SmallRng {
@@ -50,16 +65,17 @@ impl Payload {
         let mut generator = self.generator();
         let mut piece = [0; PIECE];
         let before = out.len();
-        for _ in 0..usize::from(PAYLOAD_LEN) / PIECE {
+        let end = before + usize::from(self.length);
+        while out.len() < end {
             generator.fill_bytes(&mut piece);
-            out.extend_from_slice(&piece);
+            out.extend_from_slice(piece.get(..end - out.len()).unwrap_or(&piece));
         }
         u16::try_from(out.len() - before).unwrap_or(0)
     }
 
     /// Whether `bytes` are this payload, whole.
     pub fn equals(&self, bytes: &[u8]) -> bool {
-        if bytes.len() != usize::from(PAYLOAD_LEN) {
+        if bytes.len() != usize::from(self.length) {
             return false;
         }
         let mut generator = self.generator();
@@ -83,14 +99,19 @@ pub fn well_formed(out: &mut Vec<u8>, version: u16, payload: &Payload, padding: 
 }
 
 fn request(out: &mut Vec<u8>, version: u16, payload: &Payload, padding: &[u8]) {
-    let mut message = Vec::with_capacity(HEADER_LEN + usize::from(PAYLOAD_LEN) + padding.len());
+    record::encode(out, record::HEARTBEAT, version, &message(payload, padding));
+}
+
+/// A request without its record: the whole payload and this padding. Without any it is the malformed one.
+pub fn message(payload: &Payload, padding: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(HEADER_LEN + usize::from(payload.length) + padding.len());
     message.extend_from_slice(&[REQUEST, 0, 0]);
     let carried = payload.write(&mut message);
     if let [_, high, low, ..] = &mut *message {
         [*high, *low] = carried.to_be_bytes();
     }
     message.extend_from_slice(padding);
-    record::encode(out, record::HEARTBEAT, version, &message);
+    message
 }
 
 /// What a heartbeat record was found to be.
@@ -111,7 +132,7 @@ pub fn hear(fragment: &[u8], sent: &[Payload]) -> Heard {
         let echoed = m.rest.get(..usize::from(m.claimed))?;
         sent.iter().position(|p| p.equals(echoed))
     });
-    let ours = payload.map_or(0, |_| usize::from(PAYLOAD_LEN));
+    let ours = payload.and_then(|i| sent.get(i)).map_or(0, |p| usize::from(p.length));
     let foreign = fragment.len().saturating_sub(HEADER_LEN + PADDING_LEN + ours);
     Heard {
         payload,
@@ -161,6 +182,13 @@ pub fn encode_response(out: &mut Vec<u8>, version: u16, payload: &[u8], padding:
     record::encode(out, record::HEARTBEAT, version, &message);
 }
 
+/// A response without its record.
+pub fn response(payload: &[u8], padding: &[u8; PADDING_LEN]) -> Vec<u8> {
+    let mut record = Vec::new();
+    encode_response(&mut record, 0, payload, padding);
+    record.split_off(record::HEADER_LEN.min(record.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +225,21 @@ mod tests {
                 assert!(payload.equals(message.payload().unwrap()));
             }
         }
+    }
+
+    #[test]
+    fn a_short_request_claims_what_it_carries_and_its_answer_is_told_from_others() {
+        let [ours, other] = [[3; 16], [4; 16]].map(Payload::short);
+        let request = message(&ours, &[]);
+        let read = Message::parse(&request).unwrap();
+        assert_eq!((read.claimed, read.rest.len(), read.is_well_formed()), (SHORT_LEN, 16, false));
+        assert!(Message::parse(&message(&ours, &[0; 16])).unwrap().is_well_formed());
+        let answer = response(read.rest, &[9; 16]);
+        let heard = hear(&answer, &[other, ours]);
+        assert_eq!((heard.payload, heard.len, heard.foreign), (Some(1), 35, 0));
+        let leak = [&answer[..], b"secret"].concat();
+        assert_eq!(hear(&leak, &[ours]).foreign, 6);
+        assert_eq!(hear(&answer, &[other]).payload, None);
     }
 
     #[test]

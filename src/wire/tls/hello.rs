@@ -1,7 +1,10 @@
 //! Building ClientHellos (RFC 5246, section 7.4.1.2), from TLS 1.2 down to SSL 3.0.
 
 use super::{handshake as hs, record, suites::Offer, version_number};
-use crate::{model::observation::TlsVersion, wire::cursor::put_vec16};
+use crate::{
+    model::observation::TlsVersion,
+    wire::{cursor::put_vec16, secure::exchange},
+};
 
 /// What a hello says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,11 @@ impl<'a> Hello<'a> {
         Self { version: TlsVersion::Tls12, offer: Offer::Certificates, sni, extensions: true }
     }
 
+    /// The same over datagrams: DTLS 1.2.
+    pub const fn over_datagrams(sni: Option<&'a str>) -> Self {
+        Self { version: TlsVersion::Dtls12, ..Self::first(sni) }
+    }
+
     /// Whether the heartbeat extension is in it.
     pub const fn offers_heartbeat(&self) -> bool {
         self.has_extensions()
@@ -34,31 +42,48 @@ impl<'a> Hello<'a> {
 
     /// Appends the hello as records.
     pub fn encode(&self, out: &mut Vec<u8>, random: &[u8; 32]) {
-        let version = version_number(self.version.min(TlsVersion::Tls12));
+        let body = self.body(random, None);
+        let mut message = Vec::with_capacity(body.len() + 4);
+        hs::encode_message(&mut message, hs::CLIENT_HELLO, &body);
+        // Old servers refuse a hello whose record says more than TLS 1.0 (RFC 5246, E.1).
+        record::encode(out, record::HANDSHAKE, self.number().min(0x0301), &message);
+    }
+
+    /// The version as it is written.
+    pub fn number(&self) -> u16 {
+        let written = if self.version == TlsVersion::Tls13 { TlsVersion::Tls12 } else { self.version };
+        version_number(written)
+    }
+
+    /// The body of the message. A hello over datagrams has a cookie, which is empty at first (RFC 6347, 4.2.1).
+    pub fn body(&self, random: &[u8; 32], cookie: Option<&[u8]>) -> Vec<u8> {
         let mut body = Vec::with_capacity(512);
-        body.extend_from_slice(&version.to_be_bytes());
+        body.extend_from_slice(&self.number().to_be_bytes());
         body.extend_from_slice(random);
         body.push(0);
+        if let Some(cookie) = cookie {
+            let cookie = cookie.get(..255).unwrap_or(cookie);
+            body.push(u8::try_from(cookie.len()).unwrap_or(u8::MAX));
+            body.extend_from_slice(cookie);
+        }
         put_u16s(&mut body, self.numbers());
         body.extend_from_slice(&[1, 0]);
         if self.has_extensions() {
             self.put_extensions(&mut body);
         }
-        let mut message = Vec::with_capacity(body.len() + 4);
-        hs::encode_message(&mut message, hs::CLIENT_HELLO, &body);
-        // Old servers refuse a hello whose record says more than TLS 1.0 (RFC 5246, E.1).
-        record::encode(out, record::HANDSHAKE, version.min(0x0301), &message);
+        body
     }
 
     const fn has_extensions(&self) -> bool {
         self.extensions && !matches!(self.version, TlsVersion::Ssl3)
     }
 
-    fn numbers(&self) -> &'static [u16] {
-        match self.version {
+    /// The suites on offer, in order.
+    pub fn numbers(&self) -> &'static [u16] {
+        match self.version.of_stream() {
             TlsVersion::Ssl3 => self.offer.suites_ssl3(),
             TlsVersion::Tls10 | TlsVersion::Tls11 => self.offer.suites_before_tls12(),
-            TlsVersion::Tls12 | TlsVersion::Tls13 => self.offer.suites(),
+            _ => self.offer.suites(),
         }
     }
 
@@ -89,15 +114,21 @@ impl<'a> Hello<'a> {
             put_extension(list, hs::EXT_EC_POINT_FORMATS, |out| {
                 out.extend_from_slice(&[3, 0, 1, 2]);
             });
-            put_extension(list, hs::EXT_SESSION_TICKET, |_| {});
-            if self.version >= TlsVersion::Tls12 {
+            // A handshake that is finished here derives its keys in the old way, and resumes nothing.
+            let is_finished = self.offer == Offer::Finishable || self.version.is_datagram();
+            if !is_finished {
+                put_extension(list, hs::EXT_SESSION_TICKET, |_| {});
+            }
+            if self.version.of_stream() >= TlsVersion::Tls12 {
                 put_extension(list, hs::EXT_SIGNATURE_ALGORITHMS, |out| {
                     put_u16s(out, SIGNATURE_ALGORITHMS);
                 });
             }
             put_extension(list, hs::EXT_HEARTBEAT, |out| out.push(1)); // peer_allowed_to_send
-            put_extension(list, hs::EXT_EXTENDED_MASTER_SECRET, |_| {});
-            if let Some(n) = padding(list.len()) {
+            if !is_finished {
+                put_extension(list, hs::EXT_EXTENDED_MASTER_SECRET, |_| {});
+            }
+            if let Some(n) = padding(list.len()).filter(|_| !self.version.is_datagram()) {
                 put_extension(list, hs::EXT_PADDING, |out| out.resize(out.len() + n, 0));
             }
         });
@@ -105,6 +136,7 @@ impl<'a> Hello<'a> {
 
     fn groups(&self) -> &'static [u16] {
         match self.offer {
+            Offer::Finishable => exchange::GROUPS,
             Offer::Short | Offer::Anything => SHORT_GROUPS,
             _ => GROUPS,
         }
@@ -230,6 +262,13 @@ mod tests {
             Offer::EcdsaOnly,
             Offer::Short,
             Offer::Anything,
+            Offer::Fallback,
+            Offer::Cbc,
+            Offer::RsaExport,
+            Offer::DheExport,
+            Offer::Dhe,
+            Offer::RsaExchange,
+            Offer::EmptySecret,
         ];
         for offer in offers {
             for version in [TlsVersion::Tls12, TlsVersion::Tls11, TlsVersion::Tls10, TlsVersion::Ssl3] {

@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use crate::wire::secure;
+
 /// The kind of key in the leaf certificate that a suite needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Auth {
@@ -60,6 +62,29 @@ impl Suite {
     /// Whether the suite needs elliptic curves, which SSL 3.0 does not have.
     pub fn needs_curves(&self) -> bool {
         self.number >= 0xc000
+    }
+
+    /// Whether the client encrypts a secret with an RSA key: the certificate's, or a short one for export.
+    pub fn is_rsa_exchange(&self) -> bool {
+        self.auth == Rsa && !self.is_dhe() && !self.needs_ecdhe()
+    }
+
+    /// Whether keys are agreed on by ephemeral Diffie-Hellman, not on curves.
+    pub fn is_dhe(&self) -> bool {
+        ["DHE-", "EDH-", "ADH-"].iter().any(|word| self.without_export().starts_with(word))
+    }
+
+    /// Whether blocks are chained (CBC): neither a stream, nor authenticated encryption, nor nothing at all.
+    pub fn is_cbc(&self) -> bool {
+        !["RC4", "GCM", "CCM", "POLY1305", "NULL", "GOST"].iter().any(|word| self.name.contains(word))
+    }
+
+    fn needs_ecdhe(&self) -> bool {
+        self.name.starts_with("ECDH")
+    }
+
+    fn without_export(&self) -> &'static str {
+        self.name.trim_start_matches("EXP1024-").trim_start_matches("EXP-")
     }
 
     fn is_offered_first(&self) -> bool {
@@ -262,6 +287,9 @@ pub const SUITES: &[Suite] = &[
 /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746, 3.3), for hellos without extensions.
 pub const RENEGOTIATION_SCSV: u16 = 0x00ff;
 
+/// TLS_FALLBACK_SCSV (RFC 7507): this hello is below what the client can.
+pub const FALLBACK_SCSV: u16 = 0x5600;
+
 /// The suite with this number.
 pub fn find(number: u16) -> Option<&'static Suite> {
     SUITES.iter().find(|s| s.number == number)
@@ -289,6 +317,22 @@ pub enum Offer {
     Short,
     /// The short list and then the last resort: the last hello to a server that only ever closes.
     Anything,
+    /// What a handshake can be finished with here.
+    Finishable,
+    /// As the first hello, and the mark of a fallback behind it.
+    Fallback,
+    /// What works on blocks in CBC mode.
+    Cbc,
+    /// RSA key exchange with a short key.
+    RsaExport,
+    /// Ephemeral Diffie-Hellman over a short prime.
+    DheExport,
+    /// Ephemeral Diffie-Hellman, not on curves.
+    Dhe,
+    /// RSA key exchange.
+    RsaExchange,
+    /// Suites whose keys an early ChangeCipherSpec makes known (`empty_secret`).
+    EmptySecret,
 }
 
 impl Offer {
@@ -318,38 +362,47 @@ impl Offer {
     fn holds(self, suite: &Suite) -> bool {
         let first = suite.is_offered_first();
         match self {
-            Self::Certificates => first,
+            Self::Certificates | Self::Fallback => first,
+            Self::Cbc => first && suite.is_cbc(),
+            Self::RsaExport => suite.is_export() && suite.is_rsa_exchange(),
+            Self::DheExport => suite.is_export() && suite.auth.has_certificate() && suite.is_dhe(),
+            Self::Dhe => first && suite.is_dhe(),
+            Self::RsaExchange => first && suite.is_rsa_exchange(),
+            Self::EmptySecret => super::empty_secret::SUITES.contains(&suite.number),
             Self::LastResort => !first && !matches!(suite.auth, Srp | Tls13),
             Self::RsaOnly => first && suite.auth == Rsa,
             Self::NotRsa => first && suite.auth != Rsa,
             Self::EcdsaOnly => first && suite.auth == Ecdsa,
             Self::Short => SHORT.contains(&suite.number),
             Self::Anything => Self::Short.holds(suite) || Self::LastResort.holds(suite),
+            Self::Finishable => secure::suite::find(suite.number).is_some(),
         }
     }
 
+    /// Every offer.
+    const ALL: [Self; 15] = [
+        Self::Certificates,
+        Self::LastResort,
+        Self::RsaOnly,
+        Self::NotRsa,
+        Self::EcdsaOnly,
+        Self::Short,
+        Self::Anything,
+        Self::Finishable,
+        Self::Fallback,
+        Self::Cbc,
+        Self::RsaExport,
+        Self::DheExport,
+        Self::Dhe,
+        Self::RsaExchange,
+        Self::EmptySecret,
+    ];
+
     fn lists(self) -> &'static Lists {
-        static LISTS: LazyLock<[Lists; 7]> = LazyLock::new(|| {
-            [
-                Lists::of(Offer::Certificates),
-                Lists::of(Offer::LastResort),
-                Lists::of(Offer::RsaOnly),
-                Lists::of(Offer::NotRsa),
-                Lists::of(Offer::EcdsaOnly),
-                Lists::of(Offer::Short),
-                Lists::of(Offer::Anything),
-            ]
-        });
-        let [certificates, last_resort, rsa, not_rsa, ecdsa, short, anything] = &*LISTS;
-        match self {
-            Self::Certificates => certificates,
-            Self::LastResort => last_resort,
-            Self::RsaOnly => rsa,
-            Self::NotRsa => not_rsa,
-            Self::EcdsaOnly => ecdsa,
-            Self::Short => short,
-            Self::Anything => anything,
-        }
+        static LISTS: LazyLock<[Lists; 15]> = LazyLock::new(|| Offer::ALL.map(Lists::of));
+        static NONE: Lists = Lists { tls12: Vec::new(), tls10: Vec::new(), ssl3: Vec::new() };
+        let place = Self::ALL.iter().position(|offer| *offer == self);
+        place.and_then(|n| LISTS.get(n)).unwrap_or(&NONE)
     }
 }
 
@@ -372,98 +425,15 @@ impl Lists {
         };
         let mut ssl3 = numbers(&|s| !s.needs_tls12() && !s.needs_curves());
         ssl3.push(RENEGOTIATION_SCSV);
-        Self { tls12: numbers(&|_| true), tls10: numbers(&|s| !s.needs_tls12()), ssl3 }
+        let mut lists = Self { tls12: numbers(&|_| true), tls10: numbers(&|s| !s.needs_tls12()), ssl3 };
+        if offer == Offer::Fallback {
+            for list in [&mut lists.tls12, &mut lists.tls10, &mut lists.ssl3] {
+                list.push(FALLBACK_SCSV);
+            }
+        }
+        lists
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn numbers_and_names_are_unique() {
-        let numbers: BTreeSet<u16> = SUITES.iter().map(|s| s.number).collect();
-        let names: BTreeSet<&str> = SUITES.iter().map(|s| s.name).collect();
-        assert_eq!((numbers.len(), names.len()), (SUITES.len(), SUITES.len()));
-    }
-
-    #[test]
-    fn names_are_those_of_openssl() {
-        let table = [
-            (0x009c, "AES128-GCM-SHA256"),
-            (0xc030, "ECDHE-RSA-AES256-GCM-SHA384"),
-            (0x0016, "EDH-RSA-DES-CBC3-SHA"),
-            (0xcca9, "ECDHE-ECDSA-CHACHA20-POLY1305"),
-            (0x1301, "TLS_AES_128_GCM_SHA256"),
-            (0xfefe, "0xFEFE"),
-        ];
-        for (number, expected) in table {
-            assert_eq!(name(number), expected, "number: {number:#06x}");
-        }
-    }
-
-    #[test]
-    fn the_first_offer_begins_with_rsa_key_exchange_and_holds_no_anonymous_or_export_suite() {
-        let offer = Offer::Certificates.suites();
-        let names: Vec<&str> = offer.iter().map(|n| find(*n).unwrap().name).collect();
-        assert_eq!(names[0], "AES128-GCM-SHA256");
-        let place = |name: &str| {
-            names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("{name} is not offered"))
-        };
-        let order = [
-            "AES256-SHA256",
-            "ECDHE-RSA-AES256-SHA",
-            "DHE-RSA-AES256-SHA",
-            "ECDHE-ECDSA-AES256-SHA",
-            "CAMELLIA256-SHA",
-            "SEED-SHA",
-            "IDEA-CBC-SHA",
-            "RC4-SHA",
-            "DES-CBC3-SHA",
-        ];
-        for pair in order.windows(2) {
-            assert!(place(pair[0]) < place(pair[1]), "{pair:?}");
-        }
-        for name in names {
-            assert!(!["ADH", "AECDH", "PSK", "EXP", "SRP"].iter().any(|w| name.contains(w)), "{name}");
-        }
-    }
-
-    #[test]
-    fn two_offers_cover_every_suite_once() {
-        let both: Vec<u16> = [Offer::Certificates.suites(), Offer::LastResort.suites()].concat();
-        for suite in SUITES.iter().filter(|s| !matches!(s.auth, Srp | Tls13)) {
-            assert_eq!(both.iter().filter(|n| **n == suite.number).count(), 1, "{}", suite.name);
-        }
-    }
-
-    #[test]
-    fn the_second_hello_asks_for_another_key() {
-        for (first, offer) in [(Rsa, Offer::NotRsa), (Ecdsa, Offer::RsaOnly), (Dsa, Offer::RsaOnly)] {
-            assert_eq!(Offer::for_other_key(first), offer);
-            assert!(offer.suites().iter().all(|n| find(*n).unwrap().auth != first), "first: {first:?}");
-            assert!(!offer.suites().is_empty());
-        }
-        assert!(Offer::EcdsaOnly.suites().iter().all(|n| find(*n).unwrap().auth == Ecdsa));
-    }
-
-    #[test]
-    fn a_last_hello_prefers_certificates_and_takes_anything() {
-        let numbers = Offer::Anything.suites_before_tls12();
-        let place = |wanted: u16| numbers.iter().position(|n| *n == wanted);
-        let [rsa, export, anonymous] = [0x002f, 0x0003, 0x0034].map(place);
-        assert!(rsa.is_some() && rsa < export && export < anonymous);
-    }
-
-    #[test]
-    fn older_versions_are_offered_what_they_have() {
-        for n in Offer::Certificates.suites_ssl3() {
-            assert!(*n < 0xc000, "{n:#06x} needs extensions");
-        }
-        assert!(Offer::Certificates.suites_before_tls12().contains(&0xc014));
-        assert!(!Offer::Certificates.suites_before_tls12().contains(&0x009c));
-        assert_eq!(Offer::Certificates.suites_ssl3().last(), Some(&RENEGOTIATION_SCSV));
-    }
-}
+mod tests;

@@ -77,6 +77,11 @@ pub fn node_safe() -> Option<PathBuf> {
     find("node 0.10.2", "node-0.10.2/bin/node", "")
 }
 
+/// An old node of this version, with an old OpenSSL linked in.
+pub fn node_old(version: &str) -> Option<PathBuf> {
+    find(&format!("node {version}"), &format!("node-{version}/bin/node"), "")
+}
+
 /// The folder with the libraries of OpenSSL 1.0.2q.
 pub fn openssl102() -> Option<PathBuf> {
     which("python3").map_or_else(
@@ -257,6 +262,38 @@ impl Server {
                 command
             }),
         )
+    }
+
+    /// The OpenSSL inside a node binary, as a server that sends its alerts (`tests/peers/node_openssl.c`). Absent where
+    /// there is no C compiler.
+    #[track_caller]
+    pub fn node_openssl(binary: &Path, identity: &Identity) -> Option<Self> {
+        let compiler = which("cc").or_else(|| {
+            missing("a C compiler");
+            None
+        })?;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node_openssl.c");
+        let library = identity.key.with_file_name("node_openssl.so");
+        let built = Command::new(compiler)
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&library, &source])
+            .arg("-ldl")
+            .status()
+            .unwrap();
+        assert!(built.success(), "{} does not compile", source.display());
+        let (binary, identity) = (binary.to_path_buf(), identity.clone());
+        let (address, port) = (fresh_address(), free_port());
+        Some(Self::start(
+            address,
+            port,
+            Box::new(move || {
+                let mut command = Command::new(&binary);
+                command.env("LD_PRELOAD", &library).env("PEER_ADDRESS", address.to_string());
+                command.env("PEER_PORT", port.to_string());
+                command.env("PEER_CERTIFICATE", &identity.certificate).env("PEER_KEY", &identity.key);
+                command
+            }),
+        ))
     }
 
     /// OpenSSL 1.0.2q, heartbeats compiled in and the bounds check in place.

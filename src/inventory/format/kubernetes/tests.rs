@@ -21,7 +21,7 @@ fn tried(text: &str) -> Result<Loaded, Error> {
 }
 
 fn rows(loaded: &Loaded) -> Vec<String> {
-    loaded.services.iter().map(crate::model::service::Service::display_port).collect()
+    loaded.services.iter().map(crate::model::service::Service::place).collect()
 }
 
 fn notices(loaded: &Loaded) -> String {

@@ -22,8 +22,7 @@ fn of(text: impl Into<Vec<u8>>) -> Loaded {
 }
 
 fn services(loaded: &Loaded) -> Vec<String> {
-    let shown =
-        |s: &crate::model::service::Service| format!("{} {} {}", s.display_port(), s.transport, s.wrap);
+    let shown = |s: &crate::model::service::Service| format!("{} {} {}", s.place(), s.transport, s.wrap);
     loaded.services.iter().map(shown).collect()
 }
 

@@ -24,8 +24,7 @@ fn sample(name: &str) -> Input {
 }
 
 fn services(loaded: &Loaded) -> Vec<String> {
-    let shown =
-        |s: &crate::model::service::Service| format!("{} {} {}", s.display_port(), s.transport, s.wrap);
+    let shown = |s: &crate::model::service::Service| format!("{} {} {}", s.place(), s.transport, s.wrap);
     loaded.services.iter().map(shown).collect()
 }
 

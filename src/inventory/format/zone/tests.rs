@@ -24,7 +24,7 @@ fn describe(service: &Service) -> String {
     addresses.sort_unstable();
     let sni = service.sni.as_ref().map_or_else(String::new, |sni| format!(" sni={sni}"));
     let tags = service.declared.tags.iter().map(|tag| format!(" {tag}")).collect::<String>();
-    format!("{} {} [{}]{sni}{tags}", service.display_port(), service.wrap, addresses.join(" "))
+    format!("{} {} [{}]{sni}{tags}", service.place(), service.wrap, addresses.join(" "))
 }
 
 fn services(loaded: &Loaded) -> Vec<String> {

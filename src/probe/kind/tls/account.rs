@@ -1,23 +1,32 @@
 //! The steps of a look in words, for `allclear probe`. Our own words and numbers; no byte that a server chose.
 
-use super::{peer::Facts, session::Missed};
+use std::fmt::Write as _;
+
+use super::session::Missed;
 use crate::{
     model::observation::{Answer, Attempt},
-    probe::{link, tls13::Shown},
+    probe::{flight::Facts, link, tls13::Shown},
     wire::tls::{
-        heartbeat::PAYLOAD_LEN,
         hello::Hello,
         suites::{self, Offer},
     },
 };
 
 /// A hello that goes out.
-pub(super) fn hello(hello: Hello<'_>) -> String {
+pub(in crate::probe::kind) fn hello(hello: Hello<'_>) -> String {
     let suites = match hello.offer {
         Offer::Certificates => "every suite with a certificate",
         Offer::LastResort => "anonymous, PSK and export suites",
         Offer::Short => "a short list of suites",
         Offer::Anything => "a list of any kind of suite",
+        Offer::Finishable => "suites with which a handshake can be finished",
+        Offer::Fallback => "every suite with a certificate, marked as a fallback",
+        Offer::Cbc => "CBC suites alone",
+        Offer::RsaExport => "RSA_EXPORT suites alone",
+        Offer::DheExport => "DHE_EXPORT suites alone",
+        Offer::Dhe => "DHE suites alone",
+        Offer::RsaExchange => "suites with RSA key exchange alone",
+        Offer::EmptySecret => "AES-128-GCM alone",
         _ => "suites of the other kind of key alone",
     };
     let mut text = format!("ClientHello, {} at most, {suites}", hello.version);
@@ -31,7 +40,7 @@ pub(super) fn hello(hello: Hello<'_>) -> String {
 }
 
 /// A server's flight up to ServerHelloDone.
-pub(super) fn flight(facts: &Facts) -> String {
+pub(in crate::probe::kind) fn flight(facts: &Facts) -> String {
     let certificates = facts.chain.len();
     format!(
         "ServerHello {}, {}, heartbeats {}; {}{}; ServerHelloDone",
@@ -48,7 +57,7 @@ pub(super) fn flight(facts: &Facts) -> String {
 }
 
 /// A whole handshake of TLS 1.3.
-pub(super) fn tls13(shown: &Shown) -> String {
+pub(in crate::probe::kind) fn tls13(shown: &Shown) -> String {
     format!(
         "TLSv1.3, {}, {} certificates: the handshake is whole",
         suites::name(shown.suite),
@@ -57,7 +66,7 @@ pub(super) fn tls13(shown: &Shown) -> String {
 }
 
 /// A handshake that did not come about.
-pub(super) fn missed(missed: Missed) -> String {
+pub(in crate::probe::kind) fn missed(missed: Missed) -> String {
     match missed {
         Missed::NoConnection(contact) => format!("no connection: {contact}"),
         Missed::Closed => "closed without a byte".to_owned(),
@@ -67,28 +76,33 @@ pub(super) fn missed(missed: Missed) -> String {
         Missed::NotTls(None) => "no TLS: bytes of a protocol that is not known here".to_owned(),
         Missed::StillPlain => "plain text where TLS should have begun".to_owned(),
         Missed::Broken => "TLS, and then nothing that can be read".to_owned(),
-        Missed::Alert(code) => format!("alert {code}{}", alert_name(code)),
+        Missed::Alert(code) => alert(code),
     }
 }
 
+/// An alert by its number and name.
+pub(super) fn alert(code: u8) -> String {
+    format!("alert {code}{}", alert_name(code))
+}
+
 /// The question: one heartbeat whose whole payload is sent and whose padding is missing.
-pub(super) fn malformed() -> String {
-    format!("heartbeat, malformed: claims {PAYLOAD_LEN} bytes, carries {PAYLOAD_LEN} of ours, no padding")
+pub(in crate::probe::kind) fn malformed(length: u16) -> String {
+    format!("heartbeat, malformed: claims {length} bytes, carries {length} of ours, no padding")
 }
 
 /// The control.
-pub(super) fn well_formed() -> String {
-    format!("heartbeat, well formed: {PAYLOAD_LEN} bytes of ours and 16 of padding")
+pub(in crate::probe::kind) fn well_formed(length: u16) -> String {
+    format!("heartbeat, well formed: {length} bytes of ours and 16 of padding")
 }
 
 /// The poke.
-pub(super) fn poke() -> String {
+pub(in crate::probe::kind) fn poke() -> String {
     "an empty ServerHelloDone, out of order: provokes an alert, which also flushes what is held back"
         .to_owned()
 }
 
 /// What came after a step.
-pub(super) fn answer(answer: Answer) -> String {
+pub(in crate::probe::kind) fn answer(answer: Answer) -> String {
     match answer {
         Answer::Echoed => "a heartbeat answer with exactly our own bytes".to_owned(),
         Answer::Other { len } => format!("a heartbeat message of {len} bytes that does not hold ours"),
@@ -107,7 +121,7 @@ pub(super) fn answer(answer: Answer) -> String {
 }
 
 /// What an attempt comes to, before anything is concluded from it.
-pub(super) fn attempt(attempt: &Attempt) -> String {
+pub(in crate::probe::kind) fn attempt(attempt: &Attempt) -> String {
     let step = |name: &str, came: Option<Answer>| came.map(|a| format!("{name}: {}", answer(a)));
     let steps = [
         step("malformed", attempt.malformed),
@@ -122,6 +136,9 @@ pub(super) fn attempt(attempt: &Attempt) -> String {
         } else {
             "; no handshake comes about any more"
         });
+    }
+    if let Some(pairs) = attempt.pairs.filter(|pairs| pairs.sent > 0) {
+        let _ = write!(text, "; {} of {} well-formed ones answered", pairs.answered, pairs.sent);
     }
     if text.is_empty() {
         text.push_str("no heartbeat was asked");

@@ -193,7 +193,7 @@ const fn hello(hello: Hello<'_>) -> Option<Try<'_>> {
 }
 
 /// How one connection's failure ends a contact.
-pub(super) fn contact_of(missed: Missed) -> (Contact, Option<String>) {
+pub(in crate::probe::kind) fn contact_of(missed: Missed) -> (Contact, Option<String>) {
     match missed {
         Missed::NoConnection(contact) => (contact, None),
         Missed::Closed => (Contact::ClosedEarly, None),

@@ -16,7 +16,7 @@ use crate::{
 
 /// Keys found beside the first one.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(in crate::probe::kind) struct Found {
     first: Option<Certificate>,
     others: Vec<OtherKey>,
     /// Whether the question after another kind of key was answered.
@@ -25,12 +25,12 @@ pub(super) struct Found {
 
 impl Found {
     /// Starts from a first look.
-    pub(super) fn new(seen: &Seen) -> Self {
+    pub(in crate::probe::kind) fn new(seen: &Seen) -> Self {
         Self { first: seen.certificate.clone(), others: Vec::new(), learned: false }
     }
 
     /// Takes in a certificate that was served; a key that is known already changes nothing.
-    pub(super) fn add(&mut self, certificate: Option<Certificate>) {
+    pub(in crate::probe::kind) fn add(&mut self, certificate: Option<Certificate>) {
         let Some(certificate) = certificate else { return };
         let Some(spki_sha256) = certificate.spki_sha256 else {
             return;
@@ -46,8 +46,14 @@ impl Found {
         self.others.push(OtherKey { spki_sha256, certificate: Some(certificate) });
     }
 
+    /// The question after another kind of key was answered, with this certificate or with none.
+    pub(in crate::probe::kind) fn learn(&mut self, certificate: Option<Certificate>) {
+        self.learned = true;
+        self.add(certificate);
+    }
+
     /// Absent: nothing was learned; empty: there is none.
-    pub(super) fn into_other_keys(self) -> Option<Vec<OtherKey>> {
+    pub(in crate::probe::kind) fn into_other_keys(self) -> Option<Vec<OtherKey>> {
         (self.learned || !self.others.is_empty()).then_some(self.others)
     }
 
@@ -71,11 +77,8 @@ impl Found {
             }
         };
         match leaf {
-            Ok(certificate) => {
-                self.learned = true;
-                self.add(certificate);
-            }
-            Err(Missed::Alert(_)) => self.learned = true,
+            Ok(certificate) => self.learn(certificate),
+            Err(Missed::Alert(_)) => self.learn(None),
             Err(_) => {}
         }
     }

@@ -4,12 +4,17 @@
 //! What the answers mean is not decided here. The ladder stops as soon as they cannot change any more.
 
 use super::{
-    account,
+    account, encrypted,
     session::{Missed, Request, Session},
 };
 use crate::{
-    model::observation::{Answer, Attempt, Contact},
-    probe::{context::Context, kind::Target, link::Unlinked, trace::Way},
+    model::observation::{Answer, Attempt, Contact, HeartbeatExtension},
+    probe::{
+        context::{Context, Depth},
+        kind::Target,
+        link::Unlinked,
+        trace::Way,
+    },
     wire::{
         starttls::Ended,
         tls::{alert, hello::Hello},
@@ -36,7 +41,23 @@ pub(super) async fn ask(
         follow_up(&mut attempt, target, context, hello).await;
     }
     target.tell(Way::Note, || account::attempt(&attempt));
+    if calls_for_the_encrypted_stage(&attempt, context) {
+        let behind = Box::pin(encrypted::ask(target, context, hello)).await;
+        attempt.foreign_bytes =
+            attempt.foreign_bytes.saturating_add(behind.as_ref().map_or(0, |b| b.foreign_bytes));
+        attempt.encrypted = behind.map(Box::new);
+    }
     attempt
+}
+
+/// Silence in the clear that decides nothing (DESIGN: verdicts), and full depth wherever anybody answered.
+fn calls_for_the_encrypted_stage(attempt: &Attempt, context: &Context) -> bool {
+    let silent = attempt.malformed == Some(Answer::Silent)
+        && attempt.control == Some(Answer::Silent)
+        && attempt.extension != Some(HeartbeatExtension::Offered);
+    attempt.contact == Contact::Answered
+        && attempt.version.is_some_and(encrypted::is_finishable)
+        && (silent || context.settings.depth >= Depth::Full)
 }
 
 /// The three steps.

@@ -1,38 +1,38 @@
 //! TLS over TCP: reaching a handshake whatever it takes, the heartbeat ladder up to TLS 1.2, the certificate
-//! of TLS 1.3, and the other keys of an endpoint.
+//! of TLS 1.3, the other keys of an endpoint, and the other questions of `--depth full`.
 //!
 //! One connection at a time, always. Nothing here says vulnerable or clean.
 
-mod account;
-mod fallback;
-mod keys;
+pub(super) mod account;
+mod encrypted;
+pub(super) mod fallback;
+mod full;
+pub(super) mod keys;
 mod ladder;
 mod peer;
-mod session;
+pub(super) mod session;
 mod wraps;
 
 use std::{sync::Arc, time::Duration};
 
 use fallback::{Plan, What};
-use peer::{Facts, MAX_CHAIN};
 use session::{Missed, Session};
 
 use super::{Kind, Seen, Target};
 use crate::{
     model::{
-        ids::Sha256,
-        observation::{Attempt, Certificate, Contact, HeartbeatExtension, Skip, TlsFacts, TlsVersion},
+        observation::{Attempt, Contact, Skip, TlsFacts, TlsVersion},
         wrap::{Transport, Wrap},
     },
     probe::{
         certificate::Leaf,
         context::{Context, Depth},
         dial::Wait,
+        flight::{answered, seen_flight},
         limits::Timeouts,
         link::Link,
-        signer::is_authority_of,
         tls13::{self, Schemes, Shown},
-        trace, trust,
+        trace,
     },
     wire::tls::{hello::Hello, suites},
 };
@@ -68,7 +68,12 @@ pub(super) const KIND: Kind = Kind {
     look: |target, context| Box::pin(look(target, context)),
 };
 
-async fn look(declared: Target<'_>, context: &Context) -> Seen {
+/// Any bytes as what a server says on a connection whose handshake is to be finished.
+pub(super) fn fuzz(data: &[u8]) {
+    encrypted::fuzz(data);
+}
+
+pub(super) async fn look(declared: Target<'_>, context: &Context) -> Seen {
     // Each stage is boxed: what is in flight takes the memory of the stage that it is in.
     let (mut seen, mut first) = Box::pin(wraps::first_sample(declared, context)).await;
     if declared.fragile || seen.skip.is_some() {
@@ -95,14 +100,18 @@ async fn look(declared: Target<'_>, context: &Context) -> Seen {
         Box::pin(found.look_for_another_kind(&first, target, context)).await;
         if context.settings.depth >= Depth::Full {
             Box::pin(found.look_without_sni(&first, target, context)).await;
+            seen.asked = Box::pin(full::ask_all(&first, target, context)).await;
         }
     }
     seen.other_keys = found.into_other_keys();
+    if target.relays && ask_on && seen.contact == Contact::Answered {
+        seen.relay = Box::pin(encrypted::relay(target, context)).await;
+    }
     seen
 }
 
 /// One more look at the same address: its attempt counts, its handshake where the first brought none.
-fn add_sample(seen: &mut Seen, next: Seen) {
+pub(super) fn add_sample(seen: &mut Seen, next: Seen) {
     seen.attempts.extend(next.attempts);
     if next.contact == Contact::NotTls {
         // Which protocol it was decides what that attempt means.
@@ -172,7 +181,7 @@ async fn sample<'a>(target: Target<'a>, context: &Context) -> Sampled<'a> {
             let extension = session.extension(hello);
             let (mut seen, key) = session.facts().map_or_else(
                 || (Seen::ended(Contact::HandshakeFailed), None),
-                |facts| seen_session(target, context, facts, extension, hello),
+                |facts| seen_flight(target, context, facts, extension, hello),
             );
             if seen.skip.is_some() {
                 drop(session);
@@ -262,62 +271,6 @@ fn failed(target: Target<'_>, contact: Contact, detail: Option<String>) -> Seen 
         seen.attempts.push(Attempt::ended(contact));
     }
     seen
-}
-
-/// What was seen, after a handshake: spared where the service is fragile, by its row or by the certificate that it
-/// shows.
-fn answered(target: Target<'_>, context: &Context, leaf: Option<&Leaf>, chain: &[Vec<u8>]) -> Seen {
-    let certificate = leaf.map(|leaf| &leaf.certificate);
-    let signature = context.fragile_by(certificate).filter(|_| !target.sturdy);
-    let mut seen = Seen::ended(Contact::Answered);
-    if target.fragile || signature.is_some() {
-        seen = Seen::ended(Contact::Skipped);
-        seen.skip = Some(Skip::Fragile);
-        seen.detail = signature.map(|name| format!("its certificate is that of a fragile device: {name}"));
-        target.tell(trace::Way::Note, || "fragile: a handshake, and nothing more".to_owned());
-    }
-    let ders: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
-    for der in ders.iter().skip(1) {
-        target.aside.add_issuer(der);
-    }
-    seen.chain = ders.iter().skip(1).take(MAX_CHAIN).map(|der| Sha256::of(der)).collect();
-    seen.served = trust::served(&ders, context.trust.as_deref(), context.clock.now()).map(Box::new);
-    seen.certificate = certificate.cloned().map(|c| with_issuer(c, &ders));
-    seen
-}
-
-/// Notes which of the certificates served signed the leaf, so that its authority can be asked later by the right key.
-fn with_issuer(mut leaf: Certificate, chain: &[&[u8]]) -> Certificate {
-    if let (Some(details), Some((der, rest))) = (&mut leaf.details, chain.split_first()) {
-        let signer = rest.iter().find(|candidate| is_authority_of(candidate, der));
-        details.issuer = signer.map(|der| Sha256::of(der));
-    }
-    leaf
-}
-
-fn seen_session(
-    target: Target<'_>,
-    context: &Context,
-    facts: &Facts,
-    extension: HeartbeatExtension,
-    hello: Hello<'_>,
-) -> (Seen, Option<suites::Auth>) {
-    let mut seen = answered(target, context, facts.leaf.as_deref(), &facts.chain);
-    if let Some(staple) = &facts.staple {
-        target.aside.set_staple(staple);
-    }
-    seen.tls = Some(TlsFacts {
-        version: facts.version,
-        cipher: Arc::from(suites::name(facts.suite)),
-        heartbeat_extension: match extension {
-            HeartbeatExtension::NotOffered => None,
-            HeartbeatExtension::Offered => Some(false),
-            HeartbeatExtension::Acknowledged => Some(true),
-        },
-        without_sni: !hello.sends_sni() && Hello::first(target.sni).sends_sni(),
-    });
-    let by_suite = suites::find(facts.suite).map(|s| s.auth).filter(|a| a.has_certificate());
-    (seen, facts.leaf.as_ref().and_then(|leaf| leaf.key).or(by_suite))
 }
 
 fn seen_tls13(target: Target<'_>, context: &Context, shown: &Shown, leaf: Option<&Leaf>) -> Seen {

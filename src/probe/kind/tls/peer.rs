@@ -5,36 +5,17 @@
 
 use crate::{
     model::observation::TlsVersion,
-    probe::certificate::Leaf,
+    probe::flight::{Facts, Flight},
     wire::{
         greeting::Greeting,
         tls::{
             alert::Alert,
-            certificates,
-            handshake::{self as hs, Assembler, ServerHello},
+            handshake::Assembler,
             heartbeat::{self, Payload},
             record::{self, RecordError, RecordReader},
-            version_of,
         },
     },
 };
-
-/// The most certificates of a chain that are kept beside the leaf.
-pub(super) const MAX_CHAIN: usize = 10;
-
-/// What a server's flight up to ServerHelloDone showed.
-#[derive(Debug)]
-pub(super) struct Facts {
-    pub(super) version: TlsVersion,
-    pub(super) suite: u16,
-    /// Whether the heartbeat extension came back.
-    pub(super) heartbeat: bool,
-    pub(super) leaf: Option<Box<Leaf>>,
-    /// The chain as DER, leaf first.
-    pub(super) chain: Vec<Vec<u8>>,
-    /// The OCSP answer that came with it.
-    pub(super) staple: Option<Vec<u8>>,
-}
 
 /// What makes it pointless to read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +31,7 @@ pub(super) enum Fault {
 pub(super) struct Peer {
     records: RecordReader,
     messages: Assembler,
-    highest: TlsVersion,
-    facts: Option<Facts>,
-    /// ServerHelloDone came.
-    pub(super) done: bool,
+    flight: Flight,
     /// The alert that ends the connection.
     pub(super) alert: Option<Alert>,
     /// The last alert that does not.
@@ -74,9 +52,7 @@ impl Peer {
         Self {
             records: RecordReader::new(),
             messages: Assembler::new(),
-            highest,
-            facts: None,
-            done: false,
+            flight: Flight::new(highest),
             alert: None,
             warning: None,
             fault: None,
@@ -126,17 +102,17 @@ impl Peer {
 
     /// What the handshake showed, once it is done.
     pub(super) const fn facts(&self) -> Option<&Facts> {
-        if self.done { self.facts.as_ref() } else { None }
+        self.flight.facts()
     }
 
     /// The same, by value.
     pub(super) fn into_facts(self) -> Option<Facts> {
-        self.facts.filter(|_| self.done)
+        self.flight.into_facts()
     }
 
     /// Whether the handshake is as far as it goes, one way or the other.
     pub(super) const fn has_settled(&self) -> bool {
-        self.done || self.alert.is_some() || self.fault.is_some()
+        self.flight.is_done() || self.alert.is_some() || self.fault.is_some()
     }
 
     /// Gives back the memory that the handshake took.
@@ -161,13 +137,8 @@ impl Peer {
                 Ok(Some(found)) => {
                     let (content_type, fragment) = (found.content_type, found.fragment);
                     match content_type {
-                        record::HANDSHAKE if !self.done => {
-                            let mut flight = Flight {
-                                facts: &mut self.facts,
-                                highest: self.highest,
-                                done: &mut self.done,
-                            };
-                            if flight.take(&mut self.messages, fragment).is_none() {
+                        record::HANDSHAKE if !self.flight.is_done() => {
+                            if take(&mut self.flight, &mut self.messages, fragment).is_none() {
                                 self.fault.get_or_insert(Fault::Garbled);
                             }
                         }
@@ -192,52 +163,13 @@ impl Peer {
     }
 }
 
-/// The part of a [`Peer`] that handshake messages change, while a record is borrowed from it.
-struct Flight<'a> {
-    facts: &'a mut Option<Facts>,
-    highest: TlsVersion,
-    done: &'a mut bool,
-}
-
-impl Flight<'_> {
-    /// `None`: the messages make no sense.
-    fn take(&mut self, messages: &mut Assembler, mut fragment: &[u8]) -> Option<()> {
-        while !*self.done {
-            let Some(message) = messages.read(&mut fragment).ok()? else {
-                return Some(());
-            };
-            match message.kind {
-                hs::SERVER_HELLO => {
-                    let hello = ServerHello::parse(message.body).ok()?;
-                    let version = version_of(hello.selected_version()).filter(|v| *v <= self.highest)?;
-                    *self.facts = Some(Facts {
-                        version,
-                        suite: hello.suite,
-                        heartbeat: hello.heartbeat().is_some(),
-                        leaf: None,
-                        chain: Vec::new(),
-                        staple: None,
-                    });
-                }
-                hs::CERTIFICATE => {
-                    let chain = certificates::parse(message.body).ok()?;
-                    if let (Some(facts), Some(leaf)) = (self.facts.as_mut(), chain.first()) {
-                        facts.leaf = Some(Box::new(Leaf::read(leaf)));
-                        facts.chain = chain.iter().take(MAX_CHAIN + 1).map(|der| der.to_vec()).collect();
-                    }
-                }
-                hs::CERTIFICATE_STATUS => {
-                    if let Some(facts) = self.facts.as_mut() {
-                        facts.staple = hs::ocsp_response(message.body).map(<[u8]>::to_vec);
-                    }
-                }
-                hs::SERVER_HELLO_DONE => {
-                    self.facts.as_ref()?;
-                    *self.done = true;
-                }
-                _ => {}
-            }
-        }
-        Some(())
+/// `None`: the messages make no sense.
+fn take(flight: &mut Flight, messages: &mut Assembler, mut fragment: &[u8]) -> Option<()> {
+    while !flight.is_done() {
+        let Some(message) = messages.read(&mut fragment).ok()? else {
+            return Some(());
+        };
+        flight.hear(message.kind, message.body)?;
     }
+    Some(())
 }

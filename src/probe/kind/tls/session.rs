@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     account,
-    peer::{Facts, Fault, Peer},
+    peer::{Fault, Peer},
 };
 use crate::{
     model::{
@@ -15,6 +15,7 @@ use crate::{
     probe::{
         context::Context,
         dial::Wait,
+        flight::Facts,
         kind::Target,
         limits::Timeouts,
         link::{Link, Unlinked},
@@ -34,7 +35,7 @@ use crate::{
 
 /// Why a connection did not get as far as ServerHelloDone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missed {
+pub(in crate::probe::kind) enum Missed {
     /// There was no connection.
     NoConnection(Contact),
     /// Closed or reset without a byte.
@@ -64,7 +65,7 @@ impl From<Unlinked> for Missed {
 
 /// Which heartbeat request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(in crate::probe::kind) enum Request {
     /// Its whole payload, and no padding.
     Malformed,
     /// With 16 bytes of padding.
@@ -188,8 +189,8 @@ impl Session {
             }
         }
         target.tell(Way::Sent, || match request {
-            Request::Malformed => account::malformed(),
-            Request::WellFormed => account::well_formed(),
+            Request::Malformed => account::malformed(payload.length()),
+            Request::WellFormed => account::well_formed(payload.length()),
         });
         let sent = self.link.send(&out, self.limits.step).await;
         drop(out);

@@ -56,6 +56,7 @@ fn not_tested(view: &View<'_>, assessment: &Assessment, beside: &Beside<'_>) -> 
         }
     };
     count(with(Reason::WrapUnsupported), "this release does not speak their protocol.");
+    count(with(Reason::NotAsked), "not asked about it: only a sweep at full depth does.");
     count(with(Reason::Fragile), "marked or known as fragile, so they got a handshake at most.");
     count(with(Reason::Excluded) + with(Reason::OutOfScope), "kept out by --exclude or the scope.");
     let cut = view.evidence.sweeps.iter().filter(|s| s.state != SweepState::Finished).count();
